@@ -1,1 +1,29 @@
-//! TODO
+//! Masks the cells of PostgreSQL rows: a `Strategy` says what a value becomes, a `Masker` binds it to a key, a
+//! `ColumnMask` rewrites the cells of one result column in the format that the client asked for.
+//!
+//! Decision: a mask is a pure function of key and value. There is no randomness, no state between cells and no
+//! table of originals, so that equal values stay equal across rows, tables and sessions, in both wire formats, and
+//! nothing here can be stolen but the key. What cannot be masked truthfully becomes NULL; the input is never a
+//! fallback.
+//!
+//! Not done here: deciding which columns to mask, and any I/O. Text is expected in UTF-8; other client encodings
+//! become NULL as soon as they are not valid UTF-8.
+
+mod array;
+mod date;
+mod digits;
+mod fixed;
+mod function;
+mod key;
+mod kind;
+mod masker;
+mod number;
+mod numeric;
+mod strategy;
+
+pub use key::{KeyError, RootKey};
+pub use masker::{Cell, ColumnMask, Masker};
+pub use strategy::{Function, Param, Parameter, ParameterKind, Strategy, StrategyError};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+//! A snapshot of a PostgreSQL database's catalog: what relations there are, what their columns are called, what
+//! views read, and which functions and operators are the users' own.
+//!
+//! The queries name every object with its schema, operators too, so that a session's search_path cannot make
+//! them mean something else.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::analyse::analyse;
+use crate::statement::{Facts, Kind};
+
+/// OIDs below are PostgreSQL's own objects.
+pub const FIRST_USER_OID: u32 = 16_384;
+
+/// The queries whose rows make a catalog, in order; every result column is text.
+pub const QUERIES: [&str; 7] = [
+    "select c.oid, n.nspname, c.relname, c.relkind, c.relpersistence from pg_catalog.pg_class c \
+     join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) c.relnamespace \
+     where c.relkind operator(pg_catalog.=) any ('{r,v,m,f,p,S}'::pg_catalog.\"char\"[])",
+    "select attrelid, attnum, attname, attgenerated from pg_catalog.pg_attribute \
+     where attnum operator(pg_catalog.>) 0 and not attisdropped",
+    "select inhrelid, inhparent from pg_catalog.pg_inherits",
+    "select oid, pg_catalog.pg_get_viewdef(oid) from pg_catalog.pg_class \
+     where relkind operator(pg_catalog.=) any ('{v,m}'::pg_catalog.\"char\"[]) \
+     and oid operator(pg_catalog.>=) 16384::pg_catalog.oid",
+    "select p.proname from pg_catalog.pg_proc p where p.oid operator(pg_catalog.>=) 16384::pg_catalog.oid \
+     and not exists (select from pg_catalog.pg_depend d where d.objid operator(pg_catalog.=) p.oid \
+     and d.classid operator(pg_catalog.=) 1255::pg_catalog.oid \
+     and d.deptype operator(pg_catalog.=) 'e'::pg_catalog.\"char\")",
+    "select o.oprname from pg_catalog.pg_operator o where o.oid operator(pg_catalog.>=) 16384::pg_catalog.oid \
+     and not exists (select from pg_catalog.pg_depend d where d.objid operator(pg_catalog.=) o.oid \
+     and d.classid operator(pg_catalog.=) 2617::pg_catalog.oid \
+     and d.deptype operator(pg_catalog.=) 'e'::pg_catalog.\"char\")",
+    "select tgrelid from pg_catalog.pg_trigger where not tgisinternal",
+];
+
+/// What a relation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelationKind {
+    /// A table, partitioned table or foreign table: rows of its own.
+    Table,
+    /// A view or materialised view: rows of others.
+    View,
+    /// A sequence.
+    Sequence,
+}
+
+/// A column of a relation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Attribute number, from 1.
+    pub attnum: i16,
+    /// Name.
+    pub name: String,
+    /// Computed from other columns of its row.
+    pub generated: bool,
+}
+
+/// A table, view or sequence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relation {
+    /// Schema.
+    pub schema: String,
+    /// Name.
+    pub name: String,
+    /// What it is.
+    pub kind: RelationKind,
+    /// It belongs to some session alone.
+    pub temporary: bool,
+    /// Its columns.
+    pub columns: Vec<Column>,
+    /// Tables that it is a partition or child of.
+    pub parents: Vec<u32>,
+    /// What a user's view names; `None` for other relations and for views that could not be analysed.
+    pub definition: Option<Facts>,
+    /// It has triggers of users.
+    pub triggers: bool,
+}
+
+impl Relation {
+    /// Whether it is PostgreSQL's own.
+    #[must_use]
+    pub fn system(&self) -> bool {
+        matches!(self.schema.as_str(), "pg_catalog" | "information_schema") || self.schema.starts_with("pg_toast")
+    }
+}
+
+/// The catalog at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Catalog {
+    relations: HashMap<u32, Relation>,
+    by_name: HashMap<String, Vec<u32>>,
+    functions: HashSet<String>,
+    operators: HashSet<String>,
+}
+
+/// One result row: NULL is `None`.
+pub type Row = Vec<Option<String>>;
+
+impl Catalog {
+    /// Builds a catalog from the rows of [`QUERIES`]. Rows that make no sense are left out, which closes what
+    /// they would have described.
+    #[must_use]
+    pub fn from_rows(results: &[Vec<Row>; QUERIES.len()]) -> Self {
+        let [relations, columns, parents, views, functions, operators, triggers] = results;
+        let mut catalog = Self::default();
+        for row in relations {
+            catalog.add_relation(row);
+        }
+        for row in columns {
+            catalog.add_column(row);
+        }
+        for row in parents {
+            if let Some((relation, parent)) = catalog.relation_mut(row, 0).zip(number(row, 1)) {
+                relation.parents.push(parent);
+            }
+        }
+        for row in views {
+            let definition = cell(row, 1).and_then(definition);
+            if let Some(relation) = catalog.relation_mut(row, 0) {
+                relation.definition = definition;
+            }
+        }
+        for row in triggers {
+            if let Some(relation) = catalog.relation_mut(row, 0) {
+                relation.triggers = true;
+            }
+        }
+        catalog.functions = first_cells(functions);
+        catalog.operators = first_cells(operators);
+        catalog
+    }
+
+    /// The relation with this OID.
+    #[must_use]
+    pub fn relation(&self, oid: u32) -> Option<&Relation> {
+        self.relations.get(&oid)
+    }
+
+    /// All relations.
+    pub fn relations(&self) -> impl Iterator<Item = (u32, &Relation)> {
+        self.relations.iter().map(|(oid, relation)| (*oid, relation))
+    }
+
+    /// Every relation that a name may mean: without a schema, those of all schemas.
+    pub fn named<'a>(&'a self, schema: Option<&'a str>, name: &str) -> impl Iterator<Item = (u32, &'a Relation)> {
+        let oids = self.by_name.get(name).map_or(&[][..], Vec::as_slice);
+        oids.iter()
+            .filter_map(|oid| self.relations.get(oid).map(|relation| (*oid, relation)))
+            .filter(move |(_, relation)| schema.is_none_or(|schema| relation.schema == schema))
+    }
+
+    /// Whether users made a function of this name (extensions aside).
+    #[must_use]
+    pub fn user_function(&self, name: &str) -> bool {
+        self.functions.contains(name)
+    }
+
+    /// Whether users made an operator of this name (extensions aside).
+    #[must_use]
+    pub fn user_operator(&self, name: &str) -> bool {
+        self.operators.contains(name)
+    }
+
+    fn add_relation(&mut self, row: &Row) -> Option<()> {
+        let kind = match cell(row, 3)? {
+            "r" | "p" | "f" => RelationKind::Table,
+            "v" | "m" => RelationKind::View,
+            "S" => RelationKind::Sequence,
+            _ => return None,
+        };
+        let (oid, name) = (number(row, 0)?, cell(row, 2)?.to_owned());
+        let relation = Relation {
+            schema: cell(row, 1)?.to_owned(),
+            name: name.clone(),
+            kind,
+            temporary: cell(row, 4)? == "t",
+            columns: Vec::new(),
+            parents: Vec::new(),
+            definition: None,
+            triggers: false,
+        };
+        self.relations.insert(oid, relation);
+        self.by_name.entry(name).or_default().push(oid);
+        Some(())
+    }
+
+    fn add_column(&mut self, row: &Row) -> Option<()> {
+        let column = Column {
+            attnum: cell(row, 1)?.parse().ok()?,
+            name: cell(row, 2)?.to_owned(),
+            generated: !cell(row, 3)?.is_empty(),
+        };
+        self.relation_mut(row, 0)?.columns.push(column);
+        Some(())
+    }
+
+    fn relation_mut(&mut self, row: &Row, index: usize) -> Option<&mut Relation> {
+        self.relations.get_mut(&number(row, index)?)
+    }
+}
+
+fn definition(text: &str) -> Option<Facts> {
+    match &*analyse(text).ok()? {
+        [statement] if statement.kind == Kind::Data => Some(statement.facts.clone()),
+        _ => None,
+    }
+}
+
+fn cell(row: &Row, index: usize) -> Option<&str> {
+    row.get(index)?.as_deref()
+}
+
+fn number(row: &Row, index: usize) -> Option<u32> {
+    cell(row, index)?.parse().ok()
+}
+
+fn first_cells(rows: &[Row]) -> HashSet<String> {
+    rows.iter().filter_map(|row| cell(row, 0).map(str::to_owned)).collect()
+}

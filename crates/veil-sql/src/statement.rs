@@ -1,0 +1,97 @@
+//! What is known of one statement.
+
+use std::sync::Arc;
+
+/// A name as written: perhaps with a schema.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct QualifiedName {
+    /// Schema, if it was written.
+    pub schema: Option<String>,
+    /// The name itself, folded as the server folds it.
+    pub name: String,
+}
+
+/// One statement of a query text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// What it is.
+    pub kind: Kind,
+    /// What it names and writes, statements inside it included.
+    pub facts: Facts,
+}
+
+/// The kinds that the gate tells apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// SELECT, VALUES, TABLE, INSERT, UPDATE, DELETE, MERGE.
+    Data,
+    /// COPY through the connection.
+    Copy,
+    /// EXPLAIN of a statement.
+    Explain,
+    /// PREPARE.
+    Prepare {
+        /// Name of the new statement.
+        name: String,
+        /// What it prepares.
+        inner: Arc<Statement>,
+    },
+    /// EXECUTE of a prepared statement.
+    Execute {
+        /// Its name.
+        name: String,
+    },
+    /// DECLARE CURSOR.
+    Declare {
+        /// Name of the cursor.
+        name: String,
+        /// It outlives the transaction.
+        hold: bool,
+        /// What it runs.
+        inner: Arc<Statement>,
+    },
+    /// FETCH or MOVE.
+    Fetch {
+        /// Name of the cursor.
+        name: String,
+    },
+    /// Transactions, settings, LISTEN, locks, VACUUM: reads and writes no row.
+    Session,
+    /// Not done where anything is masked; the text says what it is.
+    Refused(&'static str),
+}
+
+/// What a statement names and writes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Tables, views and common table expressions.
+    pub relations: Vec<QualifiedName>,
+    /// Names that the statement gives to its common table expressions.
+    pub local_names: Vec<String>,
+    /// Functions called.
+    pub functions: Vec<QualifiedName>,
+    /// Operators used.
+    pub operators: Vec<String>,
+    /// INSERT, UPDATE, DELETE and MERGE anywhere inside.
+    pub writes: Vec<Write>,
+    /// Something inside is not understood; the text says what.
+    pub opaque: Option<&'static str>,
+}
+
+/// One INSERT, UPDATE, DELETE or MERGE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// The table written.
+    pub target: QualifiedName,
+    /// Where the values come from.
+    pub source: Source,
+}
+
+/// Where written values come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Literals, parameters, defaults, functions of these, and these columns of the target.
+    Columns(Vec<String>),
+    /// Anything else.
+    Query,
+}

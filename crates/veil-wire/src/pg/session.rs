@@ -1,0 +1,340 @@
+//! Which reply belongs to which command: the queue of what a server still owes, and the names it knows.
+//!
+//! A client may send many commands before it reads one reply, and an error throws away everything up to the
+//! next Sync, registrations of names included. So names are kept twice: `sent`, what the server will know
+//! once it has caught up and nothing fails, and `confirmed`, what its replies prove. Rows are judged by
+//! `confirmed` alone.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::cursor::{Malformed, Result};
+use crate::pg::limits;
+use crate::pg::reply::Transaction;
+
+/// Name of a statement or portal.
+pub type Name = Box<[u8]>;
+
+/// A statement or portal that outlives the message that named it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// A prepared statement.
+    Statement(Name),
+    /// A portal.
+    Portal(Name),
+}
+
+/// A command whose reply is outstanding.
+#[derive(Debug)]
+pub enum Expected<S> {
+    /// ParseComplete.
+    Parse {
+        /// Name of the statement.
+        name: Name,
+        /// What was prepared.
+        statement: Arc<S>,
+    },
+    /// BindComplete.
+    Bind {
+        /// Portal made.
+        portal: Name,
+        /// Statement that it runs.
+        statement: Name,
+    },
+    /// RowDescription or NoData, behind ParameterDescription for a statement.
+    Describe(Object),
+    /// Rows, then CommandComplete, EmptyQueryResponse or PortalSuspended.
+    Execute(Name),
+    /// CloseComplete.
+    Close(Object),
+    /// ReadyForQuery.
+    Sync,
+    /// The results of some statements, then ReadyForQuery.
+    Query {
+        /// The statements in order.
+        statements: Vec<Arc<S>>,
+        /// How many have ended.
+        done: usize,
+    },
+    /// A result, then ReadyForQuery.
+    FunctionCall,
+    /// End of COPY data: no reply, but from here on Sync counts again.
+    CopyEnd,
+}
+
+/// A command and who sent it.
+#[derive(Debug)]
+pub struct Entry<S> {
+    /// The command.
+    pub expected: Expected<S>,
+    /// Sent by the proxy itself: the client must not see the reply.
+    pub hidden: bool,
+}
+
+/// A portal or cursor.
+#[derive(Debug)]
+pub struct Portal<S, P> {
+    /// What it runs, if that is known.
+    pub statement: Option<Arc<S>>,
+    /// How its rows are written, once it has been described.
+    pub plan: Option<Arc<P>>,
+    /// A description has been asked for.
+    pub described: bool,
+    /// It outlives the transaction.
+    pub held: bool,
+}
+
+impl<S, P> Clone for Portal<S, P> {
+    fn clone(&self) -> Self {
+        let Self { statement, plan, described, held } = self;
+        Self { statement: statement.clone(), plan: plan.clone(), described: *described, held: *held }
+    }
+}
+
+#[derive(Debug)]
+struct Names<S, P> {
+    statements: HashMap<Name, Arc<S>>,
+    portals: HashMap<Name, Portal<S, P>>,
+}
+
+impl<S, P> Names<S, P> {
+    fn apply(&mut self, expected: &Expected<S>) {
+        match expected {
+            Expected::Parse { name, statement } => {
+                self.statements.insert(name.clone(), Arc::clone(statement));
+            }
+            Expected::Bind { portal, statement } => {
+                let statement = self.statements.get(statement).cloned();
+                let made = Portal { statement, plan: None, described: false, held: false };
+                self.portals.insert(portal.clone(), made);
+            }
+            Expected::Describe(Object::Portal(name)) => {
+                if let Some(portal) = self.portals.get_mut(name) {
+                    portal.described = true;
+                }
+            }
+            Expected::Close(Object::Statement(name)) => drop(self.statements.remove(name)),
+            Expected::Close(Object::Portal(name)) => drop(self.portals.remove(name)),
+            Expected::Describe(Object::Statement(_))
+            | Expected::Execute(_)
+            | Expected::Sync
+            | Expected::Query { .. }
+            | Expected::FunctionCall
+            | Expected::CopyEnd => {}
+        }
+    }
+}
+
+/// The state of one server session, seen from the middle. `S` is what is known of a statement, `P` how rows
+/// are written.
+#[derive(Debug)]
+pub struct Session<S, P> {
+    queue: VecDeque<Entry<S>>,
+    sent: Names<S, P>,
+    confirmed: Names<S, P>,
+    transaction: Transaction,
+    /// An error came and no Sync is on its way: the server ignores what is sent.
+    skipping: bool,
+    /// The server reads COPY data and ignores Sync.
+    copying: bool,
+}
+
+impl<S, P> Default for Session<S, P> {
+    fn default() -> Self {
+        let names = || Names { statements: HashMap::new(), portals: HashMap::new() };
+        Self {
+            queue: VecDeque::new(),
+            sent: names(),
+            confirmed: names(),
+            transaction: Transaction::Idle,
+            skipping: false,
+            copying: false,
+        }
+    }
+}
+
+impl<S, P> Session<S, P> {
+    /// Notes a command that goes to the server.
+    ///
+    /// # Errors
+    /// The client has more outstanding than it may, or holds too many names.
+    pub fn send(&mut self, expected: Expected<S>, hidden: bool) -> Result<()> {
+        match expected {
+            Expected::Sync if self.copying && !self.copy_ended() => return Ok(()),
+            Expected::Sync => self.skipping = false,
+            _ if self.skipping => return Ok(()),
+            Expected::CopyEnd if self.queue.is_empty() => return Ok(()),
+            _ => {}
+        }
+        if self.queue.len() >= limits::OUTSTANDING_MAX {
+            return Err(Malformed("too many commands without reading a reply"));
+        }
+        self.sent.apply(&expected);
+        if self.sent.statements.len().max(self.sent.portals.len()) > limits::NAMES_MAX {
+            return Err(Malformed("too many prepared statements or portals"));
+        }
+        self.queue.push_back(Entry { expected, hidden });
+        Ok(())
+    }
+
+    /// The command that the server's next reply belongs to.
+    #[must_use]
+    pub fn head(&self) -> Option<&Entry<S>> {
+        self.queue.iter().find(|entry| !matches!(entry.expected, Expected::CopyEnd))
+    }
+
+    /// Takes the head that `fits`, and registers what its reply proves.
+    ///
+    /// # Errors
+    /// The server sent a reply that nobody asked for.
+    pub fn complete(&mut self, fits: impl FnOnce(&Expected<S>) -> bool) -> Result<Entry<S>> {
+        self.drop_copy_ends();
+        match self.queue.front() {
+            Some(entry) if fits(&entry.expected) => {}
+            _ => return Err(Malformed("reply out of order from server")),
+        }
+        let entry = self.queue.pop_front().ok_or(Malformed("reply out of order from server"))?;
+        self.confirmed.apply(&entry.expected);
+        self.copying = false;
+        Ok(entry)
+    }
+
+    /// One statement of a simple query has ended; returns it.
+    ///
+    /// # Errors
+    /// More results than statements.
+    pub fn statement_done(&mut self) -> Result<Arc<S>> {
+        self.drop_copy_ends();
+        self.copying = false;
+        match self.queue.front_mut().map(|entry| &mut entry.expected) {
+            Some(Expected::Query { statements, done }) => {
+                let ended = statements.get(*done).cloned();
+                *done += 1;
+                ended.ok_or(Malformed("more results than statements"))
+            }
+            _ => Err(Malformed("reply out of order from server")),
+        }
+    }
+
+    /// An error came: forgets what the server will not answer. Returns whether it answers a command at all.
+    pub fn fail(&mut self) -> bool {
+        self.drop_copy_ends();
+        self.copying = false;
+        match self.queue.front().map(|entry| &entry.expected) {
+            None => return false,
+            Some(Expected::Query { .. } | Expected::FunctionCall | Expected::Sync) => return true,
+            Some(_) => {}
+        }
+        let sync = self.queue.iter().position(|entry| matches!(entry.expected, Expected::Sync));
+        self.queue.drain(..sync.unwrap_or(self.queue.len()));
+        self.skipping = sync.is_none();
+        self.sent.statements.clone_from(&self.confirmed.statements);
+        self.sent.portals.clone_from(&self.confirmed.portals);
+        for entry in &self.queue {
+            self.sent.apply(&entry.expected);
+        }
+        true
+    }
+
+    /// ReadyForQuery came; returns whether it answers a hidden command.
+    ///
+    /// # Errors
+    /// Nobody asked for it.
+    pub fn ready(&mut self, transaction: Transaction) -> Result<bool> {
+        let ends =
+            |e: &Expected<S>| matches!(e, Expected::Sync | Expected::Query { .. } | Expected::FunctionCall);
+        let entry = self.complete(ends)?;
+        self.transaction = transaction;
+        if transaction == Transaction::Idle {
+            self.confirmed.portals.retain(|_, portal| portal.held);
+        }
+        if self.queue.is_empty() {
+            self.sent.portals.clone_from(&self.confirmed.portals);
+        }
+        Ok(entry.hidden)
+    }
+
+    /// CopyInResponse came: the server ignores each Sync until the data ends.
+    pub fn copy_in(&mut self) {
+        self.drop_copy_ends();
+        self.copying = true;
+        let end = self.queue.iter().position(|entry| matches!(entry.expected, Expected::CopyEnd));
+        let mut at = 0;
+        self.queue.retain(|entry| {
+            at += 1;
+            at > end.unwrap_or(usize::MAX) || !matches!(entry.expected, Expected::Sync)
+        });
+    }
+
+    /// Registers a statement that SQL made (`PREPARE`).
+    pub fn prepared(&mut self, name: &[u8], statement: &Arc<S>) {
+        for names in [&mut self.sent, &mut self.confirmed] {
+            names.statements.insert(name.into(), Arc::clone(statement));
+        }
+    }
+
+    /// Registers a cursor that SQL made (`DECLARE`).
+    pub fn declared(&mut self, name: &[u8], statement: &Arc<S>, held: bool) {
+        for names in [&mut self.sent, &mut self.confirmed] {
+            let cursor = Portal { statement: Some(Arc::clone(statement)), plan: None, described: false, held };
+            names.portals.insert(name.into(), cursor);
+        }
+    }
+
+    /// Attaches the plan to a portal that the server has described.
+    pub fn describe_portal(&mut self, name: &[u8], plan: &Arc<P>) {
+        if let Some(portal) = self.confirmed.portals.get_mut(name) {
+            portal.plan = Some(Arc::clone(plan));
+        } else {
+            let unknown =
+                Portal { statement: None, plan: Some(Arc::clone(plan)), described: true, held: false };
+            self.confirmed.portals.insert(name.into(), unknown);
+        }
+    }
+
+    /// The portal as the server's replies prove it.
+    #[must_use]
+    pub fn portal(&self, name: &[u8]) -> Option<&Portal<S, P>> {
+        self.confirmed.portals.get(name)
+    }
+
+    /// The statement as the server's replies prove it.
+    #[must_use]
+    pub fn statement(&self, name: &[u8]) -> Option<&Arc<S>> {
+        self.confirmed.statements.get(name)
+    }
+
+    /// The portal as it will be once all that was sent has succeeded.
+    #[must_use]
+    pub fn portal_sent(&self, name: &[u8]) -> Option<&Portal<S, P>> {
+        self.sent.portals.get(name)
+    }
+
+    /// State of the transaction at the last ReadyForQuery.
+    #[must_use]
+    pub const fn transaction(&self) -> Transaction {
+        self.transaction
+    }
+
+    /// Whether the server owes nothing and is outside a transaction.
+    #[must_use]
+    pub fn idle(&self) -> bool {
+        self.queue.is_empty() && !self.skipping && self.transaction == Transaction::Idle
+    }
+
+    /// Whether a transaction is open, which stays open without the server owing anything.
+    #[must_use]
+    pub fn in_transaction(&self) -> bool {
+        self.transaction != Transaction::Idle
+    }
+
+    fn copy_ended(&self) -> bool {
+        self.queue.iter().any(|entry| matches!(entry.expected, Expected::CopyEnd))
+    }
+
+    fn drop_copy_ends(&mut self) {
+        while matches!(self.queue.front(), Some(Entry { expected: Expected::CopyEnd, .. })) {
+            self.queue.pop_front();
+        }
+    }
+}
