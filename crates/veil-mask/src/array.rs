@@ -93,9 +93,10 @@ impl<F: Element> Text<'_, F> {
         let quoted = self.unquote()?;
         self.masked.clear();
         let null = !quoted && self.raw.eq_ignore_ascii_case(b"NULL");
-        match (self.mask)(&self.raw, &mut self.masked) {
-            Some(()) if !null => quote(&self.masked, out),
-            _ => out.extend(b"NULL"),
+        if null || (self.mask)(&self.raw, &mut self.masked).is_none() {
+            out.extend(b"NULL");
+        } else {
+            quote(&self.masked, out);
         }
         Some(())
     }
@@ -157,7 +158,7 @@ fn binary(element: u32, cell: &[u8], out: &mut Vec<u8>, mask: impl Element) -> O
     if oid.to_be_bytes() != element.to_be_bytes() {
         return None;
     }
-    let mut count = if dimensions == 0 { 0 } else { 1 };
+    let mut count: usize = if dimensions == 0 { 0 } else { 1 };
     for _ in 0..dimensions {
         count = usize::try_from(int(&mut rest)?).ok().and_then(|length| count.checked_mul(length))?;
         int(&mut rest)?;
@@ -240,8 +241,27 @@ mod tests {
     #[test]
     fn malformed_text_is_refused() {
         for cell in [
-            "", "a", "{", "{a", "{a}b", "{a,}", "{,a}", "{a{b}}", "{a\"b\"}", "{\"a\"b}", "{\"a}", "{a\\", "{{}}",
-            "{a,{b}}", "{{a},b}", "{{{{{{{a}}}}}}}", "[0:1]{a}", "[0]={a}", "[a:b]={a}", "[0:1", "{}}",
+            "",
+            "a",
+            "{",
+            "{a",
+            "{a}b",
+            "{a,}",
+            "{,a}",
+            "{a{b}}",
+            "{a\"b\"}",
+            "{\"a\"b}",
+            "{\"a}",
+            "{a\\",
+            "{{}}",
+            "{a,{b}}",
+            "{{a},b}",
+            "{{{{{{{a}}}}}}}",
+            "[0:1]{a}",
+            "[0]={a}",
+            "[a:b]={a}",
+            "[0:1",
+            "{}}",
         ] {
             assert_eq!(text(cell), None, "{cell}");
         }
@@ -263,7 +283,8 @@ mod tests {
 
     #[test]
     fn malformed_binary_is_refused() {
-        let refused = |cell: &[i32]| mask(Format::Binary, 25, &words(cell), &mut Vec::new(), double).is_none();
+        let refused =
+            |cell: &[i32]| mask(Format::Binary, 25, &words(cell), &mut Vec::new(), double).is_none();
         assert!(!refused(&[0, 0, 25]));
         assert!(!refused(&[1, 0, 25, 1, 1, 0]));
         for cell in [

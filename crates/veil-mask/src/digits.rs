@@ -55,15 +55,16 @@ impl Digits {
 
     /// The number that the digits write, if it fits.
     pub(crate) fn number(&self) -> Option<u64> {
-        self.as_bytes().iter().try_fold(0u64, |number, byte| {
-            number.checked_mul(10)?.checked_add(u64::from(byte - b'0'))
-        })
+        self.as_bytes()
+            .iter()
+            .try_fold(0u64, |number, byte| number.checked_mul(10)?.checked_add(u64::from(byte - b'0')))
     }
 
     /// Writes `template` with these digits in the places of its own, which must be as many.
     pub(crate) fn refill(&self, template: &str, out: &mut Vec<u8>) {
         let mut digits = self.as_bytes().iter().copied();
-        let refilled = template.bytes().map(|byte| if byte.is_ascii_digit() { digits.next() } else { Some(byte) });
+        let refilled =
+            template.bytes().map(|byte| if byte.is_ascii_digit() { digits.next() } else { Some(byte) });
         out.extend(refilled.flatten());
     }
 }

@@ -39,7 +39,7 @@ impl Fixed {
                 let number = Decimal::parse(value).filter(|number| number.fits(precision))?;
                 let mut binary = Vec::new();
                 number.to_binary(&mut binary)?;
-                Some(Self { text: value.into(), binary })
+                Some(Self { text: number.to_text().into(), binary })
             }
             Kind::Date | Kind::Timestamp | Kind::TimestampTz => {
                 let moment = Iso::parse(value).filter(|moment| moment.shape.suits(kind))?;
@@ -212,7 +212,11 @@ mod tests {
         ];
         for (kind, value, text, binary) in cases {
             let fixed = Fixed::parse(*kind, value).unwrap();
-            assert_eq!((fixed.text.as_slice(), fixed.binary.as_slice()), (text.as_bytes(), *binary), "{value}");
+            assert_eq!(
+                (fixed.text.as_slice(), fixed.binary.as_slice()),
+                (text.as_bytes(), *binary),
+                "{value}"
+            );
         }
     }
 

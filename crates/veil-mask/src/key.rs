@@ -169,6 +169,13 @@ mod tests {
         assert_eq!(RootKey::from_hex(&"é".repeat(64)).err(), Some(KeyError::NotHex));
     }
 
+    /// HMAC-SHA256 under a salt of zeros, then over the label and a counter, computed by Python's `hmac`.
+    #[test]
+    fn function_keys_are_hkdf_of_the_label() {
+        let key = FunctionKey::derive(&RootKey::from_bytes([7; 32]), "hash");
+        assert_eq!(key.0[..8], [0xa8, 0x12, 0xc9, 0xbf, 0x20, 0xd3, 0x86, 0x4d]);
+    }
+
     #[test]
     fn functions_have_keys_of_their_own() {
         let root = RootKey::from_bytes([7; 32]);
@@ -182,7 +189,10 @@ mod tests {
     fn characters_feed_the_same_as_their_bytes() {
         let key = FunctionKey::derive(&RootKey::from_bytes([7; 32]), "hash");
         let text = "żółć ".repeat(40);
-        assert_eq!(key.prf().chars(text.chars()).draws().bytes::<8>(), key.draws(text.as_bytes()).bytes::<8>());
+        assert_eq!(
+            key.prf().chars(text.chars()).draws().bytes::<8>(),
+            key.draws(text.as_bytes()).bytes::<8>()
+        );
     }
 
     #[test]

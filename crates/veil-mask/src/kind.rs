@@ -71,7 +71,9 @@ impl Kind {
             Self::Int4 => u64::try_from(i32::MAX).ok(),
             Self::Int8 => u64::try_from(i64::MAX).ok(),
             // 10^19 - 1 is the last row of nines in 64 bits.
-            Self::Numeric(precision) => 10u64.checked_pow(precision.integer_digits.min(19)).map(|max| max - 1),
+            Self::Numeric(precision) => {
+                10u64.checked_pow(precision.integer_digits.min(19)).map(|max| max - 1)
+            }
             _ => None,
         }
     }

@@ -114,7 +114,8 @@ mod tests {
 
     #[test]
     fn integers_keep_to_their_type() {
-        let whole = |kind, text: &str| Number::read(kind, Format::Text, text.as_bytes()).and_then(|n| n.whole());
+        let whole =
+            |kind, text: &str| Number::read(kind, Format::Text, text.as_bytes()).and_then(|n| n.whole());
         assert_eq!(whole(Kind::Int2, "32767"), Some(32767));
         assert_eq!(whole(Kind::Int2, "32768"), None);
         assert_eq!(whole(Kind::Int4, "-1"), None);

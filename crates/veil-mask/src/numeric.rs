@@ -96,6 +96,24 @@ impl Decimal {
         integer_digits <= precision.integer_digits && u32::from(self.scale) <= precision.scale
     }
 
+    /// The number as the server prints it, without superfluous zeros before the point.
+    pub(crate) fn to_text(&self) -> String {
+        let digit = |at: i32| {
+            let digit = usize::try_from(at).ok().and_then(|at| self.digits.get(at));
+            char::from(b'0' + digit.copied().unwrap_or(0))
+        };
+        let mut text = String::from(if self.negative { "-" } else { "" });
+        if self.exponent <= 0 {
+            text.push('0');
+        }
+        text.extend((0..self.exponent).map(digit));
+        if self.scale > 0 {
+            text.push('.');
+            text.extend((0..i32::from(self.scale)).map(|at| digit(self.exponent + at)));
+        }
+        text
+    }
+
     /// Writes the binary form; `None` if the number is beyond it.
     pub(crate) fn to_binary(&self, out: &mut Vec<u8>) -> Option<()> {
         // Groups before the point, and the zeros that complete the first of them.
@@ -169,6 +187,15 @@ mod tests {
     }
 
     #[test]
+    fn text_is_the_servers() {
+        for (text, printed) in
+            [("007", "7"), ("-0", "0"), ("-0.00", "0.00"), ("-0.050", "-0.050"), ("100", "100")]
+        {
+            assert_eq!(Decimal::parse(text).unwrap().to_text(), printed);
+        }
+    }
+
+    #[test]
     fn whole_numbers_are_recognised() {
         for (text, whole) in [
             ("0.00", Some(0)),
@@ -187,6 +214,11 @@ mod tests {
         #[test]
         fn both_forms_agree(text in "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,20})?") {
             prop_assert_eq!(Decimal::from_binary(&binary(&text)), Decimal::parse(&text));
+        }
+
+        #[test]
+        fn text_survives(text in "(-?[1-9][0-9]{0,9}|0)(\\.[0-9]{1,9})?") {
+            prop_assert_eq!(Decimal::parse(&text).unwrap().to_text(), text);
         }
 
         #[test]

@@ -15,7 +15,7 @@ pub struct Function {
     /// What it does, in a sentence.
     pub summary: &'static str,
     /// What it takes.
-    pub parameters: &'static [Parameter],
+    pub params: &'static [Parameter],
 }
 
 /// A parameter of a masking function.
@@ -147,17 +147,15 @@ impl Function {
     fn faults(&self, params: &BTreeMap<String, Param>) -> impl Iterator<Item = StrategyError> {
         let unknown = params
             .keys()
-            .filter(|name| self.parameters.iter().all(|parameter| parameter.name != name.as_str()))
+            .filter(|name| self.params.iter().all(|parameter| parameter.name != name.as_str()))
             .map(|name| StrategyError::UnknownParameter {
                 function: self.name,
                 parameter: name.clone(),
-                known: join(self.parameters.iter().map(|parameter| parameter.name)),
+                known: join(self.params.iter().map(|parameter| parameter.name)),
             });
-        let bad = self.parameters.iter().filter_map(|parameter| match params.get(parameter.name) {
+        let bad = self.params.iter().filter_map(|parameter| match params.get(parameter.name) {
             None if parameter.default.is_some() => None,
-            None => {
-                Some(StrategyError::MissingParameter { function: self.name, parameter: parameter.name })
-            }
+            None => Some(StrategyError::MissingParameter { function: self.name, parameter: parameter.name }),
             Some(value) if parameter.kind.takes(value) => None,
             Some(_) => Some(self.bad(parameter)),
         });
@@ -218,7 +216,7 @@ impl Arguments<'_> {
     pub(crate) fn value<T: FromStr>(&self, parameter: &'static str) -> Result<T, StrategyError> {
         let function = self.function.name;
         let missing = || StrategyError::MissingParameter { function, parameter };
-        let known = self.function.parameters.iter().find(|known| known.name == parameter).ok_or_else(missing)?;
+        let known = self.function.params.iter().find(|known| known.name == parameter).ok_or_else(missing)?;
         let value = match self.params.get(parameter) {
             Some(Param::Text(text)) => text.parse(),
             Some(Param::Int(number)) => number.to_string().parse(),
@@ -234,11 +232,11 @@ fn join<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 const CATALOGUE: &[Function] = &[
-    Function { name: "null", summary: "Replaces every value of any type by NULL.", parameters: &[] },
+    Function { name: "null", summary: "Replaces every value of any type by NULL.", params: &[] },
     Function {
         name: "redact",
         summary: "Replaces texts by a label, and values of other types by the type's zero.",
-        parameters: &[Parameter {
+        params: &[Parameter {
             name: "label",
             kind: ParameterKind::Text,
             default: Some("[REDACTED]"),
@@ -248,7 +246,7 @@ const CATALOGUE: &[Function] = &[
     Function {
         name: "constant",
         summary: "Replaces every value by one value, which the column's type must be able to hold.",
-        parameters: &[Parameter {
+        params: &[Parameter {
             name: "value",
             kind: ParameterKind::Any,
             default: None,
@@ -259,7 +257,7 @@ const CATALOGUE: &[Function] = &[
         name: "partial",
         summary: "Keeps the first and last characters of a text and covers the others, keeping its length; \
                   covers everything if it would show half of the text or more.",
-        parameters: &[
+        params: &[
             Parameter {
                 name: "first",
                 kind: ParameterKind::Int { min: 0, max: 64 },
@@ -283,7 +281,7 @@ const CATALOGUE: &[Function] = &[
     Function {
         name: "hash",
         summary: "Replaces a value by a keyed digest of the same type, the same for equal values.",
-        parameters: &[Parameter {
+        params: &[Parameter {
             name: "length",
             kind: ParameterKind::Int { min: 8, max: 64 },
             default: Some("32"),
@@ -293,7 +291,7 @@ const CATALOGUE: &[Function] = &[
     Function {
         name: "email",
         summary: "Replaces an email address by an invented one in a domain reserved for examples.",
-        parameters: &[Parameter {
+        params: &[Parameter {
             name: "keep_domain",
             kind: ParameterKind::Bool,
             default: Some("false"),
@@ -303,12 +301,12 @@ const CATALOGUE: &[Function] = &[
     Function {
         name: "phone",
         summary: "Replaces a phone number by one from a range reserved for fiction; many numbers share a mask.",
-        parameters: &[],
+        params: &[],
     },
     Function {
         name: "name",
         summary: "Replaces a person's name by another one; many names share a mask.",
-        parameters: &[Parameter {
+        params: &[Parameter {
             name: "part",
             kind: ParameterKind::Choice(&["full", "first", "last"]),
             default: Some("full"),
@@ -318,12 +316,12 @@ const CATALOGUE: &[Function] = &[
     Function {
         name: "ssn",
         summary: "Replaces a US social security number by one from the areas that are never issued.",
-        parameters: &[],
+        params: &[],
     },
     Function {
         name: "credit_card",
-        summary: "Replaces a card number by one with a valid check digit that no card scheme issues.",
-        parameters: &[Parameter {
+        summary: "Replaces a card number by one with a valid check digit and a prefix that no scheme is known to use.",
+        params: &[Parameter {
             name: "keep_last4",
             kind: ParameterKind::Bool,
             default: Some("false"),
@@ -333,7 +331,7 @@ const CATALOGUE: &[Function] = &[
     Function {
         name: "date_shift",
         summary: "Moves a date by a number of days that depends on the date, keeping the time of day.",
-        parameters: &[Parameter {
+        params: &[Parameter {
             name: "days",
             kind: ParameterKind::Int { min: 1, max: 3650 },
             default: Some("365"),
@@ -358,7 +356,7 @@ mod tests {
     #[test]
     fn every_function_builds_from_its_defaults() {
         for function in Strategy::catalogue() {
-            let required = function.parameters.iter().filter(|parameter| parameter.default.is_none());
+            let required = function.params.iter().filter(|parameter| parameter.default.is_none());
             let params = required.map(|parameter| (parameter.name, text("x"))).collect::<Vec<_>>();
             let strategy = parse(function.name, &params).unwrap();
             assert_eq!(strategy.name(), function.name);
@@ -369,7 +367,7 @@ mod tests {
 
     #[test]
     fn every_default_is_a_value_that_its_kind_takes() {
-        for parameter in Strategy::catalogue().iter().flat_map(|function| function.parameters) {
+        for parameter in Strategy::catalogue().iter().flat_map(|function| function.params) {
             let Some(default) = parameter.default else { continue };
             let value = match parameter.kind {
                 ParameterKind::Int { .. } => Param::Int(default.parse().unwrap()),
@@ -380,14 +378,19 @@ mod tests {
         }
     }
 
+    /// A function, its parameters, and the faults.
+    type Case<'a> = (&'a str, &'a [(&'a str, Param)], &'a [&'a str]);
+
     #[test]
     fn every_fault_is_reported() {
-        let cases: &[(&str, &[(&str, Param)], &[&str])] = &[
+        let cases: &[Case<'_>] = &[
             (
                 "emial",
                 &[],
-                &["unknown function `emial`; known: null, redact, constant, partial, hash, email, phone, name, \
-                   ssn, credit_card, date_shift"],
+                &[
+                    "unknown function `emial`; known: null, redact, constant, partial, hash, email, phone, name, \
+                   ssn, credit_card, date_shift",
+                ],
             ),
             ("constant", &[], &["`constant` needs the parameter `value`"]),
             ("phone", &[("a", Param::Int(1))], &["`phone` has no parameter `a`; known: "]),

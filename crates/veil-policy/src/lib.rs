@@ -1,1 +1,19 @@
-//! TODO
+//! From what people write to what is done with each cell: configuration, rules, labels on columns, verdicts on
+//! statements, plans for results.
+//!
+//! Decision: a policy is immutable. Labels are a policy laid over one catalog for one principal; verdicts and
+//! plans are computed from labels alone, so that a statement is never judged by halves of two policies.
+
+pub mod config;
+pub mod glob;
+pub mod judge;
+pub mod labels;
+pub mod plan;
+pub mod rule;
+mod yaml;
+
+pub use config::Config;
+pub use judge::{Refusal, Run, Untraced, judge};
+pub use labels::{Fate, Label, Labels};
+pub use plan::Plan;
+pub use rule::{Action, Policy, Rule};

@@ -52,7 +52,7 @@ fn relations_are_found_wherever_they_stand() {
         ("select * from rows from (f((select x from b)), g((select x from c))) as t(a int)", "b c"),
         ("select sum(x) over (partition by (select 1 from b) rows (select 1 from c) preceding) from a", "a b c"),
         ("select x[(select 1 from b)] from a", "a b"),
-        ("select (select row(y).f1 from b) collate \"C\" from a", "a b"),
+        ("select (select (row(y)).f1 from b) collate \"C\" from a", "a b"),
         ("select * from a group by grouping sets ((x), ((select y from b)))", "a b"),
     ] {
         assert_eq!(names(&one(text).facts).join(" "), expected, "{text}");

@@ -1,0 +1,151 @@
+//! `proxy.yaml`: the file as checked, typed values. Reading it finds every fault at once.
+
+mod decode;
+mod upstream;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub use decode::{default_listen, rule_from_argument};
+pub use upstream::{SslMode, Upstream};
+
+use crate::glob::Glob;
+use crate::rule::Rule;
+
+/// Something wrong in a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Line in the file, from 1; 0 where there is none.
+    pub line: usize,
+    /// Path of the key, as `rules[2].strategy`.
+    pub path: String,
+    /// What is wrong and what would be right.
+    pub what: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.line, self.path.as_str()) {
+            (0, "") => write!(f, "{}", self.what),
+            (0, path) => write!(f, "{path}: {}", self.what),
+            (line, "") => write!(f, "line {line}: {}", self.what),
+            (line, path) => write!(f, "line {line}: {path}: {}", self.what),
+        }
+    }
+}
+
+/// The whole configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where clients connect.
+    pub listen: Listen,
+    /// Where the root key is; without one the proxy does not start.
+    pub root_key: Option<Secret>,
+    /// What clients may ask for; the first that matches decides.
+    pub databases: Vec<Database>,
+    /// Users that the proxy signs in itself.
+    pub users: Vec<User>,
+    /// What is masked.
+    pub rules: Vec<Rule>,
+    /// Functions that users vouch for.
+    pub trusted_functions: Vec<String>,
+}
+
+/// Listeners.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// For PostgreSQL clients.
+    pub postgres: SocketAddr,
+    /// TLS towards clients.
+    pub tls: Option<ListenTls>,
+}
+
+/// TLS towards clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenTls {
+    /// Clients may go without.
+    pub optional: bool,
+    /// Certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// Private key, PEM.
+    pub key: PathBuf,
+    /// Clients need a certificate from this authority.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// Where a secret is; the file never holds one in clear, except SCRAM verifiers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Secret {
+    /// In a file; surrounding white space is not part of it.
+    File(PathBuf),
+    /// In an environment variable.
+    Env(String),
+}
+
+/// A database that clients may ask for.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// The name asked for; `*` stands for any.
+    pub name: Glob,
+    /// Where it is.
+    pub upstream: Upstream,
+    /// How the verifiers of users who are not listed are found.
+    pub auth_query: Option<AuthQuery>,
+}
+
+/// A query that answers a user's verifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthQuery {
+    /// SQL with the user's name as `$1`; the first row's second column is the verifier.
+    pub query: String,
+    /// Who asks.
+    pub login: Login,
+}
+
+/// A user name and password for an upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// Name.
+    pub user: String,
+    /// Password.
+    pub password: Secret,
+}
+
+/// How a user proves who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// A SCRAM verifier as PostgreSQL stores it.
+    Verifier(String),
+    /// A SCRAM verifier, elsewhere.
+    VerifierAt(Secret),
+    /// A password.
+    Password(Secret),
+}
+
+/// A user that the proxy signs in itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Name that clients give.
+    pub name: String,
+    /// What they have to prove.
+    pub proof: Proof,
+    /// Whom they are upstream; the client's own key serves if there is none.
+    pub upstream: Option<Login>,
+}
+
+impl Config {
+    /// Reads a file's text.
+    ///
+    /// # Errors
+    /// Every fault, in order of lines.
+    pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
+        decode::decode(text)
+    }
+
+    /// The database entry that a client's request means.
+    #[must_use]
+    pub fn database(&self, name: &str) -> Option<&Database> {
+        self.databases.iter().find(|database| database.name.matches(name))
+    }
+}

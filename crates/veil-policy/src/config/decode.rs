@@ -1,0 +1,326 @@
+//! From the YAML tree to a [`Config`], key by key.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use saphyr::Scalar;
+use veil_mask::{Param, Strategy};
+
+use super::{
+    AuthQuery, Config, Database, Fault, Listen, ListenTls, Login, Proof, Secret, Upstream, User,
+};
+use crate::glob::Glob;
+use crate::rule::{Action, Rule};
+use crate::yaml::{self, Faults, Map, Value};
+
+const DEFAULT_PORT: u16 = 6543;
+
+/// Where clients connect unless told otherwise.
+#[must_use]
+pub fn default_listen() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, DEFAULT_PORT).into()
+}
+
+pub(super) fn decode(text: &str) -> Result<Config, Vec<Fault>> {
+    let documents = yaml::parse(text).map_err(|fault| vec![fault])?;
+    let mut faults = Faults::default();
+    let config = match documents.as_slice() {
+        [document] => config(&Value::root(document), &mut faults),
+        [] => {
+            faults.add(0, "", "the file is empty; it needs at least \"databases\"");
+            None
+        }
+        _ => {
+            faults.add(0, "", "the file holds more than one document");
+            None
+        }
+    };
+    faults.0.sort_by_key(|fault| fault.line);
+    match config {
+        Some(config) if faults.0.is_empty() => Ok(config),
+        _ => Err(faults.0),
+    }
+}
+
+fn config(root: &Value<'_>, faults: &mut Faults) -> Option<Config> {
+    let mut map = root.map(faults)?;
+    let listen = map.take("listen").map_or_else(default_listener, |value| listen(&value, faults));
+    let root_key = map.take("keys").and_then(|value| keys(&value, faults));
+    let databases = list(map.need("databases", faults), faults, database);
+    let users = list(map.take("users"), faults, user);
+    let rules = list(map.take("rules"), faults, rule);
+    let trusted_functions = map.take("protection").map(|value| protection(&value, faults)).unwrap_or_default();
+    map.end(faults, &["listen", "keys", "databases", "users", "rules", "protection"]);
+    Some(Config { listen, root_key, databases, users, rules, trusted_functions })
+}
+
+fn list<T>(
+    value: Option<Value<'_>>,
+    faults: &mut Faults,
+    item: impl Fn(&Value<'_>, &mut Faults) -> Option<T>,
+) -> Vec<T> {
+    let items = value.and_then(|value| value.list(faults)).unwrap_or_default();
+    items.iter().filter_map(|value| item(value, faults)).collect()
+}
+
+fn default_listener() -> Listen {
+    Listen { postgres: default_listen(), tls: None }
+}
+
+fn listen(value: &Value<'_>, faults: &mut Faults) -> Listen {
+    let mut listen = default_listener();
+    let Some(mut map) = value.map(faults) else { return listen };
+    if let Some(value) = map.take("postgres")
+        && let Some(text) = value.text(faults)
+    {
+        match text.parse() {
+            Ok(address) => listen.postgres = address,
+            Err(_) => faults.at(&value, format!("\"{text}\" is not an address and port, as 127.0.0.1:{DEFAULT_PORT}")),
+        }
+    }
+    listen.tls = map.take("tls").and_then(|value| listen_tls(&value, faults));
+    map.end(faults, &["postgres", "tls"]);
+    listen
+}
+
+fn listen_tls(value: &Value<'_>, faults: &mut Faults) -> Option<ListenTls> {
+    let mut map = value.map(faults)?;
+    let mode = map.need("mode", faults);
+    let mode_text = mode.as_ref().and_then(|value| value.text(faults));
+    let certificate = path(map.take("certificate"), faults);
+    let key = path(map.take("key"), faults);
+    let client_ca = path(map.take("client_ca"), faults);
+    let (line, place) = (map.line(), map.path().to_owned());
+    map.end(faults, &["mode", "certificate", "key", "client_ca"]);
+    let optional = match mode_text.as_deref()? {
+        "off" => return None,
+        "optional" => true,
+        "required" => false,
+        other => {
+            faults.add(line, &place, format!("mode \"{other}\" is none of off, optional, required"));
+            return None;
+        }
+    };
+    let (Some(certificate), Some(key)) = (certificate, key) else {
+        faults.add(line, &place, "TLS needs \"certificate\" and \"key\"");
+        return None;
+    };
+    if optional && client_ca.is_some() {
+        faults.add(line, &place, "client_ca needs mode: required, or clients could go without a certificate");
+    }
+    Some(ListenTls { optional, certificate, key, client_ca })
+}
+
+fn path(value: Option<Value<'_>>, faults: &mut Faults) -> Option<std::path::PathBuf> {
+    value?.text(faults).map(Into::into)
+}
+
+fn keys(value: &Value<'_>, faults: &mut Faults) -> Option<Secret> {
+    let mut map = value.map(faults)?;
+    let root = map.need("root", faults).and_then(|value| secret(&value, faults));
+    map.end(faults, &["root"]);
+    root
+}
+
+fn secret(value: &Value<'_>, faults: &mut Faults) -> Option<Secret> {
+    if !value.is_map() {
+        faults.at(value, "a secret is not written here; use { file: PATH } or { env: NAME }");
+        return None;
+    }
+    let mut map = value.map(faults)?;
+    let file = map.take("file").and_then(|value| value.text(faults));
+    let env = map.take("env").and_then(|value| value.text(faults));
+    map.end(faults, &["file", "env"]);
+    match (file, env) {
+        (Some(file), None) => Some(Secret::File(file.into())),
+        (None, Some(env)) => Some(Secret::Env(env)),
+        _ => {
+            faults.at(value, "exactly one of \"file\" and \"env\" says where the secret is");
+            None
+        }
+    }
+}
+
+fn database(value: &Value<'_>, faults: &mut Faults) -> Option<Database> {
+    let mut map = value.map(faults)?;
+    let name = map.need("name", faults).and_then(|value| value.text(faults));
+    let upstream = map.need("upstream", faults).and_then(|value| upstream(&value, faults));
+    let auth_query = map.take("auth_query").and_then(|value| auth_query(&value, faults));
+    map.end(faults, &["name", "upstream", "auth_query"]);
+    Some(Database { name: Glob::new(&name?), upstream: upstream?, auth_query })
+}
+
+fn upstream(value: &Value<'_>, faults: &mut Faults) -> Option<Upstream> {
+    match Upstream::parse(&value.text(faults)?) {
+        Ok(upstream) => Some(upstream),
+        Err(found) => {
+            found.into_iter().for_each(|what| faults.at(value, what));
+            None
+        }
+    }
+}
+
+fn auth_query(value: &Value<'_>, faults: &mut Faults) -> Option<AuthQuery> {
+    let mut map = value.map(faults)?;
+    let query = map.need("query", faults).and_then(|value| value.text(faults));
+    let login = login(&mut map, faults);
+    map.end(faults, &["query", "user", "password"]);
+    Some(AuthQuery { query: query?, login: login? })
+}
+
+fn login(map: &mut Map<'_>, faults: &mut Faults) -> Option<Login> {
+    let user = map.need("user", faults).and_then(|value| value.text(faults));
+    let password = map.need("password", faults).and_then(|value| secret(&value, faults));
+    Some(Login { user: user?, password: password? })
+}
+
+fn user(value: &Value<'_>, faults: &mut Faults) -> Option<User> {
+    let mut map = value.map(faults)?;
+    let name = map.need("name", faults).and_then(|value| value.text(faults));
+    let verifier = map.take("verifier").and_then(|value| verifier(&value, faults));
+    let password = map.take("password").and_then(|value| secret(&value, faults)).map(Proof::Password);
+    let upstream = map.take("upstream").and_then(|value| {
+        let mut map = value.map(faults)?;
+        let found = login(&mut map, faults);
+        map.end(faults, &["user", "password"]);
+        found
+    });
+    map.end(faults, &["name", "verifier", "password", "upstream"]);
+    match (verifier, password) {
+        (Some(proof), None) | (None, Some(proof)) => Some(User { name: name?, proof, upstream }),
+        _ => {
+            faults.at(value, "a user needs exactly one of \"verifier\" and \"password\"");
+            None
+        }
+    }
+}
+
+fn verifier(value: &Value<'_>, faults: &mut Faults) -> Option<Proof> {
+    if value.is_map() {
+        return secret(value, faults).map(Proof::VerifierAt);
+    }
+    let text = value.text(faults)?;
+    if !text.starts_with("SCRAM-SHA-256$") {
+        faults.at(value, "a verifier begins with SCRAM-SHA-256$, as in pg_authid.rolpassword");
+        return None;
+    }
+    Some(Proof::Verifier(text))
+}
+
+fn protection(value: &Value<'_>, faults: &mut Faults) -> Vec<String> {
+    let Some(mut map) = value.map(faults) else { return Vec::new() };
+    let trusted = map.take("trusted_functions").and_then(|value| value.texts(faults)).unwrap_or_default();
+    map.end(faults, &["trusted_functions"]);
+    trusted
+}
+
+fn rule(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {
+    let mut map = value.map(faults)?;
+    let mut glob = |name: &str, faults: &mut Faults| {
+        map.take(name).and_then(|value| value.text(faults)).map_or_else(Glob::any, |text| Glob::new(&text))
+    };
+    let (database, schema) = (glob("database", faults), glob("schema", faults));
+    let (table, column) = (glob("table", faults), glob("column", faults));
+    let name = map.take("name").and_then(|value| value.text(faults));
+    let users = map.take("who").map(|value| who(&value, faults)).unwrap_or_default();
+    let unmask = map.take("unmask").and_then(|value| value.bool(faults)).unwrap_or(false);
+    let reason = map.take("reason").and_then(|value| value.text(faults));
+    let action = match (map.take("strategy"), unmask, reason) {
+        (Some(value), false, None) => strategy(&value, map, faults).map(Action::Mask),
+        (None, true, Some(reason)) => {
+            map.end(faults, &["name", "database", "schema", "table", "column", "who", "unmask", "reason"]);
+            Some(Action::Unmask(reason))
+        }
+        (None, true, None) => wrong(value, faults, "\"unmask: true\" needs a \"reason\""),
+        (None, false, _) => wrong(value, faults, "a rule needs a \"strategy\", or \"unmask: true\" with a \"reason\""),
+        (Some(_), ..) => wrong(value, faults, "\"strategy\" does not go together with \"unmask\" or \"reason\""),
+    };
+    let name = name.unwrap_or_else(|| rule_name(&schema, &table, &column));
+    Some(Rule { name, database, schema, table, column, users, action: action? })
+}
+
+fn rule_name(schema: &Glob, table: &Glob, column: &Glob) -> String {
+    if schema.is_any() { format!("{table}.{column}") } else { format!("{schema}.{table}.{column}") }
+}
+
+fn wrong<T>(value: &Value<'_>, faults: &mut Faults, what: &str) -> Option<T> {
+    faults.at(value, what);
+    None
+}
+
+fn who(value: &Value<'_>, faults: &mut Faults) -> Vec<String> {
+    let Some(mut map) = value.map(faults) else { return Vec::new() };
+    let users = map.need("user", faults).and_then(|value| value.texts(faults)).unwrap_or_default();
+    map.end(faults, &["user"]);
+    users
+}
+
+/// `strategy: email` with parameters beside it, or `strategy: { email: { keep_domain: true } }`.
+fn strategy(value: &Value<'_>, rest: Map<'_>, faults: &mut Faults) -> Option<Strategy> {
+    let mut parameters = BTreeMap::new();
+    let mut add = |name: String, value: &Value<'_>, faults: &mut Faults| {
+        if let Some(parameter) = parameter(value, faults) {
+            parameters.insert(name, parameter);
+        }
+    };
+    for (name, value) in rest.rest() {
+        add(name, &value, faults);
+    }
+    let name = if value.is_map() {
+        let mut entries: Vec<_> = value.map(faults)?.rest().collect();
+        let (Some((name, inner)), true) = (entries.pop(), entries.is_empty()) else {
+            return wrong(value, faults, "expected one strategy, as { partial: { last: 4 } }");
+        };
+        for (name, value) in inner.map(faults)?.rest() {
+            add(name, &value, faults);
+        }
+        name
+    } else {
+        strategy_name(value, faults)?
+    };
+    match Strategy::parse(&name, &parameters) {
+        Ok(strategy) => Some(strategy),
+        Err(errors) => {
+            errors.into_iter().for_each(|error| faults.at(value, error.to_string()));
+            None
+        }
+    }
+}
+
+/// A strategy's name; YAML reads a bare `null` as no value, and it is the strategy of that name.
+fn strategy_name(value: &Value<'_>, faults: &mut Faults) -> Option<String> {
+    match value.scalar() {
+        Some(Scalar::Null) => Some("null".to_owned()),
+        _ => value.text(faults),
+    }
+}
+
+fn parameter(value: &Value<'_>, faults: &mut Faults) -> Option<Param> {
+    match value.scalar() {
+        Some(Scalar::String(text)) => Some(Param::Text(text.to_string())),
+        Some(Scalar::Integer(number)) => Some(Param::Int(*number)),
+        Some(Scalar::Boolean(flag)) => Some(Param::Bool(*flag)),
+        _ => wrong(value, faults, "a parameter is text, a whole number, true or false"),
+    }
+}
+
+/// A rule as the command line takes it: `table.column=strategy` or `schema.table.column=strategy`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn rule_from_argument(text: &str) -> Result<Rule, String> {
+    let (place, name) = text.split_once('=').ok_or("a rule is written table.column=strategy")?;
+    let parts: Vec<&str> = place.split('.').collect();
+    let (schema, table, column) = match parts.as_slice() {
+        [table, column] => (Glob::any(), Glob::new(table), Glob::new(column)),
+        [schema, table, column] => (Glob::new(schema), Glob::new(table), Glob::new(column)),
+        _ => return Err("a rule is written table.column=strategy or schema.table.column=strategy".to_owned()),
+    };
+    let strategy = Strategy::parse(name, &BTreeMap::new())
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+    let name = rule_name(&schema, &table, &column);
+    Ok(Rule { name, database: Glob::any(), schema, table, column, users: vec![], action: Action::Mask(strategy) })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! The gate: may a statement run, and what of its result is closed.
+//!
+//! Coarse on purpose: it looks at what a statement names, not at how values flow through it. It lets through
+//! what names nothing sensitive, masks what the server traces to a column, and closes the rest.
+
+use veil_sql::functions::{self, Effect};
+use veil_sql::{Facts, Kind, QualifiedName, RelationKind, Source, Statement, Write};
+
+use crate::labels::{Labels, Standing};
+
+/// Why a statement is not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// SQLSTATE.
+    pub code: &'static str,
+    /// What is refused.
+    pub message: String,
+    /// What to do.
+    pub hint: &'static str,
+}
+
+/// What happens to result columns that the server does not trace to a column of a relation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Untraced {
+    /// They are shown: nothing sensitive is named.
+    Show,
+    /// They are NULL.
+    Close,
+}
+
+/// How a statement runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Its computed columns.
+    pub untraced: Untraced,
+    /// It names nothing sensitive: its rows need no description to be judged.
+    pub clean: bool,
+    /// Texts of its errors and notices may quote data.
+    pub scrub: bool,
+}
+
+impl Run {
+    /// For what is not known: nothing computed is shown.
+    pub const CLOSED: Self = Self { untraced: Untraced::Close, clean: false, scrub: true };
+}
+
+const HINT_SELECT: &str = "Select the columns one by one; masked columns come masked, the others in clear.";
+const HINT_DIRECT: &str = "Run it on the database itself, or as a user whom a rule with \"unmask: true\" exempts.";
+const HINT_TRUST: &str = "If the function shows no masked value, list it under protection.trusted_functions.";
+
+/// Judges a statement. A name that is not known makes it closed, never refused.
+///
+/// # Errors
+/// The refusal, for the client.
+pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
+    if let Kind::Refused(what) = statement.kind {
+        return refuse(format!("{what} is not available where columns are masked"), HINT_DIRECT);
+    }
+    let facts = &statement.facts;
+    if let Some(what) = facts.opaque {
+        return refuse(format!("the statement contains {what}"), HINT_DIRECT);
+    }
+    let worst = worst_effect(facts, labels)?;
+    let clean = facts.relations.iter().all(|name| labels.standing(facts, name) == Standing::Clean);
+    if !clean {
+        judge_guarded(statement, worst, labels)?;
+    }
+    let untraced = if clean && worst != Effect::Unknown { Untraced::Show } else { Untraced::Close };
+    match &statement.kind {
+        // What they run is judged by its own name, and a transaction's end may report what others did.
+        Kind::Execute { .. } | Kind::Fetch { .. } => Ok(Run::CLOSED),
+        Kind::Session => Ok(Run { untraced: Untraced::Show, clean: true, scrub: true }),
+        _ => {
+            let scrub = !clean || worst != Effect::Pure || facts.writes.iter().any(|w| has_triggers(w, labels));
+            Ok(Run { untraced, clean: clean && untraced == Untraced::Show, scrub })
+        }
+    }
+}
+
+/// Whether a view with this definition shows nothing sensitive.
+pub(crate) fn shows_nothing(facts: &Facts, labels: &Labels) -> bool {
+    facts.opaque.is_none()
+        && facts.writes.is_empty()
+        && matches!(worst_effect(facts, labels), Ok(Effect::Pure | Effect::Keeps))
+        && facts.relations.iter().all(|name| labels.standing(facts, name) == Standing::Clean)
+}
+
+/// Whether a statement names a relation that the catalog does not have.
+#[must_use]
+pub fn names_missing(statement: &Statement, labels: &Labels) -> bool {
+    let facts = &statement.facts;
+    facts.relations.iter().any(|name| labels.standing(facts, name) == Standing::Missing)
+}
+
+/// A statement that names something sensitive.
+fn judge_guarded(statement: &Statement, worst: Effect, labels: &Labels) -> Result<(), Refusal> {
+    match statement.kind {
+        Kind::Copy => return refuse("COPY of a table with masked columns".to_owned(), HINT_SELECT),
+        Kind::Explain => {
+            return refuse("EXPLAIN of a statement over masked columns".to_owned(), HINT_DIRECT);
+        }
+        _ => {}
+    }
+    if worst != Effect::Pure {
+        let function = statement.facts.functions.iter().find(|f| functions::effect(&f.name) != Effect::Pure);
+        let name = function.map_or("a function", |function| function.name.as_str());
+        return refuse(format!("{name} may not be used together with masked columns"), HINT_TRUST);
+    }
+    match statement.facts.writes.iter().find(|write| !may_write(write, labels)) {
+        None => Ok(()),
+        Some(write) => refuse(
+            format!("values may not be copied into \"{}\" in a statement over masked columns", write.target.name),
+            "Write literals or parameters.",
+        ),
+    }
+}
+
+fn may_write(write: &Write, labels: &Labels) -> bool {
+    let Source::Columns(columns) = &write.source else { return false };
+    columns.iter().all(|column| {
+        let mut targets = named(&write.target, labels).peekable();
+        targets.peek().is_some() && targets.all(|oid| labels.is_plain_column(oid, column))
+    })
+}
+
+fn has_triggers(write: &Write, labels: &Labels) -> bool {
+    let name = &write.target;
+    labels
+        .catalog()
+        .named(name.schema.as_deref(), &name.name)
+        .any(|(_, relation)| relation.triggers || relation.kind == RelationKind::View)
+}
+
+fn named<'a>(name: &'a QualifiedName, labels: &'a Labels) -> impl Iterator<Item = u32> + 'a {
+    labels.catalog().named(name.schema.as_deref(), &name.name).map(|(oid, _)| oid)
+}
+
+/// The worst that the functions and operators of a statement may do.
+fn worst_effect(facts: &Facts, labels: &Labels) -> Result<Effect, Refusal> {
+    if let Some(operator) = facts.operators.iter().find(|name| labels.catalog().user_operator(name)) {
+        return refuse(format!("the operator {operator} was made by a user"), HINT_DIRECT);
+    }
+    let mut worst = Effect::Pure;
+    for function in &facts.functions {
+        worst = match (function_effect(function, labels)?, worst) {
+            (Effect::Pure, worst) => worst,
+            (Effect::Keeps, Effect::Unknown) => Effect::Unknown,
+            (effect, _) => effect,
+        };
+    }
+    Ok(worst)
+}
+
+fn function_effect(function: &QualifiedName, labels: &Labels) -> Result<Effect, Refusal> {
+    let QualifiedName { schema, name } = function;
+    if labels.policy().trusts(schema.as_deref(), name) {
+        return Ok(Effect::Keeps);
+    }
+    let builtin = schema.as_deref() == Some("pg_catalog");
+    if !builtin && labels.catalog().user_function(name) {
+        return refuse(format!("the function {name} was made by a user"), HINT_TRUST);
+    }
+    match functions::effect(name) {
+        Effect::Dangerous => refuse(
+            format!("the function {name} runs text or reads what is not a table"),
+            HINT_DIRECT,
+        ),
+        _ if !builtin && schema.is_some() => Ok(Effect::Unknown),
+        effect => Ok(effect),
+    }
+}
+
+fn refuse<T>(what: String, hint: &'static str) -> Result<T, Refusal> {
+    Err(Refusal { code: "42501", message: format!("IronVeil refused: {what}"), hint })
+}
+
+#[cfg(test)]
+mod tests;

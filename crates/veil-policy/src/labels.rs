@@ -1,0 +1,226 @@
+//! A policy laid over a catalog for one user: which column is masked by which rule, and which relations show
+//! nothing sensitive at all.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use veil_mask::Masker;
+use veil_model::{Attribute, ColumnName};
+use veil_sql::catalog::Column;
+use veil_sql::{Catalog, Facts, QualifiedName, Relation, RelationKind, system};
+
+use crate::judge;
+use crate::rule::Policy;
+
+/// Why and how a column is masked.
+#[derive(Clone)]
+pub struct Label {
+    /// Name of the rule.
+    pub rule: Arc<str>,
+    /// Its function.
+    pub masker: Arc<Masker>,
+}
+
+/// What happens to a column of a relation in a result.
+#[derive(Clone)]
+pub enum Fate {
+    /// Shown.
+    Pass,
+    /// Masked.
+    Mask(Label),
+    /// NULL: what it holds is not known.
+    Close,
+}
+
+/// What is known of a relation named in a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing in it is labelled.
+    Clean,
+    /// Something in it is labelled, or it cannot be told.
+    Guarded,
+    /// No relation of this name is known.
+    Missing,
+}
+
+/// Labels of one catalog for one user.
+pub struct Labels {
+    catalog: Arc<Catalog>,
+    policy: Arc<Policy>,
+    columns: HashMap<Attribute, Label>,
+    clean: HashMap<u32, bool>,
+}
+
+/// Views over views deeper than this are closed.
+const VIEW_DEPTH_MAX: usize = 32;
+
+impl Labels {
+    /// Lays `policy` over `catalog` for sessions of `user` in `database`.
+    #[must_use]
+    pub fn new(policy: Arc<Policy>, catalog: Arc<Catalog>, database: &str, user: &str) -> Self {
+        let mut columns = HashMap::new();
+        for (oid, relation) in catalog.relations().filter(|(_, relation)| !relation.system()) {
+            for column in &relation.columns {
+                let name = ColumnName {
+                    schema: relation.schema.clone(),
+                    table: relation.name.clone(),
+                    column: column.name.clone(),
+                };
+                if let Some((rule, masker)) = policy.mask(database, user, &name) {
+                    let attribute = Attribute { relation: oid, attnum: column.attnum };
+                    columns.insert(attribute, Label { rule, masker });
+                }
+            }
+        }
+        inherit(&catalog, &mut columns);
+        let mut labels = Self { catalog, policy, columns, clean: HashMap::new() };
+        let catalog = Arc::clone(&labels.catalog);
+        for (oid, relation) in catalog.relations() {
+            labels.settle(oid, relation, 0);
+        }
+        labels
+    }
+
+    /// The catalog below.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The policy above.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// What a name in a statement may stand for: clean only if every relation of that name is.
+    #[must_use]
+    pub fn standing(&self, facts: &Facts, name: &QualifiedName) -> Standing {
+        let mut found = name.schema.is_none() && facts.local_names.contains(&name.name);
+        for (oid, _) in self.catalog.named(name.schema.as_deref(), &name.name) {
+            found = true;
+            if !self.is_clean(oid) {
+                return Standing::Guarded;
+            }
+        }
+        if found { Standing::Clean } else { Standing::Missing }
+    }
+
+    /// What happens to a column that a row description names.
+    #[must_use]
+    pub fn fate(&self, attribute: Attribute) -> Fate {
+        if let Some(label) = self.columns.get(&attribute) {
+            return Fate::Mask(label.clone());
+        }
+        let Some(relation) = self.catalog.relation(attribute.relation) else { return Fate::Close };
+        let column = relation.columns.iter().find(|column| column.attnum == attribute.attnum);
+        if self.is_clean(attribute.relation) {
+            // A column that came after the catalog was read may be one that a rule names.
+            let known = column.is_some() || attribute.attnum < 0 || relation.system();
+            return if known { Fate::Pass } else { Fate::Close };
+        }
+        // What is left has labels on other columns, or is not known.
+        match (relation.kind, column) {
+            (RelationKind::Table, _) if relation.temporary || relation.system() => Fate::Close,
+            (RelationKind::Table, Some(column)) if column.generated => Fate::Close,
+            (RelationKind::Table, None) if attribute.attnum > 0 => Fate::Close,
+            (RelationKind::Table, _) => Fate::Pass,
+            (RelationKind::View, _) if self.view_is_clean(relation, 0) => Fate::Pass,
+            (RelationKind::View | RelationKind::Sequence, _) => Fate::Close,
+        }
+    }
+
+    /// Whether `column` of a table may be copied inside the database: a stored column without a label.
+    #[must_use]
+    pub fn is_plain_column(&self, relation: u32, column: &str) -> bool {
+        let table = self.catalog.relation(relation).filter(|r| r.kind == RelationKind::Table && !r.temporary);
+        table.and_then(|table| table.columns.iter().find(|c| c.name == column)).is_some_and(|column| {
+            !column.generated && !self.columns.contains_key(&Attribute { relation, attnum: column.attnum })
+        })
+    }
+
+    /// The labelled columns, for reports.
+    pub fn labelled(&self) -> impl Iterator<Item = (ColumnName, &Label)> {
+        self.columns.iter().filter_map(|(attribute, label)| {
+            let relation = self.catalog.relation(attribute.relation)?;
+            let column = relation.columns.iter().find(|column| column.attnum == attribute.attnum)?;
+            let (schema, table) = (relation.schema.clone(), relation.name.clone());
+            Some((ColumnName { schema, table, column: column.name.clone() }, label))
+        })
+    }
+
+    fn is_clean(&self, oid: u32) -> bool {
+        self.clean.get(&oid).copied().unwrap_or(false)
+    }
+
+    /// Finds out, once for each relation, whether it is clean.
+    fn settle(&mut self, oid: u32, relation: &Relation, depth: usize) -> bool {
+        if let Some(known) = self.clean.get(&oid) {
+            return *known;
+        }
+        // Until it is known, which also ends a view that reads itself.
+        self.clean.insert(oid, false);
+        let clean = if relation.system() {
+            system::harmless(&relation.schema, &relation.name)
+        } else if relation.temporary || self.has_label(oid, &relation.columns) {
+            false
+        } else {
+            match relation.kind {
+                RelationKind::Table | RelationKind::Sequence => true,
+                RelationKind::View => self.settle_view(relation, depth),
+            }
+        };
+        self.clean.insert(oid, clean);
+        clean
+    }
+
+    fn settle_view(&mut self, view: &Relation, depth: usize) -> bool {
+        let (Some(facts), true) = (&view.definition, depth < VIEW_DEPTH_MAX) else { return false };
+        let catalog = Arc::clone(&self.catalog);
+        for name in &facts.relations {
+            for (oid, relation) in catalog.named(name.schema.as_deref(), &name.name) {
+                self.settle(oid, relation, depth + 1);
+            }
+        }
+        self.view_is_clean(view, depth)
+    }
+
+    fn view_is_clean(&self, view: &Relation, depth: usize) -> bool {
+        depth < VIEW_DEPTH_MAX && view.definition.as_ref().is_some_and(|facts| judge::shows_nothing(facts, self))
+    }
+
+    fn has_label(&self, relation: u32, columns: &[Column]) -> bool {
+        columns.iter().any(|c| self.columns.contains_key(&Attribute { relation, attnum: c.attnum }))
+    }
+}
+
+/// Labels a column of a table also where its partitions, children and parents have it, by name.
+fn inherit(catalog: &Catalog, columns: &mut HashMap<Attribute, Label>) {
+    loop {
+        let mut found = Vec::new();
+        for (child_oid, child) in catalog.relations() {
+            for (parent_oid, parent) in child.parents.iter().filter_map(|p| Some((*p, catalog.relation(*p)?))) {
+                for (a, b) in same_names(child, parent) {
+                    let child = Attribute { relation: child_oid, attnum: a };
+                    let parent = Attribute { relation: parent_oid, attnum: b };
+                    match (columns.get(&child), columns.get(&parent)) {
+                        (Some(label), None) => found.push((parent, label.clone())),
+                        (None, Some(label)) => found.push((child, label.clone())),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        if found.is_empty() {
+            return;
+        }
+        columns.extend(found);
+    }
+}
+
+fn same_names<'a>(child: &'a Relation, parent: &'a Relation) -> impl Iterator<Item = (i16, i16)> + 'a {
+    child.columns.iter().filter_map(|column| {
+        let twin = parent.columns.iter().find(|twin| twin.name == column.name)?;
+        Some((column.attnum, twin.attnum))
+    })
+}

@@ -1,0 +1,121 @@
+//! What is done with each cell of a result.
+
+use veil_mask::{Cell, ColumnMask};
+use veil_model::{Attribute, Format, PgType};
+use veil_wire::pg::reply::Field;
+use veil_wire::pg::{frame, row};
+use veil_wire::{Malformed, cursor};
+
+use crate::judge::Untraced;
+use crate::labels::{Fate, Labels};
+
+enum Op {
+    Pass,
+    Null,
+    Mask(ColumnMask, Format),
+}
+
+/// How the rows of one result are written. There is no default: a plan is made from a row description, or it
+/// says that nothing sensitive was named.
+pub struct Plan {
+    /// `None` lets every row pass.
+    ops: Option<Vec<Op>>,
+    masked: usize,
+}
+
+impl Plan {
+    /// For rows of a statement that names nothing sensitive.
+    #[must_use]
+    pub const fn pass() -> Self {
+        Self { ops: None, masked: 0 }
+    }
+
+    /// From the description that the server sent for these very rows.
+    #[must_use]
+    pub fn new(fields: &[Field<'_>], untraced: Untraced, labels: &Labels) -> Self {
+        let ops: Vec<Op> = fields.iter().map(|field| op(field, untraced, labels)).collect();
+        let masked = ops.iter().filter(|op| !matches!(op, Op::Pass)).count();
+        Self { ops: (masked > 0).then_some(ops), masked }
+    }
+
+    /// Whether rows are forwarded as they are.
+    #[must_use]
+    pub const fn passes(&self) -> bool {
+        self.ops.is_none()
+    }
+
+    /// How many columns are masked or closed.
+    #[must_use]
+    pub const fn masked(&self) -> usize {
+        self.masked
+    }
+
+    /// Appends the DataRow message for the row in `body`, masked.
+    ///
+    /// # Errors
+    /// The row is not as described; nothing of it is kept in `out`.
+    pub fn write_row(&self, body: &[u8], out: &mut Vec<u8>) -> cursor::Result<()> {
+        let start = out.len();
+        let written = self.write_cells(body, out);
+        if written.is_err() {
+            out.truncate(start);
+        }
+        written
+    }
+
+    fn write_cells(&self, body: &[u8], out: &mut Vec<u8>) -> cursor::Result<()> {
+        let ops = self.ops.as_deref().unwrap_or_default();
+        let mut cells = row::Cells::decode(body)?;
+        if cells.len() != ops.len() {
+            return Err(Malformed("row has another number of columns than its description"));
+        }
+        out.push(b'D');
+        let length_at = out.len();
+        out.extend([0; 4]);
+        out.extend(body.get(..2).unwrap_or_default());
+        for op in ops {
+            let cell = cells.step()?.ok_or(Malformed("row is too short"))?;
+            match (op, cell) {
+                (Op::Null, _) | (_, None) => row::write_cell(out, None),
+                (Op::Pass, cell) => row::write_cell(out, cell),
+                (Op::Mask(mask, format), Some(cell)) => write_masked(mask, *format, cell, out),
+            }
+        }
+        cells.step()?;
+        frame::patch_length(out, length_at);
+        Ok(())
+    }
+}
+
+fn write_masked(mask: &ColumnMask, format: Format, cell: &[u8], out: &mut Vec<u8>) {
+    let at = out.len();
+    out.extend([0; 4]);
+    let length = match mask.mask(format, cell, out) {
+        Cell::Written => i32::try_from(out.len() - at - 4).ok(),
+        Cell::Null => None,
+    };
+    if length.is_none() {
+        out.truncate(at + 4);
+    }
+    if let Some(field) = out.get_mut(at..at + 4) {
+        field.copy_from_slice(&length.unwrap_or(-1).to_be_bytes());
+    }
+}
+
+fn op(field: &Field<'_>, untraced: Untraced, labels: &Labels) -> Op {
+    if field.relation == 0 || field.attnum == 0 {
+        return match untraced {
+            Untraced::Show => Op::Pass,
+            Untraced::Close => Op::Null,
+        };
+    }
+    let format = if field.binary { Format::Binary } else { Format::Text };
+    match labels.fate(Attribute { relation: field.relation, attnum: field.attnum }) {
+        Fate::Pass => Op::Pass,
+        Fate::Close => Op::Null,
+        Fate::Mask(label) => {
+            let mask = label.masker.column(PgType { oid: field.type_oid, modifier: field.modifier });
+            Op::Mask(mask, format)
+        }
+    }
+}

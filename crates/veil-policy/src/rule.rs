@@ -1,0 +1,124 @@
+//! The ordered list of rules: the first that matches a column and a user decides.
+
+use std::sync::Arc;
+
+use veil_mask::{Masker, RootKey, Strategy};
+use veil_model::ColumnName;
+
+use crate::glob::Glob;
+
+/// What happens to a column that a rule matches.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Its values are masked.
+    Mask(Strategy),
+    /// Its values are shown, for this reason.
+    Unmask(String),
+}
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// The reason shown everywhere.
+    pub name: String,
+    /// Database, by the name that clients ask for.
+    pub database: Glob,
+    /// Schema.
+    pub schema: Glob,
+    /// Table or view.
+    pub table: Glob,
+    /// Column.
+    pub column: Glob,
+    /// Users that it is for; all if empty.
+    pub users: Vec<String>,
+    /// What it does.
+    pub action: Action,
+}
+
+impl Rule {
+    fn concerns(&self, database: &str, user: &str) -> bool {
+        self.database.matches(database) && (self.users.is_empty() || self.users.iter().any(|u| u == user))
+    }
+
+    fn covers_everything(&self) -> bool {
+        self.schema.is_any() && self.table.is_any() && self.column.is_any()
+    }
+}
+
+/// A rule with its masking function under the key.
+struct Armed {
+    rule: Rule,
+    name: Arc<str>,
+    masker: Option<Arc<Masker>>,
+}
+
+/// The rules, ready for use.
+pub struct Policy {
+    rules: Vec<Armed>,
+    trusted: Vec<String>,
+}
+
+/// What a policy has to say about one user in one database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// No rule masks anything there.
+    Unprotected,
+    /// A rule shows this user everything.
+    Exempt,
+    /// Statements are analysed.
+    Guarded,
+}
+
+impl Policy {
+    /// Binds `rules` to the key. `trusted` are functions that the users vouch for.
+    #[must_use]
+    pub fn new(rules: Vec<Rule>, trusted: Vec<String>, key: &RootKey) -> Self {
+        let arm = |rule: Rule| Armed {
+            name: rule.name.as_str().into(),
+            masker: match &rule.action {
+                Action::Mask(strategy) => Some(Arc::new(Masker::new(key, strategy))),
+                Action::Unmask(_) => None,
+            },
+            rule,
+        };
+        Self { rules: rules.into_iter().map(arm).collect(), trusted }
+    }
+
+    /// Whether anything is masked at all, for anybody.
+    #[must_use]
+    pub fn masks_anything(&self) -> bool {
+        self.rules.iter().any(|armed| armed.masker.is_some())
+    }
+
+    /// What is to be done about sessions of `user` in `database`.
+    #[must_use]
+    pub fn scope(&self, database: &str, user: &str) -> Scope {
+        for armed in self.rules.iter().filter(|armed| armed.rule.concerns(database, user)) {
+            match armed.masker {
+                Some(_) => return Scope::Guarded,
+                None if armed.rule.covers_everything() => return Scope::Exempt,
+                None => {}
+            }
+        }
+        Scope::Unprotected
+    }
+
+    /// Whether users vouch for a function, by its name with or without schema.
+    #[must_use]
+    pub fn trusts(&self, schema: Option<&str>, name: &str) -> bool {
+        let full = schema.map(|schema| format!("{schema}.{name}"));
+        self.trusted.iter().any(|trusted| trusted == name || Some(trusted) == full.as_ref())
+    }
+
+    /// The rule that masks `column` for `user`: its name and its function.
+    #[must_use]
+    pub fn mask(&self, database: &str, user: &str, column: &ColumnName) -> Option<(Arc<str>, Arc<Masker>)> {
+        let first = self.rules.iter().find(|armed| {
+            armed.rule.concerns(database, user)
+                && armed.rule.column.matches(&column.column)
+                && armed.rule.table.matches(&column.table)
+                && armed.rule.schema.matches(&column.schema)
+        })?;
+        first.masker.clone().map(|masker| (Arc::clone(&first.name), masker))
+    }
+}
