@@ -1,1 +1,15 @@
-//! TODO
+//! The data plane: accepts clients, finds their upstream, signs them in, and relays with masks.
+//!
+//! Decision: one task owns both sockets of a session. What is done with the bytes is decided by a pure
+//! `engine`, which is given bytes and the time and returns bytes; `relay` moves them.
+
+pub mod cancel;
+pub mod catalogs;
+pub mod engine;
+mod handshake;
+mod out;
+mod problem;
+pub mod proxy;
+mod relay;
+
+pub use proxy::{Account, AuthQuery, Proxy, Route};

@@ -137,6 +137,8 @@ pub struct Session<S, P> {
     skipping: bool,
     /// The server reads COPY data and ignores Sync.
     copying: bool,
+    /// Commands were sent that no Sync has ended yet.
+    grouped: bool,
 }
 
 impl<S, P> Default for Session<S, P> {
@@ -149,6 +151,7 @@ impl<S, P> Default for Session<S, P> {
             transaction: Transaction::Idle,
             skipping: false,
             copying: false,
+            grouped: false,
         }
     }
 }
@@ -159,6 +162,11 @@ impl<S, P> Session<S, P> {
     /// # Errors
     /// The client has more outstanding than it may, or holds too many names.
     pub fn send(&mut self, expected: Expected<S>, hidden: bool) -> Result<()> {
+        self.grouped = match expected {
+            Expected::Sync | Expected::Query { .. } | Expected::FunctionCall => false,
+            Expected::CopyEnd => self.grouped,
+            _ => true,
+        };
         match expected {
             Expected::Sync if self.copying && !self.copy_ended() => return Ok(()),
             Expected::Sync => self.skipping = false,
@@ -316,16 +324,22 @@ impl<S, P> Session<S, P> {
         self.transaction
     }
 
-    /// Whether the server owes nothing and is outside a transaction.
+    /// Whether the server owes nothing.
     #[must_use]
-    pub fn idle(&self) -> bool {
-        self.queue.is_empty() && !self.skipping && self.transaction == Transaction::Idle
+    pub fn settled(&self) -> bool {
+        self.queue.is_empty()
     }
 
-    /// Whether a transaction is open, which stays open without the server owing anything.
+    /// Whether commands were sent that no Sync has ended yet: the server waits for more of the group.
     #[must_use]
-    pub fn in_transaction(&self) -> bool {
-        self.transaction != Transaction::Idle
+    pub const fn grouped(&self) -> bool {
+        self.grouped
+    }
+
+    /// Whether the server reads COPY data.
+    #[must_use]
+    pub const fn copying(&self) -> bool {
+        self.copying
     }
 
     fn copy_ended(&self) -> bool {

@@ -1,0 +1,107 @@
+//! What is done with the bytes of a session, without sockets and clocks.
+
+mod catalog_read;
+pub mod guarded;
+mod scrub;
+mod watcher;
+
+use std::time::Instant;
+
+pub use guarded::Guarded;
+pub use watcher::Watcher;
+
+use crate::out::Out;
+use crate::problem::Problem;
+
+/// A session's engine.
+pub enum Engine {
+    /// Something is masked for this user: statements are analysed, rows follow plans.
+    Guarded(Box<Guarded>),
+    /// Nothing is masked for this user; what it defines may matter to others.
+    Watched(Watcher),
+    /// Nothing is masked for anybody.
+    Open,
+}
+
+impl Engine {
+    /// Takes bytes from the client; returns how many were used.
+    ///
+    /// # Errors
+    /// The session has to end; the client is told why.
+    pub fn client(&mut self, input: &[u8], up: &mut Out, now: Instant) -> Result<usize, Problem> {
+        match self {
+            Self::Guarded(engine) => engine.client(input, up, now),
+            Self::Watched(_) | Self::Open => {
+                up.forward(input, 0..input.len());
+                Ok(input.len())
+            }
+        }
+    }
+
+    /// Takes bytes from the server; returns how many were used.
+    ///
+    /// # Errors
+    /// The session has to end; the client is told why.
+    pub fn server(&mut self, input: &[u8], down: &mut Out, now: Instant) -> Result<usize, Problem> {
+        match self {
+            Self::Guarded(engine) => engine.server(input, down, now),
+            Self::Watched(engine) => engine.server(input, down),
+            Self::Open => {
+                down.forward(input, 0..input.len());
+                Ok(input.len())
+            }
+        }
+    }
+
+    /// Whether the client's next command waits for something that the server has to say first.
+    #[must_use]
+    pub const fn is_waiting(&self) -> bool {
+        match self {
+            Self::Guarded(engine) => engine.is_waiting(),
+            Self::Watched(_) | Self::Open => false,
+        }
+    }
+
+    /// Whether it is no surprise that the server leaves: it has said why, or the client has said goodbye.
+    #[must_use]
+    pub const fn expects_end(&self) -> bool {
+        match self {
+            Self::Guarded(engine) => engine.expects_end(),
+            Self::Watched(_) | Self::Open => true,
+        }
+    }
+
+    /// Whether the client has been sent part of a message, so that nothing else can be put in.
+    #[must_use]
+    pub fn inside_message(&self) -> bool {
+        match self {
+            Self::Guarded(engine) => engine.inside_message(),
+            Self::Watched(engine) => engine.inside_message(),
+            // Nobody knows.
+            Self::Open => true,
+        }
+    }
+}
+
+/// A message whose body passes in pieces.
+#[derive(Clone, Copy, Debug, Default)]
+struct Streamed {
+    left: usize,
+    swallow: bool,
+}
+
+impl Streamed {
+    const fn active(self) -> bool {
+        self.left > 0
+    }
+
+    /// Lets pass what is there of it from `at` on; returns how much that was.
+    fn pass(&mut self, input: &[u8], at: usize, out: &mut Out) -> usize {
+        let count = self.left.min(input.len().saturating_sub(at));
+        if !self.swallow {
+            out.forward(input, at..at + count);
+        }
+        self.left -= count;
+        count
+    }
+}

@@ -1,0 +1,144 @@
+//! A session in which something is masked.
+//!
+//! Invariants: a row reaches the client only by a plan made from the description that the server gave for
+//! these very rows, or because the statement names nothing sensitive; a refused statement never reaches the
+//! server. In its place goes one that the server cannot parse, and the error that comes back is replaced by
+//! the refusal, so that order, pipelining, skipping to Sync and the transaction's state stay the server's own.
+
+mod client;
+mod prepared;
+mod server;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use veil_policy::{Labels, Plan};
+use veil_sql::{Analyser, Kind};
+use veil_wire::pg::session::Session;
+
+use super::Streamed;
+use super::catalog_read::CatalogRead;
+use crate::catalogs::{Due, Slot};
+use crate::problem::Problem;
+use prepared::Prepared;
+
+pub use prepared::Judge;
+
+/// The engine of one session.
+pub struct Guarded {
+    session: Session<Prepared, Plan>,
+    judge: Judge,
+    /// A message of the client that passes in pieces.
+    from_client: Streamed,
+    /// A message of the server that passes in pieces.
+    from_server: Streamed,
+    /// The plan of the rows that are coming.
+    rows: Option<Arc<Plan>>,
+    /// The server sends COPY data that may be shown.
+    copying_out: bool,
+    reading: Option<CatalogRead>,
+    /// A statement waits until the server owes nothing.
+    settling: bool,
+    /// The client has said goodbye, or the server has said why it leaves.
+    ending: bool,
+    server_utf8: bool,
+}
+
+impl Guarded {
+    /// For a session that has just been signed in; `settings` are the parameters that the server reported.
+    ///
+    /// # Errors
+    /// The session's encoding or string syntax is not what statements are analysed by.
+    pub fn new<'a>(
+        analyser: Arc<Analyser>,
+        slot: Arc<Slot>,
+        user: String,
+        settings: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Result<Self, Problem> {
+        let mut engine = Self {
+            session: Session::default(),
+            judge: Judge::new(analyser, slot, user),
+            from_client: Streamed::default(),
+            from_server: Streamed::default(),
+            rows: None,
+            copying_out: false,
+            reading: None,
+            settling: false,
+            ending: false,
+            server_utf8: false,
+        };
+        let settings: Vec<_> = settings.collect();
+        engine.server_utf8 = settings.iter().any(|(name, value)| *name == b"server_encoding" && *value == b"UTF8");
+        for (name, value) in settings {
+            engine.check_setting(name, value)?;
+        }
+        Ok(engine)
+    }
+
+    pub(super) const fn inside_message(&self) -> bool {
+        self.from_server.active()
+    }
+
+    pub(super) const fn is_waiting(&self) -> bool {
+        self.reading.is_some() || self.settling
+    }
+
+    pub(super) const fn expects_end(&self) -> bool {
+        self.ending
+    }
+
+    /// Statements are analysed as UTF-8 text with standard strings; the server has to see the same text.
+    fn check_setting(&self, name: &[u8], value: &[u8]) -> Result<(), Problem> {
+        let fits = match name {
+            b"client_encoding" => value == b"UTF8" || (value == b"SQL_ASCII" && self.server_utf8),
+            b"standard_conforming_strings" => value == b"on",
+            _ => true,
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(Problem::new(
+            "0A000",
+            "IronVeil needs client_encoding UTF8 and standard_conforming_strings on where columns are masked",
+            "Set PGCLIENTENCODING=UTF8, or client_encoding in the connection string.",
+        ))
+    }
+
+    /// Before a statement: whether the catalog has to be read first, and the server is ready for that.
+    fn wants_catalog(&self, now: Instant, names_missing: bool) -> Wait {
+        // In the middle of a pipelined group the server cannot be asked; unknown names are closed.
+        if self.session.grouped() || self.session.copying() {
+            return Wait::No;
+        }
+        if !self.session.settled() {
+            return if self.judge.slot().is_due(now, names_missing) { Wait::UntilSettled } else { Wait::No };
+        }
+        if self.session.transaction() != veil_wire::pg::reply::Transaction::Idle {
+            return Wait::No;
+        }
+        match self.judge.slot().due(now, names_missing) {
+            Due::Yes => Wait::Read,
+            Due::No => Wait::No,
+        }
+    }
+
+    fn labels(&self) -> &Labels {
+        self.judge.labels()
+    }
+}
+
+/// What has to happen before a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    /// Nothing.
+    No,
+    /// The server still owes replies.
+    UntilSettled,
+    /// The catalog is read.
+    Read,
+}
+
+/// What a statement or a portal registers when it has run.
+fn registers(kind: &Kind) -> bool {
+    matches!(kind, Kind::Prepare { .. } | Kind::Declare { .. })
+}

@@ -1,0 +1,233 @@
+//! From the client to the server.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use veil_policy::{Refusal, Run};
+use veil_wire::pg::command::{self, BindNames, Parse, Tag, Target};
+use veil_wire::pg::frame::{self, Header};
+use veil_wire::pg::session::{Expected, Object};
+
+use super::{CatalogRead, Guarded, Prepared, Streamed, Wait};
+use crate::out::Out;
+use crate::problem::Problem;
+
+/// Sent in place of a refused statement. The server answers it with a syntax error.
+const REFUSED_TEXT: &[u8] = b"ironveil refused this statement";
+
+/// How far a message has come.
+enum Step {
+    /// It was used up to its end, or its rest is streamed.
+    Used,
+    /// It is not whole yet, or has to wait.
+    Wait,
+}
+
+impl Guarded {
+    /// Takes bytes from the client; returns how many were used.
+    ///
+    /// # Errors
+    /// The client broke the protocol.
+    pub(in crate::engine) fn client(&mut self, input: &[u8], up: &mut Out, now: Instant) -> Result<usize, Problem> {
+        let mut at = 0;
+        loop {
+            at += self.from_client.pass(input, at, up);
+            let rest = input.get(at..).unwrap_or_default();
+            if self.from_client.active() || self.reading.is_some() || rest.is_empty() {
+                return Ok(at);
+            }
+            let Some(header) = Header::decode(rest)? else { return Ok(at) };
+            let tag = Tag::decode(header.tag)?;
+            if header.body > tag.body_max() {
+                return Err(Problem::protocol("message is longer than it may be"));
+            }
+            let message = Message { input, at, header };
+            match self.command(tag, message, up, now)? {
+                Step::Used if !self.from_client.active() => at += header.total(),
+                Step::Used => {}
+                Step::Wait => return Ok(at),
+            }
+        }
+    }
+
+    fn command(&mut self, tag: Tag, message: Message<'_>, up: &mut Out, now: Instant) -> Result<Step, Problem> {
+        match tag {
+            Tag::Bind => return self.bind(message),
+            Tag::CopyData => {
+                self.stream(message.header, false);
+                return Ok(Step::Used);
+            }
+            Tag::FunctionCall => {
+                self.refuse_call(message.input, up)?;
+                self.stream(message.header, true);
+                return Ok(Step::Used);
+            }
+            _ => {}
+        }
+        let Some(body) = message.body() else { return Ok(Step::Wait) };
+        let expected = match tag {
+            Tag::Query => return self.query(message, body, up, now),
+            Tag::Parse => return self.parse(message, body, up, now),
+            Tag::Execute => {
+                let portal = command::decode_execute(body)?;
+                self.describe_first(portal, message.input, up)?;
+                Some(Expected::Execute(portal.into()))
+            }
+            Tag::Describe => Some(Expected::Describe(object(body)?)),
+            Tag::Close => Some(Expected::Close(object(body)?)),
+            Tag::CopyDone | Tag::CopyFail => Some(Expected::CopyEnd),
+            Tag::Sync => Some(Expected::Sync),
+            Tag::Terminate => {
+                self.ending = true;
+                None
+            }
+            Tag::Flush => None,
+            Tag::Password => return Err(Problem::protocol("password message after login")),
+            Tag::Bind | Tag::CopyData | Tag::FunctionCall => None,
+        };
+        if let Some(expected) = expected {
+            self.expect(expected, false)?;
+        }
+        up.forward(message.input, message.range());
+        Ok(Step::Used)
+    }
+
+    fn stream(&mut self, header: Header, swallow: bool) {
+        self.from_client = Streamed { left: header.total(), swallow };
+    }
+
+    fn expect(&mut self, expected: Expected<Prepared>, hidden: bool) -> Result<(), Problem> {
+        self.session.send(expected, hidden).map_err(|error| Problem::new("54000", error.to_string(), ""))
+    }
+
+    fn bind(&mut self, message: Message<'_>) -> Result<Step, Problem> {
+        let names = BindNames::decode(message.available(), message.header.body)?;
+        let Some(BindNames { portal, statement }) = names else { return Ok(Step::Wait) };
+        self.expect(Expected::Bind { portal: portal.into(), statement: statement.into() }, false)?;
+        self.stream(message.header, false);
+        Ok(Step::Used)
+    }
+
+    fn query(&mut self, message: Message<'_>, body: &[u8], up: &mut Out, now: Instant) -> Result<Step, Problem> {
+        let text = command::decode_query(body)?;
+        let Some(judged) = self.judge_text(text, message.input, up, now)? else { return Ok(Step::Wait) };
+        let refused = judged.as_ref().map_or_else(|r| Some(r.clone()), |all| all.iter().find_map(|s| s.refusal()));
+        let statements = match refused {
+            Some(refusal) => {
+                command::write_query(up.owned(message.input), REFUSED_TEXT);
+                vec![Arc::new(self.judge.unknown(Err(refusal)))]
+            }
+            None => {
+                up.forward(message.input, message.range());
+                let mut statements = judged.unwrap_or_default();
+                if statements.is_empty() {
+                    // An empty text is answered by EmptyQueryResponse, as one statement.
+                    statements.push(Arc::new(self.judge.unknown(Ok(Run::CLOSED))));
+                }
+                statements
+            }
+        };
+        self.expect(Expected::Query { statements, done: 0 }, false)?;
+        Ok(Step::Used)
+    }
+
+    fn parse(&mut self, message: Message<'_>, body: &[u8], up: &mut Out, now: Instant) -> Result<Step, Problem> {
+        let Parse { name, text, .. } = Parse::decode(body)?;
+        let Some(judged) = self.judge_text(text, message.input, up, now)? else { return Ok(Step::Wait) };
+        let statement = match judged {
+            Ok(mut all) => match (all.pop(), all.is_empty()) {
+                (Some(only), true) => only,
+                // None does nothing; several are refused by the server.
+                _ => Arc::new(self.judge.unknown(Ok(Run::CLOSED))),
+            },
+            Err(refusal) => Arc::new(self.judge.unknown(Err(refusal))),
+        };
+        if statement.refusal().is_some() {
+            Parse { name, text: REFUSED_TEXT, types: &[] }.write(up.owned(message.input));
+        } else {
+            up.forward(message.input, message.range());
+        }
+        self.expect(Expected::Parse { name: name.into(), statement }, false)?;
+        Ok(Step::Used)
+    }
+
+    /// Analyses and judges a text; `None` if the catalog comes first.
+    fn judge_text(
+        &mut self,
+        text: &[u8],
+        input: &[u8],
+        up: &mut Out,
+        now: Instant,
+    ) -> Result<Option<Result<Vec<Arc<Prepared>>, Refusal>>, Problem> {
+        self.judge.refresh();
+        let judged = self.judge.statements(text);
+        let missing = judged.iter().flatten().any(|statement| self.judge.names_missing(statement));
+        let wait = self.wants_catalog(now, missing);
+        self.settling = wait == Wait::UntilSettled;
+        match wait {
+            Wait::No => Ok(Some(judged)),
+            Wait::UntilSettled => Ok(None),
+            Wait::Read => {
+                let nothing = Arc::new(self.judge.unknown(Ok(Run::CLOSED)));
+                let read = CatalogRead::start(&mut self.session, &nothing, up.owned(input));
+                self.reading = Some(read?);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Sees to it that the server describes the rows before they come.
+    fn describe_first(&mut self, portal: &[u8], input: &[u8], up: &mut Out) -> Result<(), Problem> {
+        let known = self.session.portal_sent(portal);
+        let needless = known.is_some_and(|portal| {
+            portal.described || portal.statement.as_ref().is_some_and(|s| self.judge.passes_undescribed(s))
+        });
+        if needless {
+            return Ok(());
+        }
+        command::write_describe(up.owned(input), Target::Portal(portal));
+        self.expect(Expected::Describe(Object::Portal(portal.into())), true)
+    }
+
+    fn refuse_call(&mut self, input: &[u8], up: &mut Out) -> Result<(), Problem> {
+        command::write_query(up.owned(input), REFUSED_TEXT);
+        let refusal = Refusal {
+            code: "0A000",
+            message: "IronVeil refused: a function call by number, where columns are masked".to_owned(),
+            hint: "Call the function in a statement.",
+        };
+        let statements = vec![Arc::new(self.judge.unknown(Err(refusal)))];
+        self.expect(Expected::Query { statements, done: 0 }, false)
+    }
+}
+
+fn object(body: &[u8]) -> Result<Object, Problem> {
+    Ok(match Target::decode(body)? {
+        Target::Statement(name) => Object::Statement(name.into()),
+        Target::Portal(name) => Object::Portal(name.into()),
+    })
+}
+
+/// A message at a place in the input.
+#[derive(Clone, Copy)]
+struct Message<'a> {
+    input: &'a [u8],
+    at: usize,
+    header: Header,
+}
+
+impl<'a> Message<'a> {
+    /// What is there of the body, and perhaps what follows it.
+    fn available(self) -> &'a [u8] {
+        self.input.get(self.at + frame::HEADER..).unwrap_or_default()
+    }
+
+    /// The body, if it is whole.
+    fn body(self) -> Option<&'a [u8]> {
+        self.available().get(..self.header.body)
+    }
+
+    const fn range(self) -> std::ops::Range<usize> {
+        self.at..self.at + self.header.total()
+    }
+}

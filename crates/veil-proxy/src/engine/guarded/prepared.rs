@@ -1,0 +1,110 @@
+//! Statements with their verdicts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use veil_policy::judge::names_missing;
+use veil_policy::{Labels, Refusal, Run, judge};
+use veil_sql::{Analyser, Statement};
+
+use crate::catalogs::Slot;
+
+/// Judges statements by the labels of the moment.
+pub struct Judge {
+    analyser: Arc<Analyser>,
+    slot: Arc<Slot>,
+    user: String,
+    generation: u64,
+    labels: Arc<Labels>,
+}
+
+/// A statement that the server was asked to prepare or run.
+pub struct Prepared {
+    /// `None` where the text is none or several statements.
+    pub(super) statement: Option<Arc<Statement>>,
+    verdict: Mutex<(u64, Result<Run, Refusal>)>,
+    /// One more than the generation by which the server's description was found to show nothing labelled.
+    described: AtomicU64,
+}
+
+impl Judge {
+    /// For sessions of `user` in the database of `slot`.
+    #[must_use]
+    pub fn new(analyser: Arc<Analyser>, slot: Arc<Slot>, user: String) -> Self {
+        let (generation, labels) = slot.labels_now(&user);
+        Self { analyser, slot, user, generation, labels }
+    }
+
+    pub(super) fn slot(&self) -> &Arc<Slot> {
+        &self.slot
+    }
+
+    pub(super) fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// Takes the newest labels.
+    pub(super) fn refresh(&mut self) {
+        if let Some((generation, labels)) = self.slot.labels(&self.user, self.generation) {
+            (self.generation, self.labels) = (generation, labels);
+        }
+    }
+
+    /// The statements of a text, judged.
+    ///
+    /// # Errors
+    /// The text does not parse.
+    pub(super) fn statements(&self, text: &[u8]) -> Result<Vec<Arc<Prepared>>, Refusal> {
+        let refuse = |message: String| Refusal { code: "42601", message, hint: "" };
+        let text = std::str::from_utf8(text).map_err(|_| refuse("the statement is not UTF-8".to_owned()))?;
+        let statements = self.analyser.analyse(text).map_err(|error| refuse(error.0))?;
+        Ok(statements.iter().map(|statement| Arc::new(self.prepare(statement))).collect())
+    }
+
+    pub(super) fn prepare(&self, statement: &Arc<Statement>) -> Prepared {
+        let verdict = judge(statement, &self.labels);
+        Prepared::new(Some(Arc::clone(statement)), self.generation, verdict)
+    }
+
+    /// A statement of which nothing is known but how it runs.
+    pub(super) fn unknown(&self, verdict: Result<Run, Refusal>) -> Prepared {
+        Prepared::new(None, self.generation, verdict)
+    }
+
+    pub(super) fn names_missing(&self, prepared: &Prepared) -> bool {
+        prepared.statement.as_ref().is_some_and(|statement| names_missing(statement, &self.labels))
+    }
+
+    /// How a statement runs under the labels of the moment.
+    pub(super) fn run(&self, prepared: &Prepared) -> Run {
+        let mut verdict = prepared.verdict.lock().unwrap_or_else(PoisonError::into_inner);
+        if verdict.0 != self.generation
+            && let Some(statement) = &prepared.statement
+        {
+            *verdict = (self.generation, judge(statement, &self.labels));
+        }
+        // What was let through once and would be refused now has been sent: its rows are closed.
+        verdict.1.clone().unwrap_or(Run::CLOSED)
+    }
+
+    /// Whether the rows of a statement may pass without a description of their own.
+    pub(super) fn passes_undescribed(&self, prepared: &Prepared) -> bool {
+        self.run(prepared).clean && prepared.described.load(Ordering::Relaxed) == self.generation + 1
+    }
+
+    /// The server's description of a statement shows nothing labelled.
+    pub(super) fn note_described(&self, prepared: &Prepared) {
+        prepared.described.store(self.generation + 1, Ordering::Relaxed);
+    }
+}
+
+impl Prepared {
+    fn new(statement: Option<Arc<Statement>>, generation: u64, verdict: Result<Run, Refusal>) -> Self {
+        Self { statement, verdict: Mutex::new((generation, verdict)), described: AtomicU64::new(0) }
+    }
+
+    /// Why it was not sent, if it was not.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        self.verdict.lock().unwrap_or_else(PoisonError::into_inner).1.clone().err()
+    }
+}

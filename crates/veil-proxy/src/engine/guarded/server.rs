@@ -1,0 +1,361 @@
+//! From the server to the client.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use veil_policy::{Plan, Run};
+use veil_sql::Kind;
+use veil_wire::pg::frame::{self, Header};
+use veil_wire::pg::reply::{self, Report, Tag};
+use veil_wire::pg::session::{Expected, Object};
+
+use super::{CatalogRead, Guarded, Prepared, Streamed, registers};
+use crate::engine::scrub;
+use crate::out::Out;
+use crate::problem::Problem;
+
+/// SQLSTATE of the error that a refused statement's stand-in causes.
+const SYNTAX_ERROR: &[u8] = b"42601";
+
+/// What becomes of a message.
+enum Pass {
+    /// It goes to the client.
+    Forward,
+    /// It does not, or something else went in its place.
+    Swallow,
+}
+
+impl Guarded {
+    /// Takes bytes from the server; returns how many were used.
+    ///
+    /// # Errors
+    /// The server broke the protocol, or sent rows that nothing is known of.
+    pub(in crate::engine) fn server(&mut self, input: &[u8], down: &mut Out, now: Instant) -> Result<usize, Problem> {
+        let mut at = 0;
+        loop {
+            at += self.from_server.pass(input, at, down);
+            let rest = input.get(at..).unwrap_or_default();
+            if self.from_server.active() || rest.is_empty() {
+                return Ok(at);
+            }
+            let Some(header) = Header::decode(rest).map_err(Problem::protocol)? else { return Ok(at) };
+            let tag = Tag::decode(header.tag).map_err(Problem::protocol)?;
+            if self.streams(tag)? {
+                self.from_server = Streamed { left: header.total(), swallow: false };
+                continue;
+            }
+            if header.body > tag.body_max() {
+                return Err(Problem::new("54000", "a row or message is too large to be masked", ""));
+            }
+            let Some(message) = rest.get(..header.total()) else { return Ok(at) };
+            let body = message.get(frame::HEADER..).unwrap_or_default();
+            match self.reply(tag, body, input, down, now)? {
+                Pass::Forward => down.forward(input, at..at + header.total()),
+                Pass::Swallow => {}
+            }
+            at += header.total();
+        }
+    }
+
+    /// Whether a message may pass without being looked at.
+    fn streams(&mut self, tag: Tag) -> Result<bool, Problem> {
+        match tag {
+            Tag::DataRow => {
+                if self.head_is_hidden() {
+                    return Ok(false);
+                }
+                if self.rows.is_none() {
+                    self.rows = Some(self.plan_of_rows().ok_or_else(|| {
+                        Problem::new("08P01", "the server sent rows that it had not described", "")
+                    })?);
+                }
+                Ok(self.rows.as_ref().is_some_and(|plan| plan.passes()))
+            }
+            Tag::CopyData if self.copying_out => Ok(true),
+            Tag::CopyData => Err(Problem::protocol("COPY data that nobody asked for")),
+            _ => Ok(false),
+        }
+    }
+
+    fn head_is_hidden(&self) -> bool {
+        self.session.head().is_some_and(|entry| entry.hidden)
+    }
+
+    /// The plan for rows of a portal; those of a simple query come with their description.
+    fn plan_of_rows(&self) -> Option<Arc<Plan>> {
+        let Expected::Execute(name) = &self.session.head()?.expected else { return None };
+        let portal = self.session.portal(name)?;
+        if let Some(plan) = &portal.plan {
+            return Some(Arc::clone(plan));
+        }
+        let statement = portal.statement.as_ref()?;
+        self.judge.passes_undescribed(statement).then(|| Arc::new(Plan::pass()))
+    }
+
+    fn reply(
+        &mut self,
+        tag: Tag,
+        body: &[u8],
+        input: &[u8],
+        down: &mut Out,
+        now: Instant,
+    ) -> Result<Pass, Problem> {
+        match tag {
+            Tag::DataRow => return self.row(body, input, down),
+            Tag::ErrorResponse => return self.error(body, input, down),
+            Tag::NoticeResponse => return self.notice(body, input, down),
+            Tag::NotificationResponse => {
+                // A trigger may have put a row into the payload.
+                let (process, channel, _) = reply::decode_notification(body)?;
+                reply::write_notification(down.owned(input), process, channel, b"");
+                return Ok(Pass::Swallow);
+            }
+            Tag::ParameterStatus => {
+                let (name, value) = reply::decode_parameter(body)?;
+                self.check_setting(name, value)?;
+                return Ok(Pass::Forward);
+            }
+            _ => {}
+        }
+        let hidden = match tag {
+            Tag::ParseComplete => self.session.complete(|e| matches!(e, Expected::Parse { .. }))?.hidden,
+            Tag::BindComplete => self.session.complete(|e| matches!(e, Expected::Bind { .. }))?.hidden,
+            Tag::CloseComplete => self.session.complete(|e| matches!(e, Expected::Close(_)))?.hidden,
+            Tag::NoData => self.session.complete(|e| matches!(e, Expected::Describe(_)))?.hidden,
+            Tag::ParameterDescription => false,
+            Tag::RowDescription => self.description(body)?,
+            Tag::CommandComplete | Tag::EmptyQueryResponse => self.ended()?,
+            Tag::PortalSuspended => {
+                self.rows = None;
+                self.session.complete(|e| matches!(e, Expected::Execute(_)))?.hidden
+            }
+            Tag::ReadyForQuery => self.ready(body, now)?,
+            Tag::CopyInResponse => {
+                self.session.copy_in();
+                false
+            }
+            Tag::CopyOutResponse => {
+                self.copying_out = self.copy_is_clean();
+                if !self.copying_out {
+                    return Err(Problem::protocol("COPY data that cannot be shown"));
+                }
+                false
+            }
+            Tag::CopyDone => {
+                self.copying_out = false;
+                false
+            }
+            Tag::Authentication
+            | Tag::BackendKeyData
+            | Tag::CopyBothResponse
+            | Tag::CopyData
+            | Tag::DataRow
+            | Tag::ErrorResponse
+            | Tag::FunctionCallResponse
+            | Tag::NegotiateProtocolVersion
+            | Tag::NoticeResponse
+            | Tag::NotificationResponse
+            | Tag::ParameterStatus => {
+                return Err(Problem::protocol("unexpected message type from server"));
+            }
+        };
+        Ok(if hidden { Pass::Swallow } else { Pass::Forward })
+    }
+
+    fn row(&mut self, body: &[u8], input: &[u8], down: &mut Out) -> Result<Pass, Problem> {
+        if self.head_is_hidden() {
+            if let Some(reading) = &mut self.reading {
+                reading.row(body)?;
+            }
+        } else if let Some(plan) = &self.rows {
+            plan.write_row(body, down.owned(input))?;
+        }
+        Ok(Pass::Swallow)
+    }
+
+    /// RowDescription: makes the plan of the rows that follow. Returns whether it is hidden.
+    fn description(&mut self, body: &[u8]) -> Result<bool, Problem> {
+        let fields = reply::decode_row_description(body)?;
+        let run = self.head_run();
+        let plan = Arc::new(Plan::new(&fields, run.untraced, self.labels()));
+        if let Some(Expected::Query { .. }) = self.session.head().map(|entry| &entry.expected) {
+            self.rows = Some(plan);
+            return Ok(false);
+        }
+        let entry = self.session.complete(|e| matches!(e, Expected::Describe(_)))?;
+        match &entry.expected {
+            Expected::Describe(Object::Portal(name)) => {
+                let statement = self.session.portal(name).and_then(|portal| portal.statement.as_ref());
+                self.note_described(statement, &plan);
+                self.session.describe_portal(name, &plan);
+            }
+            Expected::Describe(Object::Statement(name)) => {
+                self.note_described(self.session.statement(name), &plan);
+            }
+            _ => {}
+        }
+        Ok(entry.hidden)
+    }
+
+    fn note_described(&self, statement: Option<&Arc<Prepared>>, plan: &Plan) {
+        if let (true, Some(statement)) = (plan.passes(), statement) {
+            self.judge.note_described(statement);
+        }
+    }
+
+    /// CommandComplete or EmptyQueryResponse: returns whether it is hidden.
+    fn ended(&mut self) -> Result<bool, Problem> {
+        self.rows = None;
+        self.copying_out = false;
+        if let Some(Expected::Query { .. }) = self.session.head().map(|entry| &entry.expected) {
+            let statement = self.session.statement_done()?;
+            self.register(&statement);
+            return Ok(false);
+        }
+        let entry = self.session.complete(|e| matches!(e, Expected::Execute(_)))?;
+        if entry.hidden {
+            self.reading.as_mut().into_iter().for_each(CatalogRead::next);
+        } else if let Expected::Execute(name) = &entry.expected {
+            let statement = self.session.portal(name).and_then(|portal| portal.statement.clone());
+            statement.iter().for_each(|statement| self.register(statement));
+        }
+        Ok(entry.hidden)
+    }
+
+    /// Notes what PREPARE and DECLARE have made.
+    fn register(&mut self, prepared: &Prepared) {
+        let Some(statement) = prepared.statement.as_ref().filter(|s| registers(&s.kind)) else { return };
+        match &statement.kind {
+            Kind::Prepare { name, inner } => {
+                let inner = Arc::new(self.judge.prepare(inner));
+                self.session.prepared(name.as_bytes(), &inner);
+            }
+            Kind::Declare { name, hold, inner } => {
+                let inner = Arc::new(self.judge.prepare(inner));
+                self.session.declared(name.as_bytes(), &inner, *hold);
+            }
+            _ => {}
+        }
+    }
+
+    fn ready(&mut self, body: &[u8], now: Instant) -> Result<bool, Problem> {
+        self.rows = None;
+        self.copying_out = false;
+        let hidden = self.session.ready(reply::decode_ready(body)?)?;
+        if hidden {
+            match self.reading.take().and_then(CatalogRead::finish) {
+                Some(catalog) => self.judge.slot().install(catalog, now),
+                None => self.judge.slot().failed(now),
+            }
+        }
+        Ok(hidden)
+    }
+
+    /// ErrorResponse: the refusal instead of the stand-in's error, or the error itself, scrubbed if need be.
+    fn error(&mut self, body: &[u8], input: &[u8], down: &mut Out) -> Result<Pass, Problem> {
+        let fields = reply::decode_error(body)?;
+        self.ending |= is_fatal(&fields);
+        let (hidden, refusal, scrubbed) = match self.session.head() {
+            None => (false, None, !is_fatal(&fields)),
+            Some(entry) => (entry.hidden, head_refusal(&entry.expected), self.head_scrubs()),
+        };
+        self.rows = None;
+        self.copying_out = false;
+        self.session.fail();
+        if hidden {
+            // The catalog could not be read. ReadyForQuery follows and ends the attempt.
+            return Ok(Pass::Swallow);
+        }
+        match refusal.filter(|_| fields.field(b'C') == Some(SYNTAX_ERROR)) {
+            Some(refusal) => {
+                let message = refusal.message.as_str();
+                Report { severity: "ERROR", code: refusal.code, message, hint: refusal.hint }
+                    .write_error(down.owned(input));
+                Ok(Pass::Swallow)
+            }
+            None => Ok(scrub_into(b'E', &fields, scrubbed, input, down)),
+        }
+    }
+
+    fn notice(&self, body: &[u8], input: &[u8], down: &mut Out) -> Result<Pass, Problem> {
+        if self.head_is_hidden() {
+            return Ok(Pass::Swallow);
+        }
+        let fields = reply::decode_error(body)?;
+        let scrubbed = self.session.head().is_none() || self.head_scrubs();
+        Ok(scrub_into(b'N', &fields, scrubbed, input, down))
+    }
+
+    /// How the statement at the head of the queue runs.
+    fn head_run(&self) -> Run {
+        let statement = match self.session.head().map(|entry| &entry.expected) {
+            Some(Expected::Query { statements, done }) => statements.get(*done).cloned(),
+            Some(Expected::Describe(Object::Statement(name))) => self.session.statement(name).cloned(),
+            Some(Expected::Describe(Object::Portal(name)) | Expected::Execute(name)) => {
+                self.session.portal(name).and_then(|portal| portal.statement.clone())
+            }
+            Some(Expected::Bind { statement, .. }) => self.session.statement(statement).cloned(),
+            _ => None,
+        };
+        statement.map_or(Run::CLOSED, |statement| self.run_resolved(&statement))
+    }
+
+    /// How a statement runs; EXECUTE and FETCH run as what they name does.
+    fn run_resolved(&self, prepared: &Prepared) -> Run {
+        let named = match prepared.statement.as_deref().map(|statement| &statement.kind) {
+            Some(Kind::Execute { name }) => self.session.statement(name.as_bytes()),
+            Some(Kind::Fetch { name }) => {
+                self.session.portal(name.as_bytes()).and_then(|portal| portal.statement.as_ref())
+            }
+            _ => return self.judge.run(prepared),
+        };
+        // Parameters of EXECUTE are judged with EXECUTE itself; they go into what it names.
+        named.map_or(Run::CLOSED, |inner| Run { scrub: true, ..self.judge.run(inner) })
+    }
+
+    fn head_scrubs(&self) -> bool {
+        match self.session.head().map(|entry| &entry.expected) {
+            // Nothing has run yet: these speak of the client's text alone.
+            Some(Expected::Parse { .. } | Expected::Describe(_) | Expected::Close(_)) => false,
+            _ => self.head_run().scrub,
+        }
+    }
+
+    fn copy_is_clean(&self) -> bool {
+        let statement = match self.session.head().map(|entry| &entry.expected) {
+            Some(Expected::Query { statements, done }) => statements.get(*done).cloned(),
+            Some(Expected::Execute(name)) => self.session.portal(name).and_then(|p| p.statement.clone()),
+            _ => None,
+        };
+        statement.is_some_and(|prepared| {
+            let copies = prepared.statement.as_ref().is_some_and(|s| s.kind == Kind::Copy);
+            copies && self.judge.run(&prepared).clean
+        })
+    }
+}
+
+fn is_fatal(fields: &reply::ErrorFields<'_>) -> bool {
+    matches!(fields.field(b'V'), Some(b"FATAL" | b"PANIC"))
+}
+
+fn head_refusal(expected: &Expected<Prepared>) -> Option<veil_policy::Refusal> {
+    match expected {
+        Expected::Parse { statement, .. } => statement.refusal(),
+        Expected::Query { statements, done } => statements.get(*done)?.refusal(),
+        _ => None,
+    }
+}
+
+fn scrub_into(
+    tag: u8,
+    fields: &reply::ErrorFields<'_>,
+    scrubbed: bool,
+    input: &[u8],
+    down: &mut Out,
+) -> Pass {
+    if !scrubbed || scrub::is_harmless(fields) {
+        return Pass::Forward;
+    }
+    scrub::write(tag, fields, down.owned(input));
+    Pass::Swallow
+}

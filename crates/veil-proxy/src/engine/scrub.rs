@@ -1,0 +1,67 @@
+//! Errors and notices without what may quote data.
+//!
+//! Kept are severity, SQLSTATE and the names of schema, table, column, type and constraint. Message, detail,
+//! hint, context and query texts may quote values. A message is kept where it comes from a source file of
+//! PostgreSQL whose messages name only what the client wrote, and no function was running.
+
+use veil_wire::pg::frame;
+use veil_wire::pg::reply::ErrorFields;
+
+/// Fields that never hold a value.
+const KEPT: &[u8] = b"SVCstcdn";
+
+/// Source files whose messages quote the statement and names of objects, never a row.
+#[rustfmt::skip]
+const FILES: &[&[u8]] = &[
+    b"aclchk.c", b"analyze.c", b"gram.y", b"guc.c", b"guc_funcs.c", b"lockcmds.c", b"miscinit.c", b"parse_agg.c",
+    b"parse_clause.c", b"parse_coerce.c", b"parse_collate.c", b"parse_cte.c", b"parse_expr.c", b"parse_func.c",
+    b"parse_merge.c", b"parse_node.c", b"parse_oper.c", b"parse_param.c", b"parse_relation.c", b"parse_target.c",
+    b"parse_utilcmd.c", b"portalcmds.c", b"portalmem.c", b"postgres.c", b"prepare.c", b"scan.l", b"user.c",
+    b"variable.c", b"xact.c",
+];
+
+/// Whether the text of an error or notice can be shown whatever ran.
+pub(super) fn is_harmless(fields: &ErrorFields<'_>) -> bool {
+    let file = fields.field(b'F').unwrap_or_default();
+    fields.field(b'W').is_none() && fields.field(b'q').is_none() && FILES.contains(&file)
+}
+
+/// Appends the message `tag` with what may be kept of `fields`.
+pub(super) fn write(tag: u8, fields: &ErrorFields<'_>, out: &mut Vec<u8>) {
+    let code = fields.field(b'C').unwrap_or_default();
+    let message = format!("{} (IronVeil withheld the message: it may quote masked data)", describe(code));
+    frame::write(out, tag, |out| {
+        for (field, value) in fields.iter().filter(|(field, _)| KEPT.contains(field)) {
+            out.push(field);
+            frame::put_cstr(out, value);
+        }
+        out.push(b'M');
+        frame::put_cstr(out, message);
+        out.push(0);
+    });
+}
+
+/// What a SQLSTATE means, in words.
+fn describe(code: &[u8]) -> &'static str {
+    match code {
+        b"23502" => "a column may not be null",
+        b"23503" => "a foreign key constraint is violated",
+        b"23505" => "a unique constraint is violated",
+        b"23514" => "a check constraint is violated",
+        b"22P02" => "a text is not valid for its type",
+        b"22001" => "a value is too long for its type",
+        b"22003" => "a number is out of range",
+        b"22012" => "division by zero",
+        b"40001" => "the transaction could not be serialised",
+        b"40P01" => "deadlock detected",
+        b"57014" => "the statement was cancelled",
+        _ => match code.get(..2) {
+            Some(b"00" | b"01") => "notice",
+            Some(b"22") => "a value is not valid",
+            Some(b"23") => "an integrity constraint is violated",
+            Some(b"42") => "the statement is not valid",
+            Some(b"57" | b"53") => "the server ended or refused the statement",
+            _ => "the statement failed",
+        },
+    }
+}

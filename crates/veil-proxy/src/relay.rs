@@ -1,0 +1,273 @@
+//! The one loop: both sockets of a session in one task.
+//!
+//! Each direction reads only while what it has to send is below a mark, so that a peer that does not read
+//! stops its other side from being read, and neither direction ever waits for the other. Reads go to a buffer
+//! on the stack; an idle session holds none.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use veil_net::Stream;
+use veil_wire::pg::reply::Report;
+
+use crate::engine::Engine;
+use crate::out::Out;
+use crate::problem::Problem;
+
+/// Bytes taken from a socket at once.
+const READ: usize = 16 << 10;
+/// Above this many bytes that wait for a peer, nothing more is read for it.
+const WAITING_MAX: usize = 64 << 10;
+/// Turns before other tasks get theirs.
+const TURNS: usize = 16;
+
+/// Why a session ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The client left.
+    Client,
+    /// The server left after it had said why, or while nothing was asked.
+    Server,
+    /// Something broke.
+    Broken(Problem),
+}
+
+/// One side: its socket, what was read but not used yet, and what waits to be written.
+pub(crate) struct Side {
+    stream: Stream,
+    unread: Vec<u8>,
+    out: Out,
+    /// It has sent its last byte.
+    ended: bool,
+    unflushed: bool,
+}
+
+impl Side {
+    /// A side with bytes that were read ahead.
+    pub(crate) fn new(stream: Stream, unread: Vec<u8>) -> Self {
+        Self { stream, unread, out: Out::default(), ended: false, unflushed: false }
+    }
+
+    /// Reads into `buffer` if there is something; `None` means that it would wait.
+    fn read<'a>(&mut self, cx: &mut Context<'_>, buffer: &'a mut ReadBuf<'_>) -> io::Result<Option<&'a [u8]>> {
+        match Pin::new(&mut self.stream).poll_read(cx, buffer) {
+            Poll::Pending => Ok(None),
+            Poll::Ready(result) => {
+                result?;
+                self.ended = buffer.filled().is_empty();
+                Ok(Some(buffer.filled()))
+            }
+        }
+    }
+
+    /// Writes what waits; returns whether anything moved.
+    fn write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let mut moved = false;
+        while !self.out.waiting().is_empty() {
+            match Pin::new(&mut self.stream).poll_write(cx, self.out.waiting()) {
+                Poll::Pending => return Ok(moved),
+                Poll::Ready(count) => {
+                    self.out.advance(written(count)?);
+                    self.unflushed = true;
+                    moved = true;
+                }
+            }
+        }
+        if self.unflushed && Pin::new(&mut self.stream).poll_flush(cx)?.is_ready() {
+            self.unflushed = false;
+        }
+        Ok(moved)
+    }
+
+    /// Writes the span of `input` that can go as it is, before `input` goes away.
+    fn write_span(&mut self, cx: &mut Context<'_>, input: &[u8]) -> io::Result<()> {
+        loop {
+            let span = self.out.span(input);
+            if span.is_empty() {
+                return Ok(());
+            }
+            match Pin::new(&mut self.stream).poll_write(cx, span) {
+                Poll::Pending => {
+                    self.out.span_written(input, 0);
+                    return Ok(());
+                }
+                Poll::Ready(count) => {
+                    self.unflushed = true;
+                    let count = written(count)?;
+                    self.out.span_written(input, count);
+                }
+            }
+        }
+    }
+
+    fn full(&self) -> bool {
+        self.out.waiting().len() > WAITING_MAX
+    }
+}
+
+fn written(count: io::Result<usize>) -> io::Result<usize> {
+    match count {
+        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+        other => other,
+    }
+}
+
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Up,
+    Down,
+}
+
+/// A session after login.
+pub(crate) struct Relay {
+    client: Side,
+    server: Side,
+    engine: Engine,
+}
+
+impl Relay {
+    pub(crate) const fn new(client: Side, server: Side, engine: Engine) -> Self {
+        Self { client, server, engine }
+    }
+
+    /// Relays until one side has ended, and tells the client why if it was not the client.
+    pub(crate) async fn run(mut self) -> End {
+        let end = poll_fn(|cx| self.poll(cx)).await;
+        if let End::Broken(problem) = &end
+            && !self.engine.inside_message()
+        {
+            let fatal = problem.fatal();
+            self.client.out.owned(&[]).extend(fatal);
+        }
+        self.finish().await;
+        end
+    }
+
+    /// Sends what waits and says goodbye. A peer that takes nothing is left at once.
+    async fn finish(&mut self) {
+        for side in [&mut self.client, &mut self.server] {
+            let _ = poll_fn(|cx| side.write(cx).map_or_else(|e| Poll::Ready(Err(e)), |_| Poll::Ready(Ok(())))).await;
+            let goodbye = tokio::time::timeout(std::time::Duration::from_secs(1), async {
+                side.stream.write_all(side.out.waiting()).await?;
+                side.stream.shutdown().await
+            });
+            let _ = goodbye.await;
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        for _ in 0..TURNS {
+            let (up, down) = (self.turn(cx, Way::Up), self.turn(cx, Way::Down));
+            match (up, down) {
+                (Err(end), _) | (_, Err(end)) => return Poll::Ready(end),
+                (Ok(false), Ok(false)) => {
+                    self.client.out.rest();
+                    self.server.out.rest();
+                    return Poll::Pending;
+                }
+                _ => {}
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// One turn in one direction: write, use what was kept, read. Returns whether anything moved.
+    fn turn(&mut self, cx: &mut Context<'_>, way: Way) -> Result<bool, End> {
+        let (from, to) = match way {
+            Way::Up => (&mut self.client, &mut self.server),
+            Way::Down => (&mut self.server, &mut self.client),
+        };
+        let lost = |error: io::Error| lost(way, &error);
+        let mut moved = to.write(cx).map_err(|error| write_lost(way, &error))?;
+        if to.full() {
+            return Ok(moved);
+        }
+        let kept = std::mem::take(&mut from.unread);
+        let used = use_bytes(&mut self.engine, way, &kept, to)?;
+        to.write_span(cx, &kept).map_err(|error| write_lost(way, &error))?;
+        moved |= used > 0;
+        from.unread = keep(kept, used);
+        if from.ended {
+            return if from.unread.is_empty() || !moved { Err(ended(way, &self.engine)) } else { Ok(moved) };
+        }
+        // What is kept waits for the engine, not for more of it, once it is longer than a read.
+        if to.full() || (way == Way::Up && self.engine.is_waiting()) {
+            return Ok(moved);
+        }
+        let mut space = [std::mem::MaybeUninit::<u8>::uninit(); READ];
+        let mut buffer = ReadBuf::uninit(&mut space);
+        let Some(fresh) = from.read(cx, &mut buffer).map_err(lost)? else { return Ok(moved) };
+        if fresh.is_empty() {
+            return Ok(true);
+        }
+        if !from.unread.is_empty() {
+            from.unread.extend_from_slice(fresh);
+            return Ok(true);
+        }
+        let used = use_bytes(&mut self.engine, way, fresh, to)?;
+        to.write_span(cx, fresh).map_err(|error| write_lost(way, &error))?;
+        from.unread = fresh.get(used..).unwrap_or_default().to_vec();
+        Ok(true)
+    }
+}
+
+fn use_bytes(engine: &mut Engine, way: Way, input: &[u8], to: &mut Side) -> Result<usize, End> {
+    if input.is_empty() {
+        return Ok(0);
+    }
+    match way {
+        Way::Up => engine.client(input, &mut to.out, Instant::now()),
+        Way::Down => engine.server(input, &mut to.out, Instant::now()),
+    }
+    .map_err(End::Broken)
+}
+
+/// The rest of a buffer; an empty rest holds no memory.
+fn keep(mut bytes: Vec<u8>, used: usize) -> Vec<u8> {
+    if used >= bytes.len() {
+        return Vec::new();
+    }
+    bytes.drain(..used);
+    bytes
+}
+
+fn ended(way: Way, engine: &Engine) -> End {
+    match way {
+        Way::Up => End::Client,
+        Way::Down if engine.expects_end() => End::Server,
+        Way::Down => End::Broken(Problem::new("08006", "the server closed the connection unexpectedly", "")),
+    }
+}
+
+fn lost(way: Way, error: &io::Error) -> End {
+    match way {
+        Way::Up => End::Client,
+        Way::Down => server_lost(error),
+    }
+}
+
+fn write_lost(way: Way, error: &io::Error) -> End {
+    match way {
+        Way::Up => server_lost(error),
+        Way::Down => End::Client,
+    }
+}
+
+fn server_lost(error: &io::Error) -> End {
+    End::Broken(Problem::new("08006", format!("the connection to the database was lost: {error}"), ""))
+}
+
+/// Writes an error to a client that has no session yet.
+pub(crate) async fn reject(client: &mut Stream, problem: &Problem) {
+    let mut out = Vec::new();
+    Report { severity: "FATAL", code: problem.code, message: &problem.message, hint: problem.hint }
+        .write_error(&mut out);
+    let _ = client.write_all(&out).await;
+    let _ = client.shutdown().await;
+}
