@@ -63,7 +63,8 @@ impl Slot {
     /// Labels for `user`, and the generation they belong to, unless that is `known` already.
     #[must_use]
     pub fn labels(&self, user: &str, known: u64) -> Option<(u64, Arc<Labels>)> {
-        (self.state().generation != known).then(|| self.labels_now(user))
+        let changed = self.state().generation != known;
+        changed.then(|| self.labels_now(user))
     }
 
     /// Labels for `user`, and the generation they belong to. Without a catalog nothing is known, and everything

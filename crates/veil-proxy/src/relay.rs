@@ -194,7 +194,9 @@ impl Relay {
         moved |= used > 0;
         from.unread = keep(kept, used);
         if from.ended {
-            return if from.unread.is_empty() || !moved { Err(ended(way, &self.engine)) } else { Ok(moved) };
+            // What it said last is delivered first.
+            let delivered = to.out.waiting().is_empty() && (from.unread.is_empty() || !moved);
+            return if delivered { Err(ended(way, &self.engine)) } else { Ok(moved) };
         }
         // What is kept waits for the engine, not for more of it, once it is longer than a read.
         if to.full() || (way == Way::Up && self.engine.is_waiting()) {

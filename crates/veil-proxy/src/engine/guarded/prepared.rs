@@ -19,7 +19,7 @@ pub struct Judge {
 }
 
 /// A statement that the server was asked to prepare or run.
-pub struct Prepared {
+pub(super) struct Prepared {
     /// `None` where the text is none or several statements.
     pub(super) statement: Option<Arc<Statement>>,
     verdict: Mutex<(u64, Result<Run, Refusal>)>,

@@ -1,0 +1,76 @@
+//! What is typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A proxy that masks personal data in the results of PostgreSQL.
+#[derive(Debug, Parser)]
+#[command(name = "ironveil", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the proxy.
+    Run(Run),
+    /// Check a configuration and say everything that is wrong with it.
+    Check(Check),
+    /// Show the proxy at work on a throw-away PostgreSQL with sample data.
+    Demo(Demo),
+    /// Make keys.
+    #[command(subcommand)]
+    Keys(Keys),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The configuration file [default: proxy.yaml, if it is there and no --upstream is given].
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the database is, as postgres://host:5432; makes a file unnecessary.
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    pub(crate) upstream: Option<String>,
+    /// What to mask, as users.email=email or '*.ssn=ssn'; may be repeated.
+    #[arg(long = "rule", value_name = "TABLE.COLUMN=STRATEGY", conflicts_with = "config")]
+    pub(crate) rules: Vec<String>,
+    /// Where clients connect [default: 127.0.0.1:6543, or what the file says].
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The root key's file [default: what the configuration says, or the variable IRONVEIL_KEY].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Write logs as JSON lines.
+    #[arg(long)]
+    pub(crate) log_json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The configuration file.
+    #[arg(default_value = "proxy.yaml")]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Where clients connect [default: 127.0.0.1:6543, or a free port if that is taken].
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// End after showing the queries, without waiting for Ctrl-C.
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Make a root key. Whoever has it can recompute every mask: keep it as you keep the data.
+    Generate {
+        /// The file to write, readable by you alone; it must not exist. Without it the key is printed.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+}

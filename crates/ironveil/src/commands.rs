@@ -1,0 +1,138 @@
+//! The commands.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::info;
+use tracing_subscriber::EnvFilter;
+use veil_policy::config::{Config, Database, Listen, Secret, Upstream, default_listen, rule_from_argument};
+use veil_policy::glob::Glob;
+
+use crate::cli::{Check, Cli, Command, Keys, Run};
+use crate::{demo, keys, wire_up};
+
+const DEFAULT_CONFIG: &str = "proxy.yaml";
+/// Statements are parsed on these threads, by a parser that recurses.
+const STACK: usize = 8 << 20;
+
+/// Does what was typed.
+pub(crate) fn run(cli: Cli) -> Result<()> {
+    match cli.command {
+        Command::Run(run) => serve(run),
+        Command::Check(check) => check_config(&check),
+        Command::Demo(demo) => {
+            start_logs(false, "warn");
+            runtime()?.block_on(demo::run(&demo))
+        }
+        Command::Keys(Keys::Generate { out }) => keys::generate(out.as_deref()),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build()?)
+}
+
+fn start_logs(json: bool, level: &str) {
+    let filter = EnvFilter::try_from_env("IRONVEIL_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr);
+    if json {
+        logs.json().init();
+    } else {
+        logs.init();
+    }
+}
+
+fn serve(run: Run) -> Result<()> {
+    start_logs(run.log_json, "info");
+    let mut config = config(&run)?;
+    if let Some(address) = run.listen {
+        config.listen.postgres = address;
+    }
+    let root = match run.key_file.map(Secret::File).or_else(|| config.root_key.clone()) {
+        Some(secret) => secret,
+        None => keys::default_root()?,
+    };
+    let proxy = wire_up::proxy(&config, &keys::read_root(&root)?)?;
+    runtime()?.block_on(async {
+        let address = config.listen.postgres;
+        let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        let rules = config.rules.len();
+        info!(address = %listener.local_addr()?, rules, "IronVeil takes PostgreSQL connections");
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let stop = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        Arc::new(proxy).serve(listener, stop).await;
+        info!("stopped");
+        Ok(())
+    })
+}
+
+fn config(run: &Run) -> Result<Config> {
+    if let Some(url) = &run.upstream {
+        return config_from_arguments(url, &run.rules);
+    }
+    let path = run.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
+    if run.config.is_none() && !path.exists() {
+        bail!(
+            "there is no {DEFAULT_CONFIG} here. Name a file by --config, or go without:\n  \
+             ironveil run --upstream postgres://host:5432 --rule users.email=email --rule '*.ssn=ssn'"
+        );
+    }
+    if !run.rules.is_empty() {
+        bail!("--rule goes together with --upstream; with a file, rules stand in the file");
+    }
+    read_config(&path)
+}
+
+fn config_from_arguments(url: &str, rules: &[String]) -> Result<Config> {
+    let upstream = Upstream::parse(url).map_err(|faults| anyhow::anyhow!("--upstream: {}", faults.join("; ")))?;
+    let mut parsed = Vec::new();
+    let mut faults = Vec::new();
+    for rule in rules {
+        match rule_from_argument(rule) {
+            Ok(rule) => parsed.push(rule),
+            Err(fault) => faults.push(format!("--rule {rule}: {fault}")),
+        }
+    }
+    if !faults.is_empty() {
+        bail!("{}", faults.join("\n"));
+    }
+    Ok(Config {
+        listen: Listen { postgres: default_listen(), tls: None },
+        root_key: None,
+        databases: vec![Database { name: Glob::any(), upstream, auth_query: None }],
+        users: Vec::new(),
+        rules: parsed,
+        trusted_functions: Vec::new(),
+    })
+}
+
+/// Reads a file; the error names every fault with its line and key.
+pub(crate) fn read_config(path: &Path) -> Result<Config> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Config::parse(&text).map_err(|faults| {
+        let lines: Vec<String> = faults.iter().map(|fault| format!("{}: {fault}", path.display())).collect();
+        anyhow::anyhow!("the configuration has {} fault(s)\n{}", lines.len(), lines.join("\n"))
+    })
+}
+
+fn check_config(check: &Check) -> Result<()> {
+    start_logs(false, "warn");
+    let config = read_config(&check.config)?;
+    let root = match &config.root_key {
+        Some(secret) => secret.clone(),
+        None => keys::default_root()?,
+    };
+    wire_up::proxy(&config, &keys::read_root(&root)?)?;
+    let (databases, rules, users) = (config.databases.len(), config.rules.len(), config.users.len());
+    println!("{}: databases {databases}, rules {rules}, users {users}: no fault found", check.config.display());
+    Ok(())
+}

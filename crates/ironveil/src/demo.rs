@@ -1,0 +1,96 @@
+//! `ironveil demo`: a throw-away PostgreSQL with a sample shop, the same queries direct and through the proxy.
+
+mod server;
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use veil_mask::RootKey;
+use veil_policy::Config;
+
+use crate::cli::Demo;
+use crate::{keys, wire_up};
+use server::Server;
+
+const DATA: &str = include_str!("demo/shop.sql");
+const CONFIG: &str = include_str!("demo/proxy.yaml");
+const QUERIES: &str = include_str!("demo/queries.sql");
+
+/// Shows the queries, and keeps running until Ctrl-C.
+pub(crate) async fn run(demo: &Demo) -> Result<()> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    println!("Starting a throw-away PostgreSQL with a sample shop ...");
+    let server = Server::start()?;
+    server.psql(server.port(), "postgres", "create database shop")?;
+    server.psql(server.port(), "shop", DATA)?;
+
+    let text = CONFIG.replace("PORT", &server.port().to_string());
+    let config =
+        Config::parse(&text).map_err(|faults| anyhow::anyhow!("{}", faults.first().map_or(String::new(), ToString::to_string)))?;
+    let proxy = wire_up::proxy(&config, &RootKey::from_bytes(keys::random()?))?;
+    let listener = listen(demo, &config).await?;
+    let address = listener.local_addr()?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(Arc::new(proxy).serve(listener, async move {
+        let _ = stopped.await;
+    }));
+
+    let shown = tokio::task::block_in_place(|| show(&server, address.port()));
+    if shown.is_ok() && !demo.once {
+        println!("The rules are these; the key was made for this demo and is gone with it:\n\n{}", indent(&text));
+        println!("Try it yourself, masked and direct:\n");
+        println!("    psql -h {} -p {} -U postgres shop", address.ip(), address.port());
+        println!("    psql -h 127.0.0.1 -p {} -U postgres shop\n", server.port());
+        println!("Ctrl-C ends the demo and removes everything.");
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    let _ = stop.send(());
+    let _ = serving.await;
+    drop(server);
+    println!("\nThe demo has ended and left nothing behind.");
+    shown
+}
+
+async fn listen(demo: &Demo, config: &Config) -> Result<TcpListener> {
+    match demo.listen {
+        Some(address) => TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}")),
+        None => match TcpListener::bind(config.listen.postgres).await {
+            Ok(listener) => Ok(listener),
+            Err(_) => Ok(TcpListener::bind("127.0.0.1:0").await?),
+        },
+    }
+}
+
+fn show(server: &Server, proxy_port: u16) -> Result<()> {
+    for query in QUERIES.split(';').map(str::trim).filter(|query| !query.is_empty()) {
+        let direct = server.psql_table(server.port(), query)?;
+        let masked = server.psql_table(proxy_port, query)?;
+        println!("\n{}\n", indent(query));
+        println!("{}", side_by_side(&direct, &masked));
+    }
+    Ok(())
+}
+
+/// Two tables beside each other.
+fn side_by_side(left: &str, right: &str) -> String {
+    let width = left.lines().map(|line| line.chars().count()).max().unwrap_or(0).max("direct".len());
+    let mut out = format!("  {:width$}   through IronVeil\n", "direct");
+    let (mut left, mut right) = (left.lines(), right.lines());
+    loop {
+        let (a, b) = (left.next(), right.next());
+        if a.is_none() && b.is_none() {
+            return out;
+        }
+        out.push_str(&format!("  {:width$}   {}\n", a.unwrap_or_default(), b.unwrap_or_default()));
+    }
+}
+
+fn indent(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}\n")).collect()
+}
