@@ -1,0 +1,23 @@
+//! End to end: the real binary between real clients and a real PostgreSQL server.
+
+#![allow(unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+#[path = "pg/harness.rs"]
+mod harness;
+#[path = "pg/raw.rs"]
+mod raw;
+
+#[path = "pg/clients.rs"]
+mod clients;
+#[path = "pg/copy.rs"]
+mod copy;
+#[path = "pg/faults.rs"]
+mod faults;
+#[path = "pg/gate.rs"]
+mod gate;
+#[path = "pg/login.rs"]
+mod login;
+#[path = "pg/masking.rs"]
+mod masking;
+#[path = "pg/protocol.rs"]
+mod protocol;

@@ -1,0 +1,184 @@
+//! A server with the sample data, and the proxy in front of it.
+
+use std::fs;
+use std::io::Read;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tokio_postgres::{Client, Config, NoTls};
+use veil_testkit::{Postgres, PostgresOptions, free_port};
+
+/// Every secret of the sample data holds this marker, which no mask ever produces.
+pub const CANARY: &str = "zqcanary";
+
+pub const SCHEMA: &str = "
+create table users (
+    id int primary key, email text unique, full_name text, ssn char(11), phone varchar(30), card text,
+    birth date, seen timestamptz, note text, age int, active bool, token uuid, salary numeric(10,2), score float8,
+    ip inet, photo bytea, profile jsonb, tags text[], logins int8, level int2);
+insert into users select i, 'zqcanary' || i || '@mail.test', 'zqcanary Person' || i, '123-45-' || lpad(i::text, 4, '0'),
+    '+1 415 777 ' || lpad(i::text, 4, '0'), '4111111111111111', date '1980-01-01' + i, '2020-01-01 10:00+00',
+    'note' || i, 30 + i, true, ('00000000-0000-4000-8000-' || lpad(i::text, 12, '0'))::uuid, 1000 + i, i + 0.5, '10.0.0.1', '\\x7a7163616e617279',
+    jsonb_build_object('secret', 'zqcanary'), array['zqcanary', null], i, i from generate_series(1, 5) i;
+create table items (id int primary key, label text, n int);
+insert into items select i, 'item' || i, i * 10 from generate_series(1, 5) i;
+create table orders (id int primary key, user_id int references users, total numeric(8,2));
+insert into orders select i, i, i * 1.5 from generate_series(1, 5) i;
+create view user_view as select id, email as label, note from users;
+create view item_view as select id, label from items;
+create view stats_view as select most_common_vals::text as v from pg_stats;
+";
+
+pub const RULES: &str = "
+  - { table: users, column: email, strategy: email }
+  - { table: users, column: full_name, strategy: name }
+  - { column: ssn, strategy: ssn }
+  - { table: users, column: phone, strategy: phone }
+  - { table: users, column: card, strategy: credit_card }
+  - { table: users, column: birth, strategy: date_shift }
+  - { table: users, column: photo, strategy: hash }
+  - { table: users, column: profile, strategy: redact }
+  - { table: users, column: tags, strategy: redact }
+";
+
+/// A server and a proxy; both end with it.
+pub struct Pair {
+    pub server: Postgres,
+    pub proxy: Proxy,
+}
+
+/// A running proxy.
+pub struct Proxy {
+    child: Child,
+    port: u16,
+    directory: tempfile::TempDir,
+}
+
+impl Pair {
+    /// The sample database behind a proxy with the sample rules.
+    pub fn start() -> Self {
+        Self::with(PostgresOptions::default(), RULES)
+    }
+
+    pub fn with(options: PostgresOptions, rules: &str) -> Self {
+        let server = sample_server(options);
+        let config = config(server.port(), rules);
+        Self { proxy: Proxy::start(&config), server }
+    }
+
+    pub async fn client(&self) -> Client {
+        connect(self.proxy.port, "shop").await
+    }
+
+    pub async fn direct(&self) -> Client {
+        connect(self.server.port(), "shop").await
+    }
+}
+
+/// A server that holds the sample database.
+pub fn sample_server(options: PostgresOptions) -> Postgres {
+    let server = Postgres::start(options).unwrap();
+    server.psql("postgres", "create database shop").unwrap();
+    server.psql("shop", SCHEMA).unwrap();
+    server.psql("shop", "analyze").unwrap();
+    server
+}
+
+/// A configuration for all databases of a local server.
+pub fn config(server_port: u16, rules: &str) -> String {
+    format!("databases:\n  - {{ name: '*', upstream: 'postgres://127.0.0.1:{server_port}' }}\nrules:{rules}\n")
+}
+
+pub async fn connect(port: u16, database: &str) -> Client {
+    let mut config = Config::new();
+    config.host("127.0.0.1").port(port).user("postgres").dbname(database);
+    config.connect_timeout(Duration::from_secs(10));
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+impl Proxy {
+    /// Starts the binary with `config`, to which address and key are added.
+    pub fn start(config: &str) -> Self {
+        Self::start_with(config, "")
+    }
+
+    /// The same, with more under `listen`.
+    pub fn start_with(config: &str, listen: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let key = directory.path().join("key");
+        fs::write(&key, "00112233445566778899aabbccddeeff".repeat(2)).unwrap();
+        let file = directory.path().join("proxy.yaml");
+        let text = format!(
+            "listen: {{ postgres: '127.0.0.1:{port}' {listen} }}\nkeys: {{ root: {{ file: '{}' }} }}\n{config}",
+            key.display()
+        );
+        fs::write(&file, text).unwrap();
+        let log = fs::File::create(directory.path().join("log")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_ironveil"))
+            .args(["run", "--config"])
+            .arg(&file)
+            .env("IRONVEIL_LOG", "debug")
+            .env("TEST_PASSWORD", Postgres::password())
+            .stderr(log)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut proxy = Self { child, port, directory };
+        proxy.wait();
+        proxy
+    }
+
+    fn wait(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(self.child.try_wait().unwrap().is_none(), "the proxy ended: {}", self.log());
+            assert!(Instant::now() < deadline, "the proxy does not listen");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn log(&self) -> String {
+        let mut text = String::new();
+        fs::File::open(self.directory.path().join("log")).unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let log = self.log();
+        if !std::thread::panicking() {
+            assert!(!log.contains(CANARY), "a value is in the log: {log}");
+            assert!(!log.contains("panicked"), "the proxy panicked: {log}");
+        }
+    }
+}
+
+/// Runs psql through `port` and returns what it prints, errors too.
+pub fn psql(server: &Postgres, connection: &str, sql: &str) -> (bool, String) {
+    let output = Command::new(server.bin("psql"))
+        .args(["-X", "-A", "-t", "-c", sql, connection])
+        .env("PGCLIENTENCODING", "UTF8")
+        .env("PGPASSWORD", Postgres::password())
+        .env("PGCONNECT_TIMEOUT", "10")
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+}
+
+/// The folder of this workspace.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
