@@ -191,7 +191,8 @@ impl Relay {
         let kept = std::mem::take(&mut from.unread);
         let used = use_bytes(&mut self.engine, way, &kept, to)?;
         to.write_span(cx, &kept).map_err(|error| write_lost(way, &error))?;
-        moved |= used > 0;
+        // The engine may have things to say of its own, whatever it used.
+        moved |= to.write(cx).map_err(|error| write_lost(way, &error))? || used > 0;
         from.unread = keep(kept, used);
         if from.ended {
             // What it said last is delivered first.
