@@ -37,7 +37,8 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 
 fn start_logs(json: bool, level: &str) {
     let filter = EnvFilter::try_from_env("IRONVEIL_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr);
+    let logs =
+        tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr);
     if json {
         logs.json().init();
     } else {
@@ -58,7 +59,8 @@ fn serve(run: Run) -> Result<()> {
     let proxy = wire_up::proxy(&config, &keys::read_root(&root)?)?;
     runtime()?.block_on(async {
         let address = config.listen.postgres;
-        let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        let listener =
+            TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
         let rules = config.rules.len();
         info!(address = %listener.local_addr()?, rules, "IronVeil takes PostgreSQL connections");
         let (mut terminate, mut interrupt) =
@@ -93,7 +95,8 @@ fn config(run: &Run) -> Result<Config> {
 }
 
 fn config_from_arguments(url: &str, rules: &[String]) -> Result<Config> {
-    let upstream = Upstream::parse(url).map_err(|faults| anyhow::anyhow!("--upstream: {}", faults.join("; ")))?;
+    let upstream =
+        Upstream::parse(url).map_err(|faults| anyhow::anyhow!("--upstream: {}", faults.join("; ")))?;
     let mut parsed = Vec::new();
     let mut faults = Vec::new();
     for rule in rules {
@@ -133,6 +136,9 @@ fn check_config(check: &Check) -> Result<()> {
     };
     wire_up::proxy(&config, &keys::read_root(&root)?)?;
     let (databases, rules, users) = (config.databases.len(), config.rules.len(), config.users.len());
-    println!("{}: databases {databases}, rules {rules}, users {users}: no fault found", check.config.display());
+    println!(
+        "{}: databases {databases}, rules {rules}, users {users}: no fault found",
+        check.config.display()
+    );
     Ok(())
 }

@@ -28,8 +28,8 @@ pub(crate) async fn run(demo: &Demo) -> Result<()> {
     server.psql(server.port(), "shop", DATA)?;
 
     let text = CONFIG.replace("PORT", &server.port().to_string());
-    let config =
-        Config::parse(&text).map_err(|faults| anyhow::anyhow!("{}", faults.first().map_or(String::new(), ToString::to_string)))?;
+    let config = Config::parse(&text)
+        .map_err(|faults| anyhow::anyhow!("{}", faults.first().map_or(String::new(), ToString::to_string)))?;
     let proxy = wire_up::proxy(&config, &RootKey::from_bytes(keys::random()?))?;
     let listener = listen(demo, &config).await?;
     let address = listener.local_addr()?;
@@ -40,7 +40,10 @@ pub(crate) async fn run(demo: &Demo) -> Result<()> {
 
     let shown = tokio::task::block_in_place(|| show(&server, address.port()));
     if shown.is_ok() && !demo.once {
-        println!("The rules are these; the key was made for this demo and is gone with it:\n\n{}", indent(&text));
+        println!(
+            "The rules are these; the key was made for this demo and is gone with it:\n\n{}",
+            indent(&text)
+        );
         println!("Try it yourself, masked and direct:\n");
         println!("    psql -h {} -p {} -U postgres shop", address.ip(), address.port());
         println!("    psql -h 127.0.0.1 -p {} -U postgres shop\n", server.port());
@@ -59,7 +62,9 @@ pub(crate) async fn run(demo: &Demo) -> Result<()> {
 
 async fn listen(demo: &Demo, config: &Config) -> Result<TcpListener> {
     match demo.listen {
-        Some(address) => TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}")),
+        Some(address) => {
+            TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+        }
         None => match TcpListener::bind(config.listen.postgres).await {
             Ok(listener) => Ok(listener),
             Err(_) => Ok(TcpListener::bind("127.0.0.1:0").await?),

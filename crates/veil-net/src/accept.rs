@@ -47,7 +47,9 @@ pub async fn open(tcp: TcpStream, tls: Option<&ServerTls>) -> Result<Opened, Net
     }
     let mut stream = match (first, tls) {
         ([TLS_HANDSHAKE], Some(tls)) => direct_tls(tcp, tls).await?,
-        ([TLS_HANDSHAKE], None) => return Err(Malformed("direct TLS, but the proxy has no certificate").into()),
+        ([TLS_HANDSHAKE], None) => {
+            return Err(Malformed("direct TLS, but the proxy has no certificate").into());
+        }
         _ => Stream::Plain(tcp),
     };
     let (mut asked_tls, mut asked_gss) = (false, false);
@@ -66,8 +68,7 @@ pub async fn open(tcp: TcpStream, tls: Option<&ServerTls>) -> Result<Opened, Net
             Startup::Ssl | Startup::Gss => return Err(Malformed("encryption is negotiated already").into()),
             Startup::Cancel { process, key } => return Ok(Opened::Cancel { process, key: key.to_vec() }),
             Startup::Session { version, parameters } => {
-                let parameters =
-                    parameters.into_iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+                let parameters = parameters.into_iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
                 return Ok(Opened::Session { stream, version, parameters });
             }
         }

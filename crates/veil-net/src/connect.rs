@@ -60,7 +60,8 @@ impl Target {
     }
 
     async fn connect_now(&self) -> Result<Connected, NetError> {
-        let tcp = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(|e| self.unreachable(e))?;
+        let tcp =
+            TcpStream::connect((self.host.as_str(), self.port)).await.map_err(|e| self.unreachable(e))?;
         tcp.set_nodelay(true)?;
         match &self.encryption {
             Encryption::Off => Ok(Connected { stream: Stream::Plain(tcp), end_point: None }),
@@ -92,8 +93,12 @@ impl Target {
             .connect(name, tcp)
             .await
             .map_err(|error| self.unreachable(error))?;
-        let end_point =
-            session.get_ref().1.peer_certificates().and_then(|c| c.first()).and_then(|leaf| end_point_hash(leaf));
+        let end_point = session
+            .get_ref()
+            .1
+            .peer_certificates()
+            .and_then(|c| c.first())
+            .and_then(|leaf| end_point_hash(leaf));
         Ok(Connected { stream: Stream::Tls(Box::new(TlsStream::Client(session))), end_point })
     }
 

@@ -10,7 +10,9 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
+};
 
 use crate::error::NetError;
 
@@ -50,7 +52,12 @@ impl ServerTls {
     ///
     /// # Errors
     /// A file is missing or does not hold what it should; the error names it.
-    pub fn load(certificate: &Path, key: &Path, client_ca: Option<&Path>, optional: bool) -> Result<Self, NetError> {
+    pub fn load(
+        certificate: &Path,
+        key: &Path,
+        client_ca: Option<&Path>,
+        optional: bool,
+    ) -> Result<Self, NetError> {
         let chain = certificates(certificate)?;
         let end_point = chain.first().and_then(|leaf| end_point_hash(leaf));
         let builder = ServerConfig::builder_with_provider(provider())

@@ -35,7 +35,9 @@ impl Glob {
         for symbol in self.0.chars() {
             let mut next = vec![false; reached.len()];
             let mut any = false;
-            for (at, (from, c)) in reached.iter().zip(std::iter::once(None).chain(name.chars().map(Some))).enumerate() {
+            for (at, (from, c)) in
+                reached.iter().zip(std::iter::once(None).chain(name.chars().map(Some))).enumerate()
+            {
                 any |= *from;
                 let before = at.checked_sub(1).and_then(|at| reached.get(at)).copied().unwrap_or(false);
                 if let Some(slot) = next.get_mut(at) {

@@ -45,7 +45,8 @@ impl Run {
 }
 
 const HINT_SELECT: &str = "Select the columns one by one; masked columns come masked, the others in clear.";
-const HINT_DIRECT: &str = "Run it on the database itself, or as a user whom a rule with \"unmask: true\" exempts.";
+const HINT_DIRECT: &str =
+    "Run it on the database itself, or as a user whom a rule with \"unmask: true\" exempts.";
 const HINT_TRUST: &str = "If the function shows no masked value, list it under protection.trusted_functions.";
 
 /// Judges a statement. A name that is not known makes it closed, never refused.
@@ -71,7 +72,8 @@ pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
         Kind::Execute { .. } | Kind::Fetch { .. } => Ok(Run::CLOSED),
         Kind::Session => Ok(Run { untraced: Untraced::Show, clean: true, scrub: true }),
         _ => {
-            let scrub = !clean || worst != Effect::Pure || facts.writes.iter().any(|w| has_triggers(w, labels));
+            let scrub =
+                !clean || worst != Effect::Pure || facts.writes.iter().any(|w| has_triggers(w, labels));
             Ok(Run { untraced, clean: clean && untraced == Untraced::Show, scrub })
         }
     }
@@ -109,7 +111,10 @@ fn judge_guarded(statement: &Statement, worst: Effect, labels: &Labels) -> Resul
     match statement.facts.writes.iter().find(|write| !may_write(write, labels)) {
         None => Ok(()),
         Some(write) => refuse(
-            format!("values may not be copied into \"{}\" in a statement over masked columns", write.target.name),
+            format!(
+                "values may not be copied into \"{}\" in a statement over masked columns",
+                write.target.name
+            ),
             "Write literals or parameters.",
         ),
     }
@@ -161,10 +166,9 @@ fn function_effect(function: &QualifiedName, labels: &Labels) -> Result<Effect, 
         return refuse(format!("the function {name} was made by a user"), HINT_TRUST);
     }
     match functions::effect(name) {
-        Effect::Dangerous => refuse(
-            format!("the function {name} runs text or reads what is not a table"),
-            HINT_DIRECT,
-        ),
+        Effect::Dangerous => {
+            refuse(format!("the function {name} runs text or reads what is not a table"), HINT_DIRECT)
+        }
         _ if !builtin && schema.is_some() => Ok(Effect::Unknown),
         effect => Ok(effect),
     }

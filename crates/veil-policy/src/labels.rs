@@ -186,7 +186,8 @@ impl Labels {
     }
 
     fn view_is_clean(&self, view: &Relation, depth: usize) -> bool {
-        depth < VIEW_DEPTH_MAX && view.definition.as_ref().is_some_and(|facts| judge::shows_nothing(facts, self))
+        depth < VIEW_DEPTH_MAX
+            && view.definition.as_ref().is_some_and(|facts| judge::shows_nothing(facts, self))
     }
 
     fn has_label(&self, relation: u32, columns: &[Column]) -> bool {
@@ -199,7 +200,8 @@ fn inherit(catalog: &Catalog, columns: &mut HashMap<Attribute, Label>) {
     loop {
         let mut found = Vec::new();
         for (child_oid, child) in catalog.relations() {
-            for (parent_oid, parent) in child.parents.iter().filter_map(|p| Some((*p, catalog.relation(*p)?))) {
+            for (parent_oid, parent) in child.parents.iter().filter_map(|p| Some((*p, catalog.relation(*p)?)))
+            {
                 for (a, b) in same_names(child, parent) {
                     let child = Attribute { relation: child_oid, attnum: a };
                     let parent = Attribute { relation: parent_oid, attnum: b };

@@ -107,12 +107,15 @@ impl<'a> Value<'a> {
     }
 
     pub(crate) fn map(&self, faults: &mut Faults) -> Option<Map<'a>> {
-        let YamlData::Mapping(entries) = &self.node.data else { return self.wrong(faults, "expected keys and values") };
+        let YamlData::Mapping(entries) = &self.node.data else {
+            return self.wrong(faults, "expected keys and values");
+        };
         let mut map = Map { entries: Vec::new(), line: self.line(), path: self.path.clone() };
         for (key, node) in entries {
             match &key.data {
                 YamlData::Value(Scalar::String(name)) => {
-                    let path = if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) };
+                    let path =
+                        if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) };
                     map.entries.push((name.to_string(), key.span.start.line(), Self { node, path }));
                 }
                 _ => faults.add(key.span.start.line(), &self.path, "a key is not text"),

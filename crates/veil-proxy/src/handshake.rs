@@ -125,7 +125,11 @@ impl<'a> Asked<'a> {
         peer: SocketAddr,
     ) -> Result<Self, Problem> {
         if proxy.tls.as_ref().is_some_and(|tls| !tls.optional) && !stream.is_tls() {
-            return Err(Problem::new("28000", "this proxy takes connections with TLS only", "Set sslmode=require."));
+            return Err(Problem::new(
+                "28000",
+                "this proxy takes connections with TLS only",
+                "Set sslmode=require.",
+            ));
         }
         let value = |name: &str| parameters.iter().rfind(|(n, _)| n == name).map(|(_, value)| value.clone());
         let Some(user) = value("user").filter(|user| !user.is_empty()) else {
@@ -163,7 +167,10 @@ impl<'a> Asked<'a> {
         let Connected { stream, end_point } = self.route.target.connect().await?;
         if matches!(self.route.target.encryption, Encryption::Prefer(_)) && !stream.is_tls() {
             let sessions = proxy.count_prefer_in_clear();
-            warn!(host = self.route.target.host, sessions, "sslmode=prefer: the upstream has no TLS, it is spoken to in clear");
+            warn!(
+                host = self.route.target.host,
+                sessions, "sslmode=prefer: the upstream has no TLS, it is spoken to in clear"
+            );
         }
         let mut link = Link::new(stream);
         let database = self.route.database.as_ref().unwrap_or(&self.database);
@@ -178,7 +185,9 @@ impl<'a> Asked<'a> {
 
 /// A boolean setting that says no, as PostgreSQL reads it.
 fn is_false(value: &str) -> bool {
-    ["false", "off", "no", "0", "f", "n", "fa", "fal", "fals", "of"].iter().any(|no| value.eq_ignore_ascii_case(no))
+    ["false", "off", "no", "0", "f", "n", "fa", "fal", "fals", "of"]
+        .iter()
+        .any(|no| value.eq_ignore_ascii_case(no))
 }
 
 async fn cancel(proxy: &Proxy, process: i32, key: &[u8]) {
@@ -213,7 +222,8 @@ async fn sign_in(proxy: &Proxy, client: &mut Link, asked: &Asked<'_>) -> Result<
         Some(account) => {
             let end_point = proxy.tls.as_ref().and_then(|tls| tls.end_point.as_deref());
             let secret = login::authenticate(client, account.verifier.clone(), end_point).await?;
-            let (user, secret) = account.upstream.as_ref().map_or((&asked.user, &secret), |(user, s)| (user, s));
+            let (user, secret) =
+                account.upstream.as_ref().map_or((&asked.user, &secret), |(user, s)| (user, s));
             let upstream = connect_as(proxy, asked, user, secret).await?;
             let mut out = Vec::new();
             Request::Ok.write(&mut out);

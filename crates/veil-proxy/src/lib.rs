@@ -7,7 +7,7 @@ pub mod cancel;
 pub mod catalogs;
 pub mod engine;
 mod handshake;
-mod out;
+pub mod out;
 mod problem;
 pub mod proxy;
 mod relay;

@@ -28,14 +28,15 @@ impl Problem {
     /// The error that ends a session.
     pub(crate) fn fatal(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        Report { severity: "FATAL", code: self.code, message: &self.message, hint: self.hint }.write_error(&mut out);
+        Report { severity: "FATAL", code: self.code, message: &self.message, hint: self.hint }
+            .write_error(&mut out);
         out
     }
 }
 
-const HINT_VERIFIER: &str =
-    "Copy the user's verifier from the server's pg_authid.rolpassword, or give the user an \"upstream\" login.";
-const HINT_METHOD: &str = "Give the user an \"upstream\" login with a password, or change the server's pg_hba.conf.";
+const HINT_VERIFIER: &str = "Copy the user's verifier from the server's pg_authid.rolpassword, or give the user an \"upstream\" login.";
+const HINT_METHOD: &str =
+    "Give the user an \"upstream\" login with a password, or change the server's pg_hba.conf.";
 
 impl From<veil_wire::Malformed> for Problem {
     fn from(what: veil_wire::Malformed) -> Self {
@@ -53,12 +54,16 @@ impl From<NetError> for Problem {
             NetError::Scram(_) => Self::new("28000", text, ""),
             NetError::Method(_) => Self::new("28000", text, HINT_METHOD),
             NetError::Refused(_) => Self::new("28000", text, HINT_VERIFIER),
-            NetError::Unreachable { .. } => {
-                Self::new("08006", text, "Check that the server runs and that its address in \"upstream\" is right.")
-            }
-            NetError::NoTls { .. } => {
-                Self::new("08006", text, "Switch TLS on at the server, or write sslmode=disable into \"upstream\".")
-            }
+            NetError::Unreachable { .. } => Self::new(
+                "08006",
+                text,
+                "Check that the server runs and that its address in \"upstream\" is right.",
+            ),
+            NetError::NoTls { .. } => Self::new(
+                "08006",
+                text,
+                "Switch TLS on at the server, or write sslmode=disable into \"upstream\".",
+            ),
             NetError::Io(_) | NetError::Closed => {
                 Self::new("08006", format!("the connection to the database failed: {text}"), "")
             }

@@ -53,7 +53,11 @@ impl Side {
     }
 
     /// Reads into `buffer` if there is something; `None` means that it would wait.
-    fn read<'a>(&mut self, cx: &mut Context<'_>, buffer: &'a mut ReadBuf<'_>) -> io::Result<Option<&'a [u8]>> {
+    fn read<'a>(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &'a mut ReadBuf<'_>,
+    ) -> io::Result<Option<&'a [u8]>> {
         match Pin::new(&mut self.stream).poll_read(cx, buffer) {
             Poll::Pending => Ok(None),
             Poll::Ready(result) => {
@@ -151,7 +155,9 @@ impl Relay {
     /// Sends what waits and says goodbye. A peer that takes nothing is left at once.
     async fn finish(&mut self) {
         for side in [&mut self.client, &mut self.server] {
-            let _ = poll_fn(|cx| side.write(cx).map_or_else(|e| Poll::Ready(Err(e)), |_| Poll::Ready(Ok(())))).await;
+            let _ =
+                poll_fn(|cx| side.write(cx).map_or_else(|e| Poll::Ready(Err(e)), |_| Poll::Ready(Ok(()))))
+                    .await;
             let goodbye = tokio::time::timeout(std::time::Duration::from_secs(1), async {
                 side.stream.write_all(side.out.waiting()).await?;
                 side.stream.shutdown().await

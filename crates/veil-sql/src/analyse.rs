@@ -200,17 +200,19 @@ fn visit(node: Node<'_>, facts: &mut Facts) -> bool {
         Node::SelectStmt(select) if select.into_clause().is_some() => {
             facts.opaque = Some("SELECT INTO");
         }
-        Node::InsertStmt(insert) => facts.writes.extend(insert.relation().map(|target| Write {
-            target: relation_name(target),
-            source: insert_source(insert),
-        })),
-        Node::UpdateStmt(update) => facts.writes.extend(update.relation().map(|target| Write {
-            target: relation_name(target),
-            source: update_source(update),
-        })),
-        Node::MergeStmt(merge) => facts
-            .writes
-            .extend(merge.relation().map(|target| Write { target: relation_name(target), source: Source::Query })),
+        Node::InsertStmt(insert) => facts.writes.extend(
+            insert
+                .relation()
+                .map(|target| Write { target: relation_name(target), source: insert_source(insert) }),
+        ),
+        Node::UpdateStmt(update) => facts.writes.extend(
+            update
+                .relation()
+                .map(|target| Write { target: relation_name(target), source: update_source(update) }),
+        ),
+        Node::MergeStmt(merge) => facts.writes.extend(
+            merge.relation().map(|target| Write { target: relation_name(target), source: Source::Query }),
+        ),
         Node::DeleteStmt(delete) => facts.writes.extend(
             delete
                 .relation()
@@ -373,7 +375,9 @@ fn written_from<'a>(expression: Node<'a>, columns: &mut Vec<String>) -> bool {
                 Some(ColumnName::Stored(name)) => columns.push(name),
                 None => return false,
             },
-            _ if visit_plain(node, &mut Facts::default()) || matches!(node, Node::FuncCall(_) | Node::A_Expr(_)) => {
+            _ if visit_plain(node, &mut Facts::default())
+                || matches!(node, Node::FuncCall(_) | Node::A_Expr(_)) =>
+            {
                 push_children(node, &mut stack);
             }
             _ => {}
@@ -417,7 +421,7 @@ fn qualified(parts: &pg_raw_parse::list::NodeList) -> Option<QualifiedName> {
 }
 
 fn last_name(parts: &pg_raw_parse::list::NodeList) -> Option<String> {
-    parts.iter().last().and_then(Node::as_str).map(str::to_owned)
+    parts.iter().next_back().and_then(Node::as_str).map(str::to_owned)
 }
 
 #[cfg(test)]

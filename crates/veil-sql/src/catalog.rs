@@ -81,7 +81,8 @@ impl Relation {
     /// Whether it is PostgreSQL's own.
     #[must_use]
     pub fn system(&self) -> bool {
-        matches!(self.schema.as_str(), "pg_catalog" | "information_schema") || self.schema.starts_with("pg_toast")
+        matches!(self.schema.as_str(), "pg_catalog" | "information_schema")
+            || self.schema.starts_with("pg_toast")
     }
 }
 
@@ -143,7 +144,11 @@ impl Catalog {
     }
 
     /// Every relation that a name may mean: without a schema, those of all schemas.
-    pub fn named<'a>(&'a self, schema: Option<&'a str>, name: &str) -> impl Iterator<Item = (u32, &'a Relation)> {
+    pub fn named<'a>(
+        &'a self,
+        schema: Option<&'a str>,
+        name: &str,
+    ) -> impl Iterator<Item = (u32, &'a Relation)> {
         let oids = self.by_name.get(name).map_or(&[][..], Vec::as_slice);
         oids.iter()
             .filter_map(|oid| self.relations.get(oid).map(|relation| (*oid, relation)))

@@ -1,6 +1,8 @@
 //! Properties of the PostgreSQL codecs: what is written reads back, every prefix is "not yet", and no bytes
 //! make a decoder panic.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
 use proptest::prelude::*;
 use veil_wire::pg::command::{self, BindNames, Parse, Target};
 use veil_wire::pg::frame::{self, Header};

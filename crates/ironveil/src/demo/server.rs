@@ -34,7 +34,9 @@ impl Server {
         }
         let data = directory.path().join("data");
         let mut initdb = command(&bin.join("initdb"), user.as_deref());
-        run(initdb.args(["-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C", "-D"]).arg(&data))?;
+        run(initdb
+            .args(["-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C", "-D"])
+            .arg(&data))?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut postgres = command(&bin.join("postgres"), user.as_deref());
         let mut child = postgres
@@ -93,7 +95,15 @@ impl Drop for Server {
 fn psql(bin: &Path, port: u16, database: &str) -> Command {
     let own = bin.join("psql");
     let mut command = Command::new(if own.exists() { own } else { "psql".into() });
-    command.env("PGCLIENTENCODING", "UTF8").args(["-X", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres"]);
+    command.env("PGCLIENTENCODING", "UTF8").args([
+        "-X",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-h",
+        "127.0.0.1",
+        "-U",
+        "postgres",
+    ]);
     command.args(["-p", &port.to_string(), "-d", database]);
     command
 }
@@ -112,8 +122,12 @@ fn unprivileged() -> Result<Option<String>> {
     if run(Command::new("id").arg("-u"))?.trim() != "0" {
         return Ok(None);
     }
-    let exists = |user: &&&str| Command::new("id").arg(user).output().is_ok_and(|output| output.status.success());
-    let user = UNPRIVILEGED.iter().find(exists).context("PostgreSQL does not run as root, and there is no other user")?;
+    let exists =
+        |user: &&&str| Command::new("id").arg(user).output().is_ok_and(|output| output.status.success());
+    let user = UNPRIVILEGED
+        .iter()
+        .find(exists)
+        .context("PostgreSQL does not run as root, and there is no other user")?;
     Ok(Some((*user).to_owned()))
 }
 

@@ -10,7 +10,20 @@ use crate::harness::{CANARY, Pair, RULES, psql, workspace};
 fn psql_describes_tables_and_shows_masks() {
     let pair = Pair::start();
     let connection = format!("host=127.0.0.1 port={} user=postgres dbname=shop", pair.proxy.port());
-    for command in ["\\d", "\\d users", "\\d+ items", "\\dt", "\\dv", "\\l", "\\du", "\\dn", "\\df", "\\di", "\\dx", "\\sv item_view"] {
+    for command in [
+        "\\d",
+        "\\d users",
+        "\\d+ items",
+        "\\dt",
+        "\\dv",
+        "\\l",
+        "\\du",
+        "\\dn",
+        "\\df",
+        "\\di",
+        "\\dx",
+        "\\sv item_view",
+    ] {
         let direct = connection.replace(&pair.proxy.port().to_string(), &pair.server.port().to_string());
         let (ok, seen) = psql(&pair.server, &connection, command);
         let (_, expected) = psql(&pair.server, &direct, command);
@@ -55,7 +68,10 @@ fn pgbench_in_every_protocol() {
     bench(&direct, &["-i", "-q"]);
     for protocol in ["simple", "extended", "prepared"] {
         for script in ["tpcb-like", "simple-update", "select-only"] {
-            let text = bench(&pair.proxy.port().to_string(), &["-n", "-M", protocol, "-b", script, "-c", "4", "-j", "2", "-t", "50"]);
+            let text = bench(
+                &pair.proxy.port().to_string(),
+                &["-n", "-M", protocol, "-b", script, "-c", "4", "-j", "2", "-t", "50"],
+            );
             assert!(text.contains("number of failed transactions: 0"), "{text}");
             assert!(text.contains("200/200"), "{text}");
         }

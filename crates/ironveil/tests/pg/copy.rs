@@ -11,7 +11,10 @@ fn copy_out_and_in_by_simple_query() {
     assert_eq!(tags(&seen), "HdddddcCZ");
     assert_eq!(seen[1].body, b"1\titem1\n");
     copy_in(&mut proxied, "copy items from stdin", "70\tseventy\t7\n");
-    assert_eq!(rows(&proxied.query("select label from items where id = 70"))[0][0].as_deref(), Some("seventy"));
+    assert_eq!(
+        rows(&proxied.query("select label from items where id = 70"))[0][0].as_deref(),
+        Some("seventy")
+    );
 }
 
 fn copy_in(proxied: &mut Raw, sql: &str, data: &str) {
@@ -41,7 +44,7 @@ fn a_sync_inside_copy_is_not_counted() {
         proxied.send(&group.0);
         assert_eq!(tags(&proxied.until_ready()), "CZ");
     }
-    let seen = proxied.group(|g| drop(g.parse("", "select count(*) from items").bind("", "").execute("", 0)));
+    let seen = proxied.group(|g| g.parse("", "select count(*) from items").bind("", "").execute("", 0));
     assert_eq!(rows(&seen)[0][0].as_deref(), Some("7"));
 }
 

@@ -48,7 +48,10 @@ fn an_upstream_cut_inside_a_row_ends_the_session() {
         proxied.query("select 1");
         fault.cut_after(bytes);
         let mut out = Vec::new();
-        command::write_query(&mut out, b"select email, repeat(note, 100) from users, generate_series(1, 300)");
+        command::write_query(
+            &mut out,
+            b"select email, repeat(note, 100) from users, generate_series(1, 300)",
+        );
         proxied.send(&out);
         // No masked row is ever half there.
         let rest = proxied.until_closed();
@@ -101,7 +104,9 @@ fn a_shut_down_server_says_so_itself() {
     let pair = Pair::start();
     let mut proxied = Raw::connect(pair.proxy.port());
     proxied.query("select 1");
-    pair.server.psql("postgres", "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'shop'").unwrap();
+    pair.server
+        .psql("postgres", "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'shop'")
+        .unwrap();
     let seen = proxied.until_closed();
     assert_eq!(seen[0].field(b'C'), "57P01");
     assert_eq!(seen.len(), 1, "one error, the server's");

@@ -14,7 +14,9 @@ async fn error(client: &Client, sql: &str) -> DbError {
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_in_both_protocols_and_the_session_goes_on() {
     let pair = Pair::start();
-    pair.server.psql("shop", "create function peek() returns text language sql as 'select email from users limit 1'").unwrap();
+    pair.server
+        .psql("shop", "create function peek() returns text language sql as 'select email from users limit 1'")
+        .unwrap();
     let client = pair.client().await;
     for sql in [
         "copy users to stdout",
@@ -146,7 +148,10 @@ async fn errors_quote_no_value() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_that_comes_at_commit_quotes_no_value() {
-    let pair = Pair::with(veil_testkit::PostgresOptions::default(), "\n  - { table: later, column: email, strategy: email }");
+    let pair = Pair::with(
+        veil_testkit::PostgresOptions::default(),
+        "\n  - { table: later, column: email, strategy: email }",
+    );
     pair.server
         .psql("shop", "create table later (id int, email text unique deferrable initially deferred); insert into later select id, email from users")
         .unwrap();
@@ -174,7 +179,12 @@ async fn cursors_and_prepared_statements_keep_their_masks() {
     let pair = Pair::start();
     let client = pair.client().await;
     client.simple_query("begin").await.unwrap();
-    client.simple_query("declare c cursor with hold for select email, note, upper(email) from users order by id").await.unwrap();
+    client
+        .simple_query(
+            "declare c cursor with hold for select email, note, upper(email) from users order by id",
+        )
+        .await
+        .unwrap();
     let fetched = simple(&client, "fetch 1 from c").await;
     assert!(!format!("{fetched:?}").contains(CANARY), "{fetched:?}");
     assert_eq!((fetched[0][1].as_deref(), fetched[0][2].as_deref()), (Some("note1"), None));
@@ -183,19 +193,29 @@ async fn cursors_and_prepared_statements_keep_their_masks() {
     assert_eq!(held.len(), 4);
     assert!(!format!("{held:?}").contains(CANARY), "{held:?}");
 
-    client.simple_query("prepare p as select email, upper(email), id from users where id = $1").await.unwrap();
+    client
+        .simple_query("prepare p as select email, upper(email), id from users where id = $1")
+        .await
+        .unwrap();
     let executed = simple(&client, "execute p(1)").await;
     assert!(!format!("{executed:?}").contains(CANARY), "{executed:?}");
     assert_eq!((executed[0][1].as_deref(), executed[0][2].as_deref()), (None, Some("1")));
     client.simple_query("prepare q as select count(*) from items").await.unwrap();
     assert_eq!(simple(&client, "execute q").await, [[Some("5".to_owned())]]);
-    let shown = simple(&client, "begin; declare d cursor for select n + 1 from items order by 1; fetch 1 from d; commit").await;
+    let shown = simple(
+        &client,
+        "begin; declare d cursor for select n + 1 from items order by 1; fetch 1 from d; commit",
+    )
+    .await;
     assert_eq!(shown, [[Some("11".to_owned())]]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn labels_follow_partitions_children_and_new_tables() {
-    let pair = Pair::with(veil_testkit::PostgresOptions::default(), "\n  - { table: people_eu, column: email, strategy: email }\n  - { column: ssn, strategy: ssn }");
+    let pair = Pair::with(
+        veil_testkit::PostgresOptions::default(),
+        "\n  - { table: people_eu, column: email, strategy: email }\n  - { column: ssn, strategy: ssn }",
+    );
     pair.server
         .psql(
             "shop",

@@ -88,7 +88,9 @@ pub fn sample_server(options: PostgresOptions) -> Postgres {
 
 /// A configuration for all databases of a local server.
 pub fn config(server_port: u16, rules: &str) -> String {
-    format!("databases:\n  - {{ name: '*', upstream: 'postgres://127.0.0.1:{server_port}' }}\nrules:{rules}\n")
+    format!(
+        "databases:\n  - {{ name: '*', upstream: 'postgres://127.0.0.1:{server_port}' }}\nrules:{rules}\n"
+    )
 }
 
 pub async fn connect(port: u16, database: &str) -> Client {

@@ -58,15 +58,17 @@ fn upstream_tls_modes() {
     for mode in ["disable", "prefer", "require", "verify-ca", "verify-full"] {
         let proxy = Proxy::start(&with_mode(&server, mode, ""));
         works(&server, &url(&proxy, "sslmode=disable"));
-        let (_, tls) = psql(&server, &url(&proxy, "sslmode=disable"), "select count(*) from pg_stat_activity where false");
+        let (_, tls) = psql(
+            &server,
+            &url(&proxy, "sslmode=disable"),
+            "select count(*) from pg_stat_activity where false",
+        );
         assert_eq!(tls.trim(), "", "other sessions are closed: {tls}");
     }
     // Another authority, and a name that the certificate is not for.
     let stranger = Authority::new().unwrap();
-    let other_ca = with_mode(&server, "verify-ca", "").replace(
-        &server.ca().ca_pem().display().to_string(),
-        &stranger.ca_pem().display().to_string(),
-    );
+    let other_ca = with_mode(&server, "verify-ca", "")
+        .replace(&server.ca().ca_pem().display().to_string(), &stranger.ca_pem().display().to_string());
     let proxy = Proxy::start(&other_ca);
     fails(&server, &url(&proxy, "sslmode=disable"), "could not connect to localhost");
     let other_name = with_mode(&server, "verify-full", "").replace("localhost:", "127.0.0.2:");
@@ -132,12 +134,17 @@ fn scram_with_tls_on_both_sides_says_what_to_do_and_then_works() {
     works(&server, &url(&passed, "sslmode=disable"));
     fails(&server, &url(&passed, "sslmode=require"), "under \"users\", or configure \"auth_query\"");
 
-    let verifier = server.psql("postgres", "select rolpassword from pg_authid where rolname = 'postgres'").unwrap();
+    let verifier =
+        server.psql("postgres", "select rolpassword from pg_authid where rolname = 'postgres'").unwrap();
     let users = format!("users:\n  - {{ name: postgres, verifier: '{}' }}\n", verifier.trim());
     let ended = Proxy::start_with(&with_mode(&server, "verify-full", &users), &listen);
     for tls in ["disable", "require"] {
         works(&server, &url(&ended, &format!("sslmode={tls}")));
-        fails(&server, &url(&ended, &format!("sslmode={tls} password=wrong")), "password authentication failed");
+        fails(
+            &server,
+            &url(&ended, &format!("sslmode={tls} password=wrong")),
+            "password authentication failed",
+        );
     }
     // SCRAM-SHA-256-PLUS, bound to the proxy's own certificate.
     works(&server, &url(&ended, "sslmode=require channel_binding=require"));
@@ -146,7 +153,9 @@ fn scram_with_tls_on_both_sides_says_what_to_do_and_then_works() {
 #[test]
 fn users_of_the_proxy_may_be_others_upstream() {
     let server = server(Auth::Scram, true);
-    server.psql("postgres", &format!("create role app login superuser password '{}'", Postgres::password())).unwrap();
+    server
+        .psql("postgres", &format!("create role app login superuser password '{}'", Postgres::password()))
+        .unwrap();
     let users = "users:\n  - { name: visitor, password: { env: TEST_PASSWORD }, upstream: { user: app, password: { env: TEST_PASSWORD } } }\n  - { name: app, password: { env: TEST_PASSWORD } }\n";
     let proxy = Proxy::start(&with_mode(&server, "require", users));
     for user in ["visitor", "app"] {
@@ -176,7 +185,10 @@ fn verifiers_are_found_by_auth_query() {
     let authority = Authority::new().unwrap();
     let proxy = Proxy::start_with(&text, &listen_tls(&authority, "required", ""));
     let connection = |user: &str, password: &str| {
-        format!("host=localhost port={} dbname=shop sslmode=require user={user} password='{password}'", proxy.port())
+        format!(
+            "host=localhost port={} dbname=shop sslmode=require user={user} password='{password}'",
+            proxy.port()
+        )
     };
     works(&server, &connection("app", "other secret"));
     fails(&server, &connection("app", "x"), "password authentication failed");

@@ -36,12 +36,18 @@ impl<'a> FromSql<'a> for Raw {
 const STATEMENTS: &[(&str, &str)] = &[
     ("select id, email, note from users", "clear mask clear"),
     ("select email as note, note as email from users", "mask clear"),
-    ("select u.email, u.* from users u", "mask clear mask mask mask mask mask mask clear clear clear clear clear clear clear clear mask mask mask clear clear"),
+    (
+        "select u.email, u.* from users u",
+        "mask clear mask mask mask mask mask mask clear clear clear clear clear clear clear clear mask mask mask clear clear",
+    ),
     ("select x from (select email as x from users) as items", "mask"),
     ("with items as (select email as label from users) select label from items", "mask"),
     ("with a as materialized (select email e, note n from users) select n, e from a", "clear mask"),
     ("select o.id, u.email from orders o join users u on u.id = o.user_id", "clear mask"),
-    ("select l.email, i.label from items i, lateral (select email from users where id = i.id) l", "mask clear"),
+    (
+        "select l.email, i.label from items i, lateral (select email from users where id = i.id) l",
+        "mask clear",
+    ),
     ("select distinct email from users", "mask"),
     ("select email, note from users group by email, note", "mask clear"),
     ("select (users).email from users", "mask"),
@@ -68,8 +74,14 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("values (1, 'x')", "clear clear"),
     ("table items", "clear clear clear"),
     ("update users set note = note where id = 1 returning email, note", "mask clear"),
-    ("insert into items values (77, 'new', 1) on conflict (id) do update set n = excluded.n returning label", "clear"),
-    ("with d as (delete from orders where id = 99 returning user_id) select * from d union all select 1", "clear"),
+    (
+        "insert into items values (77, 'new', 1) on conflict (id) do update set n = excluded.n returning label",
+        "clear",
+    ),
+    (
+        "with d as (delete from orders where id = 99 returning user_id) select * from d union all select 1",
+        "clear",
+    ),
 ];
 
 fn check(sql: &str, fates: &str, masked: &[Vec<Option<Vec<u8>>>], direct: &[Vec<Option<Vec<u8>>>]) {

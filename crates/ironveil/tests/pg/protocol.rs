@@ -11,7 +11,7 @@ use crate::harness::{CANARY, Pair};
 use crate::raw::{Group, Raw, Reply, rows, tags};
 
 /// The same group of commands to the server and through the proxy gives the same message types.
-fn same(pair: &Pair, script: impl Fn(&mut Group)) -> Vec<Reply> {
+fn same(pair: &Pair, script: impl Fn(&mut Group) -> &mut Group) -> Vec<Reply> {
     let mut direct = Raw::connect(pair.server.port());
     let mut proxied = Raw::connect(pair.proxy.port());
     let (expected, seen) = (direct.group(&script), proxied.group(&script));
@@ -25,13 +25,20 @@ fn replies_come_in_the_servers_order() {
     let pair = Pair::start();
     let masked = "select email, id from users order by id";
     // Never described: the proxy asks for itself, and the client does not notice.
-    let seen = same(&pair, |g| drop(g.parse("", masked).bind("", "").execute("", 0)));
+    let seen = same(&pair, |g| g.parse("", masked).bind("", "").execute("", 0));
     assert_eq!(rows(&seen).len(), 5);
-    same(&pair, |g| drop(g.parse("s", masked).describe_statement("s").bind("p", "s").describe_portal("p").execute("p", 0)));
-    same(&pair, |g| drop(g.parse("s", "select 1").close_statement("s").close_statement("none")));
-    same(&pair, |g| drop(g.parse("", "").bind("", "").execute("", 0)));
-    same(&pair, |g| drop(g.parse("", "insert into items values (60, 'x', 1) on conflict do nothing").bind("", "").describe_portal("").execute("", 0)));
-    same(&pair, |g| drop(g.flush()));
+    same(&pair, |g| {
+        g.parse("s", masked).describe_statement("s").bind("p", "s").describe_portal("p").execute("p", 0)
+    });
+    same(&pair, |g| g.parse("s", "select 1").close_statement("s").close_statement("none"));
+    same(&pair, |g| g.parse("", "").bind("", "").execute("", 0));
+    same(&pair, |g| {
+        g.parse("", "insert into items values (60, 'x', 1) on conflict do nothing")
+            .bind("", "")
+            .describe_portal("")
+            .execute("", 0)
+    });
+    same(&pair, |g| g.flush());
 }
 
 #[test]
@@ -39,11 +46,14 @@ fn row_limits_suspend_a_portal_and_its_plan_stays() {
     let pair = Pair::start();
     let seen = same(&pair, |g| {
         g.parse("s", "select id, email, upper(email) from users order by id").bind("p", "s");
-        g.execute("p", 2).execute("p", 2).execute("p", 0);
+        g.execute("p", 2).execute("p", 2).execute("p", 0)
     });
     assert_eq!(tags(&seen), "12DDsDDsDCZ");
     for row in rows(&seen) {
-        assert!(row[1].as_ref().is_some_and(|mask| mask.contains("@example.")) && row[2].is_none(), "{row:?}");
+        assert!(
+            row[1].as_ref().is_some_and(|mask| mask.contains("@example.")) && row[2].is_none(),
+            "{row:?}"
+        );
     }
 }
 
@@ -51,17 +61,16 @@ fn row_limits_suspend_a_portal_and_its_plan_stays() {
 fn after_an_error_all_is_skipped_up_to_sync() {
     let pair = Pair::start();
     let seen = same(&pair, |g| {
-        g.parse("a", "select 1").parse("b", "selec").bind("", "a").execute("", 0).parse("c", "select 2");
+        g.parse("a", "select 1").parse("b", "selec").bind("", "a").execute("", 0).parse("c", "select 2")
     });
     assert_eq!(tags(&seen), "1EZ");
     // A refusal is an error like any other.
     let mut proxied = Raw::connect(pair.proxy.port());
-    let seen = proxied.group(|g| {
-        g.parse("a", "select 1").parse("b", "do $$ begin end $$").bind("", "a").execute("", 0);
-    });
+    let seen = proxied
+        .group(|g| g.parse("a", "select 1").parse("b", "do $$ begin end $$").bind("", "a").execute("", 0));
     assert_eq!(tags(&seen), "1EZ");
     assert_eq!(seen[1].field(b'C'), "42501");
-    let seen = proxied.group(|g| drop(g.bind("", "a").describe_portal("").execute("", 0)));
+    let seen = proxied.group(|g| g.bind("", "a").describe_portal("").execute("", 0));
     assert_eq!(tags(&seen), "2TDCZ");
 }
 
@@ -70,10 +79,10 @@ fn after_an_error_all_is_skipped_up_to_sync() {
 fn a_failed_parse_does_not_replace_a_statement() {
     let pair = Pair::start();
     let mut proxied = Raw::connect(pair.proxy.port());
-    proxied.group(|g| drop(g.parse("s", "select upper(email), email from users order by id")));
-    let seen = proxied.group(|g| drop(g.parse("s", "select 1, 2")));
+    proxied.group(|g| g.parse("s", "select upper(email), email from users order by id"));
+    let seen = proxied.group(|g| g.parse("s", "select 1, 2"));
     assert_eq!(seen[0].field(b'C'), "42P05");
-    let seen = proxied.group(|g| drop(g.bind("", "s").execute("", 0)));
+    let seen = proxied.group(|g| g.bind("", "s").execute("", 0));
     assert_eq!(rows(&seen)[0][0], None);
     // The same within one group, where nothing has been answered yet.
     let mut pipelined = Group(Vec::new());
@@ -96,7 +105,11 @@ fn two_thousand_pipelined_statements() {
             let mut group = Group(Vec::new());
             match i % 4 {
                 0 => group.parse("", "select email from users where id = 1").bind("", "").execute("", 0),
-                1 => group.parse("", "select label from items where id = 2").bind("", "").describe_portal("").execute("", 0),
+                1 => group
+                    .parse("", "select label from items where id = 2")
+                    .bind("", "")
+                    .describe_portal("")
+                    .execute("", 0),
                 2 => group.parse("", "selec"),
                 _ => group.parse("", "copy users to stdout"),
             };
@@ -120,9 +133,10 @@ fn one_byte_at_a_time() {
     let slow = veil_testkit::FaultProxy::start(pair.proxy.port()).unwrap();
     slow.split(1);
     let mut proxied = Raw::connect(slow.port());
-    let seen = proxied.query("select email, note from users order by id; select 1; select label from items limit 1");
+    let seen =
+        proxied.query("select email, note from users order by id; select 1; select label from items limit 1");
     assert_eq!(tags(&seen), "TDDDDDCTDCTDCZ");
-    let seen = proxied.group(|g| drop(g.parse("", "select email from users").bind("", "").execute("", 3)));
+    let seen = proxied.group(|g| g.parse("", "select email from users").bind("", "").execute("", 3));
     assert_eq!(tags(&seen), "12DDDsZ");
 }
 
@@ -188,7 +202,12 @@ fn what_is_no_message_ends_that_session_only() {
         assert_eq!((last.tag, last.field(b'C').as_str()), ('E', "08P01"), "{bytes:?}");
     }
     assert_eq!(tags(&other.query("select 1")), "TDCZ");
-    for bytes in [&b"\x00\x00\x00\x04"[..], b"\x7f\xff\xff\xff", b"GET / HTTP/1.1\r\n\r\n", b"\x00\x00\x00\x08\x00\x02\x00\x00"] {
+    for bytes in [
+        &b"\x00\x00\x00\x04"[..],
+        b"\x7f\xff\xff\xff",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x00\x00\x00\x08\x00\x02\x00\x00",
+    ] {
         let mut nobody = Raw::open(pair.proxy.port());
         nobody.send(bytes);
         assert!(nobody.until_closed().is_empty(), "{bytes:?}");
@@ -215,13 +234,13 @@ fn names_are_shared_between_sql_and_protocol() {
     let pair = Pair::start();
     let mut proxied = Raw::connect(pair.proxy.port());
     proxied.query("begin; declare c cursor for select upper(email), email, id from users order by id");
-    let seen = proxied.group(|g| drop(g.execute("c", 1)));
+    let seen = proxied.group(|g| g.execute("c", 1));
     let row = &rows(&seen)[0];
     assert_eq!((row[0].as_deref(), row[2].as_deref()), (None, Some("1")));
     proxied.query("commit; prepare q as select upper(email), id from users order by id");
-    let seen = proxied.group(|g| drop(g.bind("", "q").execute("", 0)));
+    let seen = proxied.group(|g| g.bind("", "q").execute("", 0));
     assert_eq!(rows(&seen)[0], [None, Some("1".to_owned())]);
-    proxied.group(|g| drop(g.parse("r", "select upper(email), id from users order by id")));
+    proxied.group(|g| g.parse("r", "select upper(email), id from users order by id"));
     let seen = proxied.query("execute r");
     assert_eq!(rows(&seen)[0], [None, Some("1".to_owned())]);
     assert!(!String::from_utf8_lossy(&proxied.seen).to_lowercase().contains(CANARY));

@@ -124,7 +124,7 @@ impl Raw {
     }
 
     /// Sends a group of commands as `script` writes them, and Sync.
-    pub fn group(&mut self, script: impl FnOnce(&mut Group)) -> Vec<Reply> {
+    pub fn group(&mut self, script: impl FnOnce(&mut Group) -> &mut Group) -> Vec<Reply> {
         let mut group = Group(Vec::new());
         script(&mut group);
         group.sync();

@@ -3,7 +3,9 @@
 use base64::Engine;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::{BASE64, ITERATIONS_MAX, Key, Keys, ScramError, Verifier, attribute, equal, hmac_sha256, sha256, xor};
+use super::{
+    BASE64, ITERATIONS_MAX, Key, Keys, ScramError, Verifier, attribute, equal, hmac_sha256, sha256, xor,
+};
 
 /// What signs a client in.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -13,7 +15,11 @@ pub struct ClientSecret(Secret);
 enum Secret {
     Password(String),
     /// Keys for one salt and iteration count only.
-    Keys { keys: Keys, salt: Vec<u8>, iterations: u32 },
+    Keys {
+        keys: Keys,
+        salt: Vec<u8>,
+        iterations: u32,
+    },
 }
 
 impl ClientSecret {

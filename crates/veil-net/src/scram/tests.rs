@@ -10,8 +10,7 @@ fn verifier() -> Verifier {
 #[test]
 fn server_accepts_the_example_of_rfc_7677() {
     let first = b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO";
-    let server =
-        ServerFirst::new(verifier(), first, false, None, "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0").unwrap();
+    let server = ServerFirst::new(verifier(), first, false, None, "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0").unwrap();
     assert_eq!(
         server.message(),
         "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"

@@ -6,9 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use saphyr::Scalar;
 use veil_mask::{Param, Strategy};
 
-use super::{
-    AuthQuery, Config, Database, Fault, Listen, ListenTls, Login, Proof, Secret, Upstream, User,
-};
+use super::{AuthQuery, Config, Database, Fault, Listen, ListenTls, Login, Proof, Secret, Upstream, User};
 use crate::glob::Glob;
 use crate::rule::{Action, Rule};
 use crate::yaml::{self, Faults, Map, Value};
@@ -49,7 +47,8 @@ fn config(root: &Value<'_>, faults: &mut Faults) -> Option<Config> {
     let databases = list(map.need("databases", faults), faults, database);
     let users = list(map.take("users"), faults, user);
     let rules = list(map.take("rules"), faults, rule);
-    let trusted_functions = map.take("protection").map(|value| protection(&value, faults)).unwrap_or_default();
+    let trusted_functions =
+        map.take("protection").map(|value| protection(&value, faults)).unwrap_or_default();
     map.end(faults, &["listen", "keys", "databases", "users", "rules", "protection"]);
     Some(Config { listen, root_key, databases, users, rules, trusted_functions })
 }
@@ -75,7 +74,8 @@ fn listen(value: &Value<'_>, faults: &mut Faults) -> Listen {
     {
         match text.parse() {
             Ok(address) => listen.postgres = address,
-            Err(_) => faults.at(&value, format!("\"{text}\" is not an address and port, as 127.0.0.1:{DEFAULT_PORT}")),
+            Err(_) => faults
+                .at(&value, format!("\"{text}\" is not an address and port, as 127.0.0.1:{DEFAULT_PORT}")),
         }
     }
     listen.tls = map.take("tls").and_then(|value| listen_tls(&value, faults));
@@ -232,8 +232,12 @@ fn rule(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {
             Some(Action::Unmask(reason))
         }
         (None, true, None) => wrong(value, faults, "\"unmask: true\" needs a \"reason\""),
-        (None, false, _) => wrong(value, faults, "a rule needs a \"strategy\", or \"unmask: true\" with a \"reason\""),
-        (Some(_), ..) => wrong(value, faults, "\"strategy\" does not go together with \"unmask\" or \"reason\""),
+        (None, false, _) => {
+            wrong(value, faults, "a rule needs a \"strategy\", or \"unmask: true\" with a \"reason\"")
+        }
+        (Some(_), ..) => {
+            wrong(value, faults, "\"strategy\" does not go together with \"unmask\" or \"reason\"")
+        }
     };
     let name = name.unwrap_or_else(|| rule_name(&schema, &table, &column));
     Some(Rule { name, database, schema, table, column, users, action: action? })
@@ -319,7 +323,15 @@ pub fn rule_from_argument(text: &str) -> Result<Rule, String> {
     let strategy = Strategy::parse(name, &BTreeMap::new())
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
     let name = rule_name(&schema, &table, &column);
-    Ok(Rule { name, database: Glob::any(), schema, table, column, users: vec![], action: Action::Mask(strategy) })
+    Ok(Rule {
+        name,
+        database: Glob::any(),
+        schema,
+        table,
+        column,
+        users: vec![],
+        action: Action::Mask(strategy),
+    })
 }
 
 #[cfg(test)]

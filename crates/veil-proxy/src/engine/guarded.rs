@@ -68,7 +68,8 @@ impl Guarded {
             server_utf8: false,
         };
         let settings: Vec<_> = settings.collect();
-        engine.server_utf8 = settings.iter().any(|(name, value)| *name == b"server_encoding" && *value == b"UTF8");
+        engine.server_utf8 =
+            settings.iter().any(|(name, value)| *name == b"server_encoding" && *value == b"UTF8");
         for (name, value) in settings {
             engine.check_setting(name, value)?;
         }

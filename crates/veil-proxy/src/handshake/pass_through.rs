@@ -11,8 +11,7 @@ use veil_wire::pg::{frame, limits};
 use super::Failure;
 use crate::problem::Problem;
 
-const HINT_USERS: &str =
-    "List the user with its SCRAM verifier under \"users\", or configure \"auth_query\": then the proxy signs clients in itself.";
+const HINT_USERS: &str = "List the user with its SCRAM verifier under \"users\", or configure \"auth_query\": then the proxy signs clients in itself.";
 
 /// Relays authentication until the upstream is content, AuthenticationOk included.
 pub(super) async fn run(client: &mut Link, upstream: &mut Link, peer: SocketAddr) -> Result<(), Failure> {

@@ -27,7 +27,10 @@ fn relations_are_found_wherever_they_stand() {
         ("select * from a union select * from b order by 1", "a b"),
         ("select * from a, lateral (select * from b) x", "a b"),
         ("select array(select x from b), case when exists(select 1 from c) then 1 end", "b c"),
-        ("select count(*) filter (where x in (select x from b)) over (order by (select 1 from c)) from a", "a b c"),
+        (
+            "select count(*) filter (where x in (select x from b)) over (order by (select 1 from c)) from a",
+            "a b c",
+        ),
         ("table a", "a"),
         ("select * from f(( select x from b)) limit (select 1 from c)", "b c"),
         ("insert into a values ((select x from b)) returning (select y from c)", "a b c"),
@@ -43,14 +46,26 @@ fn relations_are_found_wherever_they_stand() {
         ("execute p((select x from a))", "a"),
         ("select * from a tablesample system (1)", "a"),
         ("select * from a as z for update of z", "a"),
-        ("select xmlelement(name x, (select y from b)), xmlserialize(content (select z from c) as text) from a", "a b c"),
-        ("select * from xmltable('/r' passing (select x from b) columns y int path (select z from c))", "b c"),
+        (
+            "select xmlelement(name x, (select y from b)), xmlserialize(content (select z from c) as text) from a",
+            "a b c",
+        ),
+        (
+            "select * from xmltable('/r' passing (select x from b) columns y int path (select z from c))",
+            "b c",
+        ),
         ("select json_object('k': (select x from b)), json_array((select x from c)) from a", "a b c"),
         ("select json_array(select x from b), json_objectagg(k: (select x from c)) from a", "a b c"),
         ("select json_value((select x from b), '$' default (select y from c) on empty) from a", "a b c"),
-        ("select * from json_table((select x from b), '$' columns (y int path '$' default (select 1 from c) on error))", "b c"),
+        (
+            "select * from json_table((select x from b), '$' columns (y int path '$' default (select 1 from c) on error))",
+            "b c",
+        ),
         ("select * from rows from (f((select x from b)), g((select x from c))) as t(a int)", "b c"),
-        ("select sum(x) over (partition by (select 1 from b) rows (select 1 from c) preceding) from a", "a b c"),
+        (
+            "select sum(x) over (partition by (select 1 from b) rows (select 1 from c) preceding) from a",
+            "a b c",
+        ),
         ("select x[(select 1 from b)] from a", "a b"),
         ("select (select (row(y)).f1 from b) collate \"C\" from a", "a b"),
         ("select * from a group by grouping sets ((x), ((select y from b)))", "a b"),
@@ -137,7 +152,9 @@ fn select_into_is_seen_inside_a_set_operation() {
 #[test]
 fn set_config_may_not_change_the_encoding() {
     assert_eq!(one("select set_config('search_path', '', false)").facts.opaque, None);
-    for text in ["select set_config('client_encoding', 'x', false)", "select set_config('a' || 'b', 'x', false)"] {
+    for text in
+        ["select set_config('client_encoding', 'x', false)", "select set_config('a' || 'b', 'x', false)"]
+    {
         assert!(one(text).facts.opaque.is_some(), "{text}");
     }
 }

@@ -284,7 +284,8 @@ impl<S, P> Session<S, P> {
     /// Registers a cursor that SQL made (`DECLARE`).
     pub fn declared(&mut self, name: &[u8], statement: &Arc<S>, held: bool) {
         for names in [&mut self.sent, &mut self.confirmed] {
-            let cursor = Portal { statement: Some(Arc::clone(statement)), plan: None, described: false, held };
+            let cursor =
+                Portal { statement: Some(Arc::clone(statement)), plan: None, described: false, held };
             names.portals.insert(name.into(), cursor);
         }
     }

@@ -15,6 +15,9 @@ use crate::problem::Problem;
 /// Sent in place of a refused statement. The server answers it with a syntax error.
 const REFUSED_TEXT: &[u8] = b"ironveil refused this statement";
 
+/// The statements of a text, or why none of them is sent.
+type Judged = Result<Vec<Arc<Prepared>>, Refusal>;
+
 /// How far a message has come.
 enum Step {
     /// It was used up to its end, or its rest is streamed.
@@ -28,7 +31,12 @@ impl Guarded {
     ///
     /// # Errors
     /// The client broke the protocol.
-    pub(in crate::engine) fn client(&mut self, input: &[u8], up: &mut Out, now: Instant) -> Result<usize, Problem> {
+    pub(in crate::engine) fn client(
+        &mut self,
+        input: &[u8],
+        up: &mut Out,
+        now: Instant,
+    ) -> Result<usize, Problem> {
         let mut at = 0;
         loop {
             at += self.from_client.pass(input, at, up);
@@ -50,7 +58,13 @@ impl Guarded {
         }
     }
 
-    fn command(&mut self, tag: Tag, message: Message<'_>, up: &mut Out, now: Instant) -> Result<Step, Problem> {
+    fn command(
+        &mut self,
+        tag: Tag,
+        message: Message<'_>,
+        up: &mut Out,
+        now: Instant,
+    ) -> Result<Step, Problem> {
         match tag {
             Tag::Bind => return self.bind(message),
             Tag::CopyData => {
@@ -108,10 +122,17 @@ impl Guarded {
         Ok(Step::Used)
     }
 
-    fn query(&mut self, message: Message<'_>, body: &[u8], up: &mut Out, now: Instant) -> Result<Step, Problem> {
+    fn query(
+        &mut self,
+        message: Message<'_>,
+        body: &[u8],
+        up: &mut Out,
+        now: Instant,
+    ) -> Result<Step, Problem> {
         let text = command::decode_query(body)?;
         let Some(judged) = self.judge_text(text, message.input, up, now)? else { return Ok(Step::Wait) };
-        let refused = judged.as_ref().map_or_else(|r| Some(r.clone()), |all| all.iter().find_map(|s| s.refusal()));
+        let refused =
+            judged.as_ref().map_or_else(|r| Some(r.clone()), |all| all.iter().find_map(|s| s.refusal()));
         let statements = match refused {
             Some(refusal) => {
                 command::write_query(up.owned(message.input), REFUSED_TEXT);
@@ -131,7 +152,13 @@ impl Guarded {
         Ok(Step::Used)
     }
 
-    fn parse(&mut self, message: Message<'_>, body: &[u8], up: &mut Out, now: Instant) -> Result<Step, Problem> {
+    fn parse(
+        &mut self,
+        message: Message<'_>,
+        body: &[u8],
+        up: &mut Out,
+        now: Instant,
+    ) -> Result<Step, Problem> {
         let Parse { name, text, .. } = Parse::decode(body)?;
         let Some(judged) = self.judge_text(text, message.input, up, now)? else { return Ok(Step::Wait) };
         let statement = match judged {
@@ -158,7 +185,7 @@ impl Guarded {
         input: &[u8],
         up: &mut Out,
         now: Instant,
-    ) -> Result<Option<Result<Vec<Arc<Prepared>>, Refusal>>, Problem> {
+    ) -> Result<Option<Judged>, Problem> {
         self.judge.refresh();
         let judged = self.judge.statements(text);
         let missing = judged.iter().flatten().any(|statement| self.judge.names_missing(statement));

@@ -30,7 +30,12 @@ impl Guarded {
     ///
     /// # Errors
     /// The server broke the protocol, or sent rows that nothing is known of.
-    pub(in crate::engine) fn server(&mut self, input: &[u8], down: &mut Out, now: Instant) -> Result<usize, Problem> {
+    pub(in crate::engine) fn server(
+        &mut self,
+        input: &[u8],
+        down: &mut Out,
+        now: Instant,
+    ) -> Result<usize, Problem> {
         let mut at = 0;
         loop {
             at += self.from_server.pass(input, at, down);

@@ -1,0 +1,132 @@
+//! What is fuzzed: one function a target, on any bytes. None may panic; some check more.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use veil_mask::{Masker, Param, RootKey, Strategy};
+use veil_model::{Format, PgType};
+use veil_policy::rule::{Action, Policy, Rule};
+use veil_policy::glob::Glob;
+use veil_proxy::catalogs::Slot;
+use veil_proxy::engine::{Engine, Guarded};
+use veil_proxy::out::Out;
+use veil_wire::pg::{auth, command, frame, reply, row, startup};
+
+/// Every target by its name.
+pub const TARGETS: [(&str, fn(&[u8])); 6] = [
+    ("startup", startup),
+    ("command", command),
+    ("reply", reply),
+    ("engine", engine),
+    ("analyse", analyse),
+    ("mask", mask),
+];
+
+/// Packets before a session, and SCRAM.
+pub fn startup(bytes: &[u8]) {
+    if let Ok(Some((_, length))) = startup::decode(bytes) {
+        assert!(length <= bytes.len());
+    }
+    let verifier = veil_net::scram::Verifier::from_password("pencil", b"salt", 1);
+    if let Ok(server) = veil_net::scram::ServerFirst::new(verifier, bytes, false, None, "nonce") {
+        assert!(server.verify(bytes).is_err());
+    }
+}
+
+/// What clients send.
+pub fn command(bytes: &[u8]) {
+    let _ = frame::Header::decode(bytes);
+    let _ = command::decode_query(bytes);
+    let _ = command::decode_execute(bytes);
+    let _ = command::Target::decode(bytes);
+    let _ = command::BindNames::decode(bytes, bytes.len());
+    let _ = auth::decode_sasl_initial(bytes);
+    if let Ok(parse) = command::Parse::decode(bytes) {
+        let mut out = Vec::new();
+        parse.write(&mut out);
+        assert_eq!(&out[frame::HEADER..], bytes);
+    }
+}
+
+/// What servers send.
+pub fn reply(bytes: &[u8]) {
+    let _ = reply::decode_row_description(bytes);
+    let _ = reply::decode_error(bytes).map(|fields| fields.iter().count());
+    let _ = reply::decode_key(bytes);
+    let _ = reply::decode_notification(bytes);
+    let _ = reply::decode_parameter(bytes);
+    let _ = auth::Request::decode(bytes);
+    if let Ok(mut cells) = row::Cells::decode(bytes) {
+        while let Ok(Some(_)) = cells.step() {}
+    }
+}
+
+/// A whole session: the first byte of each piece says who sends it and how long it is.
+pub fn engine(bytes: &[u8]) {
+    let rule = Rule {
+        name: "fuzz".to_owned(),
+        database: Glob::any(),
+        schema: Glob::any(),
+        table: Glob::any(),
+        column: Glob::new("email"),
+        users: Vec::new(),
+        action: Action::Mask(strategy("email")),
+    };
+    let policy = Policy::new(vec![rule], Vec::new(), &key());
+    let slot = Arc::new(Slot::new("shop".to_owned(), Arc::new(policy)));
+    let settings = [(&b"client_encoding"[..], &b"UTF8"[..])];
+    let Ok(engine) = Guarded::new(Arc::default(), slot, "user".to_owned(), settings.into_iter()) else { return };
+    let mut engine = Engine::Guarded(Box::new(engine));
+    let (mut unread, mut rest) = ([Vec::new(), Vec::new()], bytes);
+    while let Some((first, tail)) = rest.split_first() {
+        let (piece, tail) = tail.split_at(tail.len().min(usize::from(first >> 1)));
+        rest = tail;
+        let from_server = first & 1 == 1;
+        let input = &mut unread[usize::from(from_server)];
+        input.extend_from_slice(piece);
+        let mut out = Out::default();
+        let now = Instant::now();
+        let used =
+            if from_server { engine.server(input, &mut out, now) } else { engine.client(input, &mut out, now) };
+        let Ok(used) = used else { return };
+        input.drain(..used);
+    }
+}
+
+/// Statements.
+pub fn analyse(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = veil_sql::analyse::analyse(text);
+        let _ = veil_policy::Config::parse(text);
+    }
+}
+
+/// Cells: the first bytes choose function, type and format; the output never holds the input.
+pub fn mask(bytes: &[u8]) {
+    let Some((&[function, kind, format, modifier], cell)) = bytes.split_first_chunk::<4>() else { return };
+    const OIDS: [u32; 24] = [
+        16, 17, 18, 19, 20, 21, 23, 25, 114, 700, 701, 869, 1042, 1043, 1082, 1114, 1184, 1700, 2950, 3802, 1009,
+        1007, 1182, 3807,
+    ];
+    let functions = Strategy::catalogue();
+    let masker = Masker::new(&key(), &strategy(functions[usize::from(function) % functions.len()].name));
+    let oid = OIDS[usize::from(kind) % OIDS.len()];
+    let column = masker.column(PgType { oid, modifier: i32::from(modifier) - 1 });
+    let mut out = vec![1, 2, 3];
+    let format = if format & 1 == 1 { Format::Binary } else { Format::Text };
+    let _ = column.mask(format, cell, &mut out);
+    assert_eq!(out[..3], [1, 2, 3]);
+}
+
+fn key() -> RootKey {
+    RootKey::from_bytes([7; 32])
+}
+
+fn strategy(name: &str) -> Strategy {
+    let mut parameters = BTreeMap::new();
+    if name == "constant" {
+        parameters.insert("value".to_owned(), Param::Text("1".to_owned()));
+    }
+    Strategy::parse(name, &parameters).expect("the catalogue's own names parse")
+}
