@@ -1,1 +1,115 @@
+//! One statement a line: refused, closed (computed columns are NULL), or shown.
 
+use std::sync::Arc;
+
+use veil_mask::RootKey;
+use veil_sql::Catalog;
+use veil_sql::analyse::analyse;
+use veil_sql::catalog::Row;
+
+use crate::config::rule_from_argument;
+use crate::rule::Policy;
+use crate::{Labels, Untraced, judge};
+
+fn rows(text: &str) -> Vec<Row> {
+    text.lines().map(|line| line.split('|').map(|cell| Some(cell.to_owned())).collect()).collect()
+}
+
+/// users(id, email*, lowered generated), items(id, label), both in public; views and a temporary table.
+fn labels(trusted: &[&str]) -> Labels {
+    let relations = "16400|public|users|r|p\n16410|public|items|r|p\n16420|public|plain_view|v|p\n\
+        16421|public|user_view|v|p\n16422|public|stats_view|v|p\n16423|public|deep_view|v|p\n\
+        16424|public|odd_view|v|p\n16430|pg_temp_3|scratch|r|t\n16440|other|items2|r|p\n16441|public|items2|r|p\n\
+        1259|pg_catalog|pg_class|r|p\n12000|pg_catalog|pg_stats|v|p\n16450|public|seq|S|p";
+    let columns = "16400|1|id|\n16400|2|email|\n16400|3|lowered|s\n16400|4|note|\n16410|1|id|\n16410|2|label|\n\
+        16420|1|id|\n16421|1|id|\n16421|2|label|\n16440|1|email|\n16441|1|id|\n1259|1|oid|\n12000|1|most_common_vals|\n\
+        16430|1|email|";
+    let views = "16420|select id from items\n16421|select id, email as label from users\n\
+        16422|select most_common_vals from pg_stats\n16423|select id from plain_view\n16424|select mine(id) from items";
+    let results = [rows(relations), rows(columns), vec![], rows(views), rows("mine\nlower"), rows("<->"), rows("16410")];
+    let rules = ["users.email=email", "items2.email=email"].map(|rule| rule_from_argument(rule).unwrap());
+    let trusted = trusted.iter().map(|name| (*name).to_owned()).collect();
+    let policy = Policy::new(rules.to_vec(), trusted, &RootKey::from_bytes([1; 32]));
+    Labels::new(Arc::new(policy), Arc::new(Catalog::from_rows(&results)), "shop", "user")
+}
+
+#[track_caller]
+fn verdict(sql: &str, labels: &Labels) -> &'static str {
+    match judge(&analyse(sql).unwrap()[0], labels) {
+        Err(_) => "refused",
+        Ok(run) if run.untraced == Untraced::Close => "closed",
+        Ok(_) => "shown",
+    }
+}
+
+#[test]
+fn verdicts() {
+    let labels = labels(&[]);
+    for (sql, expected) in [
+        ("select upper('x')", "shown"),
+        ("select count(*) from items", "shown"),
+        ("select count(*) from public.items", "shown"),
+        ("select count(*) from users", "closed"),
+        ("select count(*) from USERS", "closed"),
+        ("select count(*) from \"USERS\"", "closed"),
+        ("select count(*) from nowhere", "closed"),
+        ("select count(*) from plain_view", "shown"),
+        ("select count(*) from deep_view", "shown"),
+        ("select count(*) from user_view", "closed"),
+        ("select count(*) from stats_view", "closed"),
+        ("select count(*) from odd_view", "closed"),
+        ("select count(*) from scratch", "closed"),
+        ("select count(*) from pg_class", "shown"),
+        ("select count(*) from pg_stats", "closed"),
+        ("select count(*) from public.pg_class", "closed"),
+        // Without a schema the name may be that of either schema.
+        ("select count(*) from items2", "closed"),
+        ("select count(*) from public.items2", "shown"),
+        ("select count(*) from other.items2", "closed"),
+        // A common table expression that is named like a table is not told apart from it.
+        ("with users as (select 1 as id) select count(*) from users", "closed"),
+        ("with x as (select 1 as id) select count(*) from x", "shown"),
+        // A function of users, also one that overloads a built-in.
+        ("select mine(1)", "refused"),
+        ("select public.mine(1)", "refused"),
+        ("select lower('x')", "refused"),
+        ("select pg_catalog.lower('x')", "shown"),
+        ("select 1 <-> 2", "refused"),
+        ("select some_extension_function(1)", "closed"),
+        ("select some_extension_function(1) from users", "refused"),
+        ("select nextval('seq')", "shown"),
+        ("select nextval('seq') from users", "refused"),
+        ("select query_to_xml('select 1', true, true, '')", "refused"),
+        ("insert into items values (1, 'x')", "shown"),
+        ("insert into items select * from items", "shown"),
+        ("insert into users values (1, $1)", "closed"),
+        ("update users set note = note, id = id + 1", "closed"),
+        ("update users set note = email", "refused"),
+        ("update users set note = lowered", "refused"),
+        ("update users set note = nothing", "refused"),
+        ("copy items to stdout", "shown"),
+        ("copy users to stdout", "refused"),
+        ("explain select 1 from items", "shown"),
+        ("explain select 1 from users", "refused"),
+    ] {
+        assert_eq!(verdict(sql, &labels), expected, "{sql}");
+    }
+}
+
+#[test]
+fn a_trusted_function_is_run_and_shown_but_not_over_masked_columns() {
+    let labels = labels(&["public.mine"]);
+    assert_eq!(verdict("select public.mine(1)", &labels), "shown");
+    assert_eq!(verdict("select public.mine(id) from users", &labels), "refused");
+    assert_eq!(verdict("select mine(1)", &labels), "refused");
+}
+
+#[test]
+fn errors_of_writes_to_a_table_with_triggers_are_scrubbed() {
+    let labels = labels(&[]);
+    let scrub = |sql: &str| judge(&analyse(sql).unwrap()[0], &labels).unwrap().scrub;
+    assert!(!scrub("select * from items"));
+    assert!(scrub("insert into items values (1, 'x')"));
+    assert!(scrub("select * from users"));
+    assert!(scrub("commit"));
+}

@@ -1,1 +1,105 @@
+//! Every fault has its line and path, and all are found at once.
 
+use super::super::*;
+use crate::rule::Action;
+
+const WHOLE: &str = "\
+listen:
+  postgres: 0.0.0.0:7000
+  tls: { mode: optional, certificate: a.crt, key: a.key }
+keys: { root: { file: ironveil.key } }
+databases:
+  - name: shop
+    upstream: postgres://db1:5433/shop?sslmode=verify-ca&sslrootcert=ca.crt
+    auth_query: { query: 'select * from f($1)', user: q, password: { env: Q } }
+  - { name: '*', upstream: 'postgres://localhost' }
+users:
+  - { name: app, verifier: 'SCRAM-SHA-256$4096:AA==$AA==:AA==' }
+  - { name: bi, password: { env: BI }, upstream: { user: ro, password: { file: ro.txt } } }
+rules:
+  - { name: dba, who: { user: [dba, root] }, unmask: true, reason: on call }
+  - { table: users, column: email, strategy: email, keep_domain: true }
+  - { column: '*ssn*', strategy: ssn }
+  - { schema: hr, table: pay, column: iban, strategy: { partial: { last: 2 } } }
+  - { table: users, column: note, strategy: null }
+protection: { trusted_functions: [public.area] }
+";
+
+#[test]
+fn a_whole_file_is_read() {
+    let config = Config::parse(WHOLE).unwrap();
+    assert_eq!(config.listen.postgres.port(), 7000);
+    assert!(config.listen.tls.as_ref().unwrap().optional);
+    assert_eq!(config.database("shop").unwrap().upstream.port, 5433);
+    assert_eq!(config.database("other").unwrap().upstream.host, "localhost");
+    let names: Vec<&str> = config.rules.iter().map(|rule| rule.name.as_str()).collect();
+    assert_eq!(names, ["dba", "users.email", "*.*ssn*", "hr.pay.iban", "users.note"]);
+    assert_eq!(config.rules[0].users, ["dba", "root"]);
+    assert!(matches!(&config.rules[4].action, Action::Mask(strategy) if strategy.name() == "null"));
+    assert_eq!(config.trusted_functions, ["public.area"]);
+}
+
+#[test]
+fn every_fault_is_found_with_its_line_and_path() {
+    let text = "\
+listen: { postgres: nowhere, mysql: 127.0.0.1:1 }
+keys: { root: 00ff }
+databases:
+  - { name: shop, upstream: 'mysql://x' }
+  - { upstream: 'postgres://x?sslmode=maybe' }
+rulez: []
+rules:
+  - { table: users, column: email, strategy: emial }
+  - { table: users, column: email }
+  - { column: x, unmask: true }
+  - { column: x, strategy: partial, last: many, colour: red }
+  - 7
+users:
+  - { name: a }
+  - { name: b, verifier: md5123 }
+";
+    let faults = Config::parse(text).unwrap_err();
+    let found: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    for expected in [
+        "line 1: listen.postgres: \"nowhere\" is not an address",
+        "line 1: listen.mysql: unknown key \"mysql\"; known are postgres, tls",
+        "line 2: keys.root: a secret is not written here",
+        "line 4: databases[0].upstream: an upstream is written postgres://",
+        "line 5: databases[1]: the key \"name\" is missing",
+        "line 5: databases[1].upstream: sslmode \"maybe\" is none of",
+        "line 6: rulez: unknown key \"rulez\"",
+        "line 8: rules[0].strategy: ",
+        "line 9: rules[1]: a rule needs a \"strategy\"",
+        "line 10: rules[2]: \"unmask: true\" needs a \"reason\"",
+        "line 11: rules[3].strategy: ",
+        "line 12: rules[4]: expected keys and values",
+        "line 14: users[0]: a user needs exactly one of",
+        "line 15: users[1].verifier: a verifier begins with SCRAM-SHA-256$",
+    ] {
+        assert!(found.iter().any(|fault| fault.starts_with(expected)), "{expected} is not in {found:#?}");
+    }
+}
+
+#[test]
+fn odd_files_have_one_clear_fault() {
+    for (text, expected) in [
+        ("", "the file is empty"),
+        ("a: b: c", "is not YAML"),
+        ("- 1", "expected keys and values"),
+        ("rules: []", "the key \"databases\" is missing"),
+        ("databases: []\n---\ndatabases: []", "more than one document"),
+    ] {
+        let faults = Config::parse(text).unwrap_err();
+        assert!(faults[0].to_string().contains(expected), "{text}: {faults:?}");
+    }
+}
+
+#[test]
+fn a_rule_of_the_command_line() {
+    assert_eq!(rule_from_argument("users.email=email").unwrap().name, "users.email");
+    assert_eq!(rule_from_argument("*.ssn=ssn").unwrap().name, "*.ssn");
+    assert_eq!(rule_from_argument("hr.users.email=email").unwrap().name, "hr.users.email");
+    for wrong in ["users.email", "email=email", "a.b.c.d=email", "users.email=nothing"] {
+        assert!(rule_from_argument(wrong).is_err(), "{wrong}");
+    }
+}
