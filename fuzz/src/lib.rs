@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use veil_mask::{Masker, Param, RootKey, Strategy};
 use veil_model::{Format, PgType};
-use veil_policy::rule::{Action, Policy, Rule};
 use veil_policy::glob::Glob;
+use veil_policy::rule::{Action, Policy, Rule};
 use veil_proxy::catalogs::Slot;
 use veil_proxy::engine::{Engine, Guarded};
 use veil_proxy::out::Out;
@@ -76,7 +76,9 @@ pub fn engine(bytes: &[u8]) {
     let policy = Policy::new(vec![rule], Vec::new(), &key());
     let slot = Arc::new(Slot::new("shop".to_owned(), Arc::new(policy)));
     let settings = [(&b"client_encoding"[..], &b"UTF8"[..])];
-    let Ok(engine) = Guarded::new(Arc::default(), slot, "user".to_owned(), settings.into_iter()) else { return };
+    let Ok(engine) = Guarded::new(Arc::default(), slot, "user".to_owned(), settings.into_iter()) else {
+        return;
+    };
     let mut engine = Engine::Guarded(Box::new(engine));
     let (mut unread, mut rest) = ([Vec::new(), Vec::new()], bytes);
     while let Some((first, tail)) = rest.split_first() {
@@ -87,8 +89,11 @@ pub fn engine(bytes: &[u8]) {
         input.extend_from_slice(piece);
         let mut out = Out::default();
         let now = Instant::now();
-        let used =
-            if from_server { engine.server(input, &mut out, now) } else { engine.client(input, &mut out, now) };
+        let used = if from_server {
+            engine.server(input, &mut out, now)
+        } else {
+            engine.client(input, &mut out, now)
+        };
         let Ok(used) = used else { return };
         input.drain(..used);
     }
@@ -106,8 +111,8 @@ pub fn analyse(bytes: &[u8]) {
 pub fn mask(bytes: &[u8]) {
     let Some((&[function, kind, format, modifier], cell)) = bytes.split_first_chunk::<4>() else { return };
     const OIDS: [u32; 24] = [
-        16, 17, 18, 19, 20, 21, 23, 25, 114, 700, 701, 869, 1042, 1043, 1082, 1114, 1184, 1700, 2950, 3802, 1009,
-        1007, 1182, 3807,
+        16, 17, 18, 19, 20, 21, 23, 25, 114, 700, 701, 869, 1042, 1043, 1082, 1114, 1184, 1700, 2950, 3802,
+        1009, 1007, 1182, 3807,
     ];
     let functions = Strategy::catalogue();
     let masker = Masker::new(&key(), &strategy(functions[usize::from(function) % functions.len()].name));

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use veil_testkit::PostgresOptions;
 
-use crate::harness::{CANARY, Pair, RULES, psql, workspace};
+use crate::harness::{CANARY, Pair, RULES, psql, python, workspace};
 
 #[test]
 fn psql_describes_tables_and_shows_masks() {
@@ -37,10 +37,7 @@ fn psql_describes_tables_and_shows_masks() {
 #[test]
 fn psycopg_in_text_and_binary_pipelines_and_cursors() {
     let pair = Pair::start();
-    let python = std::env::var("IRONVEIL_PYTHON")
-        .map_or_else(|_| workspace().join("target/venv/bin/python"), std::path::PathBuf::from);
-    assert!(python.exists(), "no Python with psycopg at {}; run `make setup`", python.display());
-    let output = Command::new(python)
+    let output = Command::new(python())
         .arg(workspace().join("crates/ironveil/tests/clients/psycopg_suite.py"))
         .args([pair.proxy.port().to_string(), pair.server.port().to_string()])
         .output()

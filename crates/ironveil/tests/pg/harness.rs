@@ -184,3 +184,11 @@ pub fn psql(server: &Postgres, connection: &str, sql: &str) -> (bool, String) {
 pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
+
+/// A Python that has psycopg.
+pub fn python() -> PathBuf {
+    let python = std::env::var("IRONVEIL_PYTHON")
+        .map_or_else(|_| workspace().join("target/venv/bin/python"), PathBuf::from);
+    assert!(python.exists(), "no Python with psycopg at {}; run `make setup`", python.display());
+    python
+}

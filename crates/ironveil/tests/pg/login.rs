@@ -203,3 +203,33 @@ fn a_database_that_is_not_served_is_named() {
     works(&server, &url(&proxy, ""));
     fails(&server, &url(&proxy, "dbname=other"), "database \"other\" is not served by this proxy");
 }
+
+/// Direct TLS needs a libpq that is newer than the distribution's; psycopg brings one.
+#[test]
+fn direct_tls_and_protocol_3_2_with_libpq_18() {
+    let server = server(Auth::Scram, true);
+    let authority = Authority::new().unwrap();
+    let verifier =
+        server.psql("postgres", "select rolpassword from pg_authid where rolname = 'postgres'").unwrap();
+    let users = format!("users:\n  - {{ name: postgres, verifier: '{}' }}\n", verifier.trim());
+    let listen = listen_tls(&authority, "required", "");
+    let proxy = Proxy::start_with(&with_mode(&server, "verify-full", &users), &listen);
+    let script = "import psycopg, sys\n\
+        c = psycopg.connect(sys.argv[1])\n\
+        print(c.execute('select email from users where id = 1').fetchone()[0])\n\
+        t = __import__('threading').Timer(0.5, c.cancel_safe)\n\
+        t.start()\n\
+        try: c.execute('select pg_sleep(20)')\n\
+        except psycopg.errors.QueryCanceled: print('cancelled')";
+    let more = format!(
+        "sslmode=verify-full sslrootcert={} sslnegotiation=direct channel_binding=require max_protocol_version=3.2",
+        authority.ca_pem().display()
+    );
+    let output = std::process::Command::new(crate::harness::python())
+        .args(["-c", script, &url(&proxy, &more)])
+        .env("PGPASSWORD", Postgres::password())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(text.contains("@example.") && text.contains("cancelled"), "{text}");
+}

@@ -26,7 +26,15 @@ fn labels(trusted: &[&str]) -> Labels {
         16430|1|email|";
     let views = "16420|select id from items\n16421|select id, email as label from users\n\
         16422|select most_common_vals from pg_stats\n16423|select id from plain_view\n16424|select mine(id) from items";
-    let results = [rows(relations), rows(columns), vec![], rows(views), rows("mine\nlower"), rows("<->"), rows("16410")];
+    let results = [
+        rows(relations),
+        rows(columns),
+        vec![],
+        rows(views),
+        rows("mine\nlower"),
+        rows("<->"),
+        rows("16410"),
+    ];
     let rules = ["users.email=email", "items2.email=email"].map(|rule| rule_from_argument(rule).unwrap());
     let trusted = trusted.iter().map(|name| (*name).to_owned()).collect();
     let policy = Policy::new(rules.to_vec(), trusted, &RootKey::from_bytes([1; 32]));
