@@ -62,14 +62,17 @@ pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
         return refuse(format!("the statement contains {what}"), HINT_DIRECT);
     }
     let worst = worst_effect(facts, labels)?;
+    if let Some(write) = facts.writes.iter().find(|write| is_reserved(write, labels)) {
+        return refuse(format!("\"{}\" may not be written to", write.target.name), HINT_DIRECT);
+    }
     let clean = facts.relations.iter().all(|name| labels.standing(facts, name) == Standing::Clean);
     if !clean {
         judge_guarded(statement, worst, labels)?;
     }
     let untraced = if clean && worst != Effect::Unknown { Untraced::Show } else { Untraced::Close };
     match &statement.kind {
-        // What they run is judged by its own name, and a transaction's end may report what others did.
-        Kind::Execute { .. } | Kind::Fetch { .. } => Ok(Run::CLOSED),
+        // What they run is judged under its own name as well; a transaction's end may report what others did.
+        Kind::Execute { .. } | Kind::Fetch { .. } => Ok(Run { untraced, clean: false, scrub: true }),
         Kind::Session => Ok(Run { untraced: Untraced::Show, clean: true, scrub: true }),
         _ => {
             let scrub =
@@ -120,6 +123,16 @@ fn judge_guarded(statement: &Statement, worst: Effect, labels: &Labels) -> Resul
     }
 }
 
+/// A relation of the server's own (`pg_settings` can be updated), or one whose rules make something else of a
+/// write.
+fn is_reserved(write: &Write, labels: &Labels) -> bool {
+    let name = &write.target;
+    labels
+        .catalog()
+        .named(name.schema.as_deref(), &name.name)
+        .any(|(_, relation)| relation.system() || relation.rules)
+}
+
 fn may_write(write: &Write, labels: &Labels) -> bool {
     let Source::Columns(columns) = &write.source else { return false };
     columns.iter().all(|column| {
@@ -145,15 +158,31 @@ fn worst_effect(facts: &Facts, labels: &Labels) -> Result<Effect, Refusal> {
     if let Some(operator) = facts.operators.iter().find(|name| labels.catalog().user_operator(name)) {
         return refuse(format!("the operator {operator} was made by a user"), HINT_DIRECT);
     }
+    if let Some(name) = facts.types.iter().find(|name| labels.catalog().user_cast(name)) {
+        return refuse(format!("a cast of the type {name} was made by a user"), HINT_DIRECT);
+    }
+    let fields = facts.fields.iter().filter(|name| calls_function(name, facts, labels));
+    let fields = fields.map(|name| QualifiedName { schema: None, name: name.clone() });
     let mut worst = Effect::Pure;
-    for function in &facts.functions {
-        worst = match (function_effect(function, labels)?, worst) {
+    for function in facts.functions.iter().cloned().chain(fields) {
+        worst = match (function_effect(&function, labels)?, worst) {
             (Effect::Pure, worst) => worst,
             (Effect::Keeps, Effect::Unknown) => Effect::Unknown,
             (effect, _) => effect,
         };
     }
     Ok(worst)
+}
+
+/// Whether a field that is selected may be a function: unless every relation named has such a column.
+fn calls_function(field: &str, facts: &Facts, labels: &Labels) -> bool {
+    let has_column = |name: &QualifiedName| {
+        let mut relations = labels.catalog().named(name.schema.as_deref(), &name.name).peekable();
+        relations.peek().is_some()
+            && relations.all(|(_, relation)| relation.columns.iter().any(|c| c.name == field))
+    };
+    labels.catalog().unary_function(field)
+        && (facts.relations.is_empty() || !facts.relations.iter().all(has_column))
 }
 
 fn function_effect(function: &QualifiedName, labels: &Labels) -> Result<Effect, Refusal> {

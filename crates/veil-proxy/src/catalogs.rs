@@ -115,9 +115,16 @@ impl Slot {
         }
     }
 
-    /// The catalog could not be read; what is known stays.
-    pub fn failed(&self, now: Instant) {
-        self.state().read_at = Some(now);
+    /// Labels of an empty catalog: nothing is known, and everything is closed.
+    #[must_use]
+    pub fn labels_of_nothing(&self, user: &str) -> Arc<Labels> {
+        Arc::new(Labels::new(Arc::clone(&self.policy), Arc::default(), &self.database, user))
+    }
+
+    /// Whether the catalog has to be read before the next statement.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.state().stale
     }
 
     /// Objects were defined or changed: the catalog is read before the next statement.

@@ -28,6 +28,9 @@ use crate::relay::{self, End, Relay, Side};
 /// A client that has not signed in after this long is sent away.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Bytes of a name that a server tells apart.
+const NAME_MAX: usize = 63;
+
 /// A session that is signed in.
 pub(crate) struct Session {
     relay: Relay,
@@ -136,6 +139,14 @@ impl<'a> Asked<'a> {
             return Err(Problem::new("28000", "no PostgreSQL user name specified in startup packet", ""));
         };
         let database = value("database").filter(|name| !name.is_empty()).unwrap_or_else(|| user.clone());
+        // The server would cut them, and rules would be for other names than the server's.
+        if user.len().max(database.len()) > NAME_MAX {
+            return Err(Problem::new(
+                "42622",
+                format!("names longer than {NAME_MAX} bytes are not served"),
+                "",
+            ));
+        }
         let Some(route) = proxy.routes.iter().find(|route| route.name.matches(&database)) else {
             let message = format!("database \"{database}\" is not served by this proxy");
             return Err(Problem::new("3D000", message, "Add it under \"databases\" in proxy.yaml."));

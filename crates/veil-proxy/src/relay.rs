@@ -43,13 +43,15 @@ pub(crate) struct Side {
     out: Out,
     /// It has sent its last byte.
     ended: bool,
+    /// It has been told that there is no more.
+    told: bool,
     unflushed: bool,
 }
 
 impl Side {
     /// A side with bytes that were read ahead.
     pub(crate) fn new(stream: Stream, unread: Vec<u8>) -> Self {
-        Self { stream, unread, out: Out::default(), ended: false, unflushed: false }
+        Self { stream, unread, out: Out::default(), ended: false, told: false, unflushed: false }
     }
 
     /// Reads into `buffer` if there is something; `None` means that it would wait.
@@ -106,6 +108,14 @@ impl Side {
                 }
             }
         }
+    }
+
+    /// Says that there is no more to come.
+    fn tell_end(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if !self.told && Pin::new(&mut self.stream).poll_shutdown(cx)?.is_ready() {
+            self.told = true;
+        }
+        Ok(())
     }
 
     fn full(&self) -> bool {
@@ -203,7 +213,13 @@ impl Relay {
         if from.ended {
             // What it said last is delivered first.
             let delivered = to.out.waiting().is_empty() && (from.unread.is_empty() || !moved);
-            return if delivered { Err(ended(way, &self.engine)) } else { Ok(moved) };
+            return match way {
+                _ if !delivered => Ok(moved),
+                // The server still answers what it was asked.
+                Way::Up => to.tell_end(cx).map(|()| moved).map_err(|error| write_lost(way, &error)),
+                Way::Down if to.ended => Err(End::Client),
+                Way::Down => Err(ended(&self.engine)),
+            };
         }
         // What is kept waits for the engine, not for more of it, once it is longer than a read.
         if to.full() || (way == Way::Up && self.engine.is_waiting()) {
@@ -246,12 +262,11 @@ fn keep(mut bytes: Vec<u8>, used: usize) -> Vec<u8> {
     bytes
 }
 
-fn ended(way: Way, engine: &Engine) -> End {
-    match way {
-        Way::Up => End::Client,
-        Way::Down if engine.expects_end() => End::Server,
-        Way::Down => End::Broken(Problem::new("08006", "the server closed the connection unexpectedly", "")),
+fn ended(engine: &Engine) -> End {
+    if engine.expects_end() {
+        return End::Server;
     }
+    End::Broken(Problem::new("08006", "the server closed the connection unexpectedly", ""))
 }
 
 fn lost(way: Way, error: &io::Error) -> End {

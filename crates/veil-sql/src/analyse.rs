@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use pg_raw_parse::const_val::ConstValue;
+use pg_raw_parse::raw::JsonExprOp;
 use pg_raw_parse::walk::{Recurse, walk_manual};
 use pg_raw_parse::{Node, nodes};
 use quick_cache::sync::Cache;
@@ -138,6 +139,7 @@ fn classify_other(node: Node<'_>) -> Kind {
         | Node::ConstraintsSetStmt(_)
         | Node::LockStmt(_)
         | Node::CheckPointStmt(_)
+        | Node::TruncateStmt(_)
         | Node::VacuumStmt(_)
         | Node::ReindexStmt(_) => Kind::Session,
         Node::DoStmt(_) => Kind::Refused("DO"),
@@ -158,7 +160,11 @@ fn classify_copy(copy: &nodes::CopyStmt, facts: &mut Facts) -> Kind {
     walk(copy.query(), facts);
     walk(copy.where_clause(), facts);
     if let Some(relation) = copy.relation() {
-        facts.relations.push(relation_name(relation));
+        let target = relation_name(relation);
+        facts.relations.insert(target.clone());
+        if copy.is_from {
+            facts.writes.push(Write { target, source: Source::Columns(vec![]) });
+        }
     }
     Kind::Copy
 }
@@ -191,7 +197,19 @@ fn push_children<'a>(node: Node<'a>, stack: &mut Vec<Node<'a>>) {
 /// Notes what `node` itself says; returns whether its children are to be visited.
 fn visit(node: Node<'_>, facts: &mut Facts) -> bool {
     match node {
-        Node::RangeVar(relation) => facts.relations.push(relation_name(relation)),
+        Node::RangeVar(relation) => {
+            facts.relations.insert(relation_name(relation));
+        }
+        Node::ColumnRef(column) if column.fields().len() > 1 => {
+            facts.fields.extend(last_name(column.fields()))
+        }
+        Node::A_Indirection(selected) => {
+            let names = selected.indirection().iter().filter_map(Node::as_str);
+            facts.fields.extend(names.map(str::to_owned));
+        }
+        Node::TypeName(kind) => {
+            facts.types.extend(kind.names().iter().next_back().and_then(|n| n.sval()).map(str::to_owned))
+        }
         Node::CommonTableExpr(cte) => facts.local_names.extend(cte.ctename().map(str::to_owned)),
         Node::FuncCall(call) => visit_call(call, facts),
         Node::A_Expr(expression) => facts.operators.extend(last_name(expression.name())),
@@ -218,9 +236,35 @@ fn visit(node: Node<'_>, facts: &mut Facts) -> bool {
                 .relation()
                 .map(|target| Write { target: relation_name(target), source: Source::Columns(vec![]) }),
         ),
-        _ => return visit_plain(node, facts),
+        _ => {
+            facts.functions.extend(newer_function(node));
+            return visit_plain(node, facts);
+        }
     }
     true
+}
+
+/// What is syntax in the newest PostgreSQL and the call of a function, perhaps a user's, in older ones.
+fn newer_function(node: Node<'_>) -> Option<QualifiedName> {
+    let name = match node {
+        Node::JsonFuncExpr(call) => match call.op {
+            JsonExprOp::JSON_EXISTS_OP => "json_exists",
+            JsonExprOp::JSON_QUERY_OP => "json_query",
+            JsonExprOp::JSON_VALUE_OP => "json_value",
+            _ => "json_table",
+        },
+        Node::JsonArrayAgg(_) => "json_arrayagg",
+        Node::JsonArrayConstructor(_) | Node::JsonArrayQueryConstructor(_) => "json_array",
+        Node::JsonObjectAgg(_) => "json_objectagg",
+        Node::JsonObjectConstructor(_) => "json_object",
+        Node::JsonParseExpr(_) => "json",
+        Node::JsonScalarExpr(_) => "json_scalar",
+        Node::JsonSerializeExpr(_) => "json_serialize",
+        Node::JsonTable(_) => "json_table",
+        Node::MergeSupportFunc(_) => "merge_action",
+        _ => return None,
+    };
+    Some(QualifiedName { schema: None, name: name.to_owned() })
 }
 
 /// Node kinds that name nothing themselves. What is not listed is not understood.
@@ -317,7 +361,7 @@ fn visit_call(call: &nodes::FuncCall, facts: &mut Facts) {
     if function.name == "set_config" && !sets_harmless(call) {
         facts.opaque = Some("set_config of an encoding or string setting, or of a computed name");
     }
-    facts.functions.push(function);
+    facts.functions.insert(function);
 }
 
 fn sets_harmless(call: &nodes::FuncCall) -> bool {
@@ -334,7 +378,9 @@ fn insert_source(insert: &nodes::InsertStmt) -> Source {
     let mut columns = Vec::new();
     let values = match insert.select_stmt() {
         Node::None => true,
-        Node::SelectStmt(select) => select.values_lists().iter().all(|row| written_from(row, &mut columns)),
+        Node::SelectStmt(select) => {
+            select.values_lists().iter().all(|row| written_from(row, Proposed::No, &mut columns))
+        }
         _ => false,
     };
     let is_values = match insert.select_stmt() {
@@ -345,9 +391,12 @@ fn insert_source(insert: &nodes::InsertStmt) -> Source {
     if !values || !is_values || !columns.is_empty() {
         return Source::Query;
     }
+    // `excluded` is the proposed row, unless the target itself goes by that name.
+    let alias = insert.relation().and_then(|target| target.alias()?.aliasname());
+    let proposed = if alias == Some(PROPOSED) { Proposed::No } else { Proposed::Yes };
     let assignments = insert.on_conflict_clause().map(nodes::OnConflictClause::target_list);
     for target in assignments.into_iter().flat_map(|list| list.iter()) {
-        if !written_from(target.val(), &mut columns) {
+        if !written_from(target.val(), proposed, &mut columns) {
             return Source::Query;
         }
     }
@@ -356,7 +405,8 @@ fn insert_source(insert: &nodes::InsertStmt) -> Source {
 
 fn update_source(update: &nodes::UpdateStmt) -> Source {
     let mut columns = Vec::new();
-    let plain = update.target_list().iter().all(|target| written_from(target.val(), &mut columns));
+    let plain =
+        update.target_list().iter().all(|target| written_from(target.val(), Proposed::No, &mut columns));
     // With FROM, a column's name does not say whose it is.
     if !plain || !(update.from_clause().is_empty() || columns.is_empty()) {
         return Source::Query;
@@ -365,16 +415,19 @@ fn update_source(update: &nodes::UpdateStmt) -> Source {
 }
 
 /// Collects the columns that an expression reads; false if it reads anything else.
-fn written_from<'a>(expression: Node<'a>, columns: &mut Vec<String>) -> bool {
+fn written_from<'a>(expression: Node<'a>, proposed: Proposed, columns: &mut Vec<String>) -> bool {
     let mut stack = vec![expression];
     while let Some(node) = stack.pop() {
         match node {
             Node::SubLink(_) | Node::SelectStmt(_) => return false,
-            Node::ColumnRef(column) => match column_name(column) {
-                Some(ColumnName::Proposed) => {}
-                Some(ColumnName::Stored(name)) => columns.push(name),
-                None => return false,
-            },
+            Node::ColumnRef(column) => {
+                let fields: Option<Vec<&str>> = column.fields().iter().map(Node::as_str).collect();
+                match fields.as_deref() {
+                    Some([PROPOSED, _]) if proposed == Proposed::Yes => {}
+                    Some([name] | [_, name] | [_, _, name]) => columns.push((*name).to_owned()),
+                    _ => return false,
+                }
+            }
             _ if visit_plain(node, &mut Facts::default())
                 || matches!(node, Node::FuncCall(_) | Node::A_Expr(_)) =>
             {
@@ -386,20 +439,14 @@ fn written_from<'a>(expression: Node<'a>, columns: &mut Vec<String>) -> bool {
     true
 }
 
-enum ColumnName {
-    /// `excluded.c`: what the client proposed to insert.
-    Proposed,
-    /// A column of the row that is stored.
-    Stored(String),
-}
+/// The name by which ON CONFLICT calls the row that was to be inserted.
+const PROPOSED: &str = "excluded";
 
-fn column_name(column: &nodes::ColumnRef) -> Option<ColumnName> {
-    let fields: Option<Vec<&str>> = column.fields().iter().map(Node::as_str).collect();
-    match fields?.as_slice() {
-        ["excluded", _] => Some(ColumnName::Proposed),
-        [name] | [_, name] | [_, _, name] => Some(ColumnName::Stored((*name).to_owned())),
-        _ => None,
-    }
+/// Whether `excluded` is the row that the client proposed to insert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proposed {
+    Yes,
+    No,
 }
 
 fn relation_name(relation: &nodes::RangeVar) -> QualifiedName {

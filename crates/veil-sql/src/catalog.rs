@@ -13,7 +13,7 @@ use crate::statement::{Facts, Kind};
 pub const FIRST_USER_OID: u32 = 16_384;
 
 /// The queries whose rows make a catalog, in order; every result column is text.
-pub const QUERIES: [&str; 7] = [
+pub const QUERIES: [&str; 8] = [
     "select c.oid, n.nspname, c.relname, c.relkind, c.relpersistence from pg_catalog.pg_class c \
      join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) c.relnamespace \
      where c.relkind operator(pg_catalog.=) any ('{r,v,m,f,p,S}'::pg_catalog.\"char\"[])",
@@ -23,15 +23,24 @@ pub const QUERIES: [&str; 7] = [
     "select oid, pg_catalog.pg_get_viewdef(oid) from pg_catalog.pg_class \
      where relkind operator(pg_catalog.=) any ('{v,m}'::pg_catalog.\"char\"[]) \
      and oid operator(pg_catalog.>=) 16384::pg_catalog.oid",
-    "select p.proname from pg_catalog.pg_proc p where p.oid operator(pg_catalog.>=) 16384::pg_catalog.oid \
+    "select p.proname, p.pronargs operator(pg_catalog.>) 0 and p.pronargs operator(pg_catalog.-) p.pronargdefaults \
+     operator(pg_catalog.<) 2, p.oid operator(pg_catalog.>=) 16384::pg_catalog.oid \
      and not exists (select from pg_catalog.pg_depend d where d.objid operator(pg_catalog.=) p.oid \
      and d.classid operator(pg_catalog.=) 1255::pg_catalog.oid \
-     and d.deptype operator(pg_catalog.=) 'e'::pg_catalog.\"char\")",
+     and d.deptype operator(pg_catalog.=) 'e'::pg_catalog.\"char\") from pg_catalog.pg_proc p",
     "select o.oprname from pg_catalog.pg_operator o where o.oid operator(pg_catalog.>=) 16384::pg_catalog.oid \
      and not exists (select from pg_catalog.pg_depend d where d.objid operator(pg_catalog.=) o.oid \
      and d.classid operator(pg_catalog.=) 2617::pg_catalog.oid \
      and d.deptype operator(pg_catalog.=) 'e'::pg_catalog.\"char\")",
-    "select tgrelid from pg_catalog.pg_trigger where not tgisinternal",
+    "select tgrelid, 'trigger' from pg_catalog.pg_trigger where not tgisinternal union all \
+     select ev_class, 'rule' from pg_catalog.pg_rewrite where ev_type operator(pg_catalog.<>) '1'::pg_catalog.\"char\"",
+    "select t.typname from pg_catalog.pg_type t join pg_catalog.pg_cast c \
+     on t.oid operator(pg_catalog.=) c.castsource or t.oid operator(pg_catalog.=) c.casttarget \
+     where c.oid operator(pg_catalog.>=) 16384::pg_catalog.oid and c.castfunc operator(pg_catalog.<>) 0::pg_catalog.oid \
+     and t.oid operator(pg_catalog.>=) 16384::pg_catalog.oid \
+     and not exists (select from pg_catalog.pg_depend d where d.objid operator(pg_catalog.=) c.oid \
+     and d.classid operator(pg_catalog.=) 2605::pg_catalog.oid \
+     and d.deptype operator(pg_catalog.=) 'e'::pg_catalog.\"char\")",
 ];
 
 /// What a relation is.
@@ -75,6 +84,8 @@ pub struct Relation {
     pub definition: Option<Facts>,
     /// It has triggers of users.
     pub triggers: bool,
+    /// It has rules that turn a write into something else.
+    pub rules: bool,
 }
 
 impl Relation {
@@ -92,7 +103,10 @@ pub struct Catalog {
     relations: HashMap<u32, Relation>,
     by_name: HashMap<String, Vec<u32>>,
     functions: HashSet<String>,
+    /// Functions that take one argument, built-in ones too: `a.b` may call them.
+    unary: HashSet<String>,
     operators: HashSet<String>,
+    cast_types: HashSet<String>,
 }
 
 /// One result row: NULL is `None`.
@@ -103,7 +117,7 @@ impl Catalog {
     /// they would have described.
     #[must_use]
     pub fn from_rows(results: &[Vec<Row>; QUERIES.len()]) -> Self {
-        let [relations, columns, parents, views, functions, operators, triggers] = results;
+        let [relations, columns, parents, views, functions, operators, reactions, casts] = results;
         let mut catalog = Self::default();
         for row in relations {
             catalog.add_relation(row);
@@ -122,13 +136,16 @@ impl Catalog {
                 relation.definition = definition;
             }
         }
-        for row in triggers {
+        for row in reactions {
             if let Some(relation) = catalog.relation_mut(row, 0) {
-                relation.triggers = true;
+                relation.triggers |= cell(row, 1) == Some("trigger");
+                relation.rules |= cell(row, 1) == Some("rule");
             }
         }
-        catalog.functions = first_cells(functions);
-        catalog.operators = first_cells(operators);
+        catalog.functions = first_cells(functions.iter().filter(|row| cell(row, 2) == Some("t")));
+        catalog.unary = first_cells(functions.iter().filter(|row| cell(row, 1) == Some("t")));
+        catalog.operators = first_cells(operators.iter());
+        catalog.cast_types = first_cells(casts.iter());
         catalog
     }
 
@@ -167,6 +184,18 @@ impl Catalog {
         self.operators.contains(name)
     }
 
+    /// Whether `x.name` may call a function of this name.
+    #[must_use]
+    pub fn unary_function(&self, name: &str) -> bool {
+        self.unary.contains(name)
+    }
+
+    /// Whether users made a cast from or to a type of this name (extensions aside).
+    #[must_use]
+    pub fn user_cast(&self, type_name: &str) -> bool {
+        self.cast_types.contains(type_name)
+    }
+
     fn add_relation(&mut self, row: &Row) -> Option<()> {
         let kind = match cell(row, 3)? {
             "r" | "p" | "f" => RelationKind::Table,
@@ -184,6 +213,7 @@ impl Catalog {
             parents: Vec::new(),
             definition: None,
             triggers: false,
+            rules: false,
         };
         self.relations.insert(oid, relation);
         self.by_name.entry(name).or_default().push(oid);
@@ -220,6 +250,6 @@ fn number(row: &Row, index: usize) -> Option<u32> {
     cell(row, index)?.parse().ok()
 }
 
-fn first_cells(rows: &[Row]) -> HashSet<String> {
-    rows.iter().filter_map(|row| cell(row, 0).map(str::to_owned)).collect()
+fn first_cells<'a>(rows: impl Iterator<Item = &'a Row>) -> HashSet<String> {
+    rows.filter_map(|row| cell(row, 0).map(str::to_owned)).collect()
 }

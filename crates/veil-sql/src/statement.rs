@@ -1,5 +1,6 @@
 //! What is known of one statement.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A name as written: perhaps with a schema.
@@ -65,13 +66,17 @@ pub enum Kind {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Tables, views and common table expressions.
-    pub relations: Vec<QualifiedName>,
+    pub relations: BTreeSet<QualifiedName>,
     /// Names that the statement gives to its common table expressions.
-    pub local_names: Vec<String>,
+    pub local_names: BTreeSet<String>,
     /// Functions called.
-    pub functions: Vec<QualifiedName>,
+    pub functions: BTreeSet<QualifiedName>,
     /// Operators used.
-    pub operators: Vec<String>,
+    pub operators: BTreeSet<String>,
+    /// Fields selected, as `b` in `a.b` and `(x).b`: where there is no such column they call a function.
+    pub fields: BTreeSet<String>,
+    /// Types cast to.
+    pub types: BTreeSet<String>,
     /// INSERT, UPDATE, DELETE and MERGE anywhere inside.
     pub writes: Vec<Write>,
     /// Something inside is not understood; the text says what.

@@ -26,7 +26,11 @@ fn psql_describes_tables_and_shows_masks() {
     ] {
         let direct = connection.replace(&pair.proxy.port().to_string(), &pair.server.port().to_string());
         // An older psql does not know every newer catalog; then both fail alike.
-        assert_eq!(psql(&pair.server, &connection, command), psql(&pair.server, &direct, command), "{command}");
+        assert_eq!(
+            psql(&pair.server, &connection, command),
+            psql(&pair.server, &direct, command),
+            "{command}"
+        );
     }
     let (ok, seen) = psql(&pair.server, &connection, "select * from users");
     assert!(ok && !seen.contains(CANARY) && seen.contains("note5"), "{seen}");

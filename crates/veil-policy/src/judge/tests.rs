@@ -20,7 +20,7 @@ fn labels(trusted: &[&str]) -> Labels {
     let relations = "16400|public|users|r|p\n16410|public|items|r|p\n16420|public|plain_view|v|p\n\
         16421|public|user_view|v|p\n16422|public|stats_view|v|p\n16423|public|deep_view|v|p\n\
         16424|public|odd_view|v|p\n16430|pg_temp_3|scratch|r|t\n16440|other|items2|r|p\n16441|public|items2|r|p\n\
-        1259|pg_catalog|pg_class|r|p\n12000|pg_catalog|pg_stats|v|p\n16450|public|seq|S|p";
+        1259|pg_catalog|pg_class|r|p\n12000|pg_catalog|pg_stats|v|p\n16450|public|seq|S|p\n16460|public|ruled|r|p\n12001|pg_catalog|pg_settings|v|p";
     let columns = "16400|1|id|\n16400|2|email|\n16400|3|lowered|s\n16400|4|note|\n16410|1|id|\n16410|2|label|\n\
         16420|1|id|\n16421|1|id|\n16421|2|label|\n16440|1|email|\n16441|1|id|\n1259|1|oid|\n12000|1|most_common_vals|\n\
         16430|1|email|";
@@ -31,9 +31,10 @@ fn labels(trusted: &[&str]) -> Labels {
         rows(columns),
         vec![],
         rows(views),
-        rows("mine\nlower"),
+        rows("mine|t|t\nlower|t|t\nts_stat|t|f\nlabel|t|t\nhashint4|t|f"),
         rows("<->"),
-        rows("16410"),
+        rows("16410|trigger\n16460|rule"),
+        rows("odd_type"),
     ];
     let rules = ["users.email=email", "items2.email=email"].map(|rule| rule_from_argument(rule).unwrap());
     let trusted = trusted.iter().map(|name| (*name).to_owned()).collect();
@@ -88,6 +89,20 @@ fn verdicts() {
         ("select nextval('seq')", "shown"),
         ("select nextval('seq') from users", "refused"),
         ("select query_to_xml('select 1', true, true, '')", "refused"),
+        // Selecting a field calls a function where there is no such column.
+        ("select ('x'::text).ts_stat", "refused"),
+        ("select (1).mine", "refused"),
+        ("select i.mine from items i", "refused"),
+        ("select i.label from items i", "shown"),
+        ("select x.label from (select 1 as label) x", "refused"),
+        ("select i.hashint4, 1 + 1 from items i", "closed"),
+        ("select x.total from (select 1 as total) x", "shown"),
+        ("select 1::odd_type", "refused"),
+        ("update pg_settings set setting = 'off'", "refused"),
+        ("update pg_catalog.pg_class set relname = 'x'", "refused"),
+        ("insert into ruled values (1)", "refused"),
+        ("truncate items", "shown"),
+        ("update users as excluded set note = excluded.email", "refused"),
         ("insert into items values (1, 'x')", "shown"),
         ("insert into items select * from items", "shown"),
         ("insert into users values (1, $1)", "closed"),

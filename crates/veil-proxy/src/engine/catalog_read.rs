@@ -15,8 +15,12 @@ const NAME: &[u8] = b"ironveil_catalog";
 #[derive(Default)]
 pub(super) struct CatalogRead {
     results: [Vec<Row>; QUERIES.len()],
-    current: usize,
+    /// How many statements have ended; the first is not a query of the catalog.
+    ended: usize,
 }
+
+/// The client's timeout is not for us; this lasts as long as the transaction, which ends with Sync.
+const NO_TIMEOUT: &str = "select pg_catalog.set_config('statement_timeout', '0', true)";
 
 impl CatalogRead {
     /// Sends the queries. Every reply to them is hidden.
@@ -25,7 +29,7 @@ impl CatalogRead {
         statement: &Arc<S>,
         out: &mut Vec<u8>,
     ) -> veil_wire::cursor::Result<Self> {
-        for query in QUERIES {
+        for query in [NO_TIMEOUT].into_iter().chain(QUERIES) {
             Parse { name: NAME, text: query.as_bytes(), types: &[] }.write(out);
             command::write_bind(out, BindNames { portal: NAME, statement: NAME }, &[]);
             command::write_execute(out, NAME);
@@ -53,7 +57,7 @@ impl CatalogRead {
         while let Some(cell) = cells.step()? {
             row.push(cell.map(|cell| String::from_utf8_lossy(cell).into_owned()));
         }
-        if let Some(rows) = self.results.get_mut(self.current) {
+        if let Some(rows) = self.ended.checked_sub(1).and_then(|query| self.results.get_mut(query)) {
             rows.push(row);
         }
         Ok(())
@@ -61,11 +65,11 @@ impl CatalogRead {
 
     /// The current query has ended.
     pub(super) const fn next(&mut self) {
-        self.current += 1;
+        self.ended += 1;
     }
 
     /// The catalog, if every query was answered.
     pub(super) fn finish(self) -> Option<Catalog> {
-        (self.current == QUERIES.len()).then(|| Catalog::from_rows(&self.results))
+        (self.ended == QUERIES.len() + 1).then(|| Catalog::from_rows(&self.results))
     }
 }

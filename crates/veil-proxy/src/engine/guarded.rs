@@ -41,7 +41,8 @@ pub struct Guarded {
     settling: bool,
     /// The client has said goodbye, or the server has said why it leaves.
     ending: bool,
-    server_utf8: bool,
+    /// After a catalog could not be read.
+    read_not_before: Option<Instant>,
 }
 
 impl Guarded {
@@ -55,7 +56,7 @@ impl Guarded {
         user: String,
         settings: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     ) -> Result<Self, Problem> {
-        let mut engine = Self {
+        let engine = Self {
             session: Session::default(),
             judge: Judge::new(analyser, slot, user),
             from_client: Streamed::default(),
@@ -65,13 +66,10 @@ impl Guarded {
             reading: None,
             settling: false,
             ending: false,
-            server_utf8: false,
+            read_not_before: None,
         };
-        let settings: Vec<_> = settings.collect();
-        engine.server_utf8 =
-            settings.iter().any(|(name, value)| *name == b"server_encoding" && *value == b"UTF8");
         for (name, value) in settings {
-            engine.check_setting(name, value)?;
+            Self::check_setting(name, value)?;
         }
         Ok(engine)
     }
@@ -88,10 +86,12 @@ impl Guarded {
         self.ending
     }
 
-    /// Statements are analysed as UTF-8 text with standard strings; the server has to see the same text.
-    fn check_setting(&self, name: &[u8], value: &[u8]) -> Result<(), Problem> {
+    /// Statements are analysed as UTF-8 text with standard strings; the server has to see the same text, and to cut
+    /// long names at the same place. Where the client's encoding is none, it is the server's.
+    fn check_setting(name: &[u8], value: &[u8]) -> Result<(), Problem> {
         let fits = match name {
-            b"client_encoding" => value == b"UTF8" || (value == b"SQL_ASCII" && self.server_utf8),
+            b"client_encoding" => matches!(value, b"UTF8" | b"SQL_ASCII"),
+            b"server_encoding" => value == b"UTF8",
             b"standard_conforming_strings" => value == b"on",
             _ => true,
         };
@@ -100,7 +100,7 @@ impl Guarded {
         }
         Err(Problem::new(
             "0A000",
-            "IronVeil needs client_encoding UTF8 and standard_conforming_strings on where columns are masked",
+            "IronVeil needs a database in UTF8, client_encoding UTF8 and standard_conforming_strings on where columns are masked",
             "Set PGCLIENTENCODING=UTF8, or client_encoding in the connection string.",
         ))
     }
@@ -108,7 +108,8 @@ impl Guarded {
     /// Before a statement: whether the catalog has to be read first, and the server is ready for that.
     fn wants_catalog(&self, now: Instant, names_missing: bool) -> Wait {
         // In the middle of a pipelined group the server cannot be asked; unknown names are closed.
-        if self.session.grouped() || self.session.copying() {
+        let paused = self.read_not_before.is_some_and(|moment| now < moment);
+        if paused || self.session.grouped() || self.session.copying() {
             return Wait::No;
         }
         if !self.session.settled() {

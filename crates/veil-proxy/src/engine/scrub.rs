@@ -1,6 +1,7 @@
 //! Errors and notices without what may quote data.
 //!
-//! Kept are severity, SQLSTATE and the names of schema, table, column, type and constraint. Message, detail,
+//! Kept are severity, SQLSTATE and, unless code of a user ran, which can state them as it likes, the names of
+//! schema, table, column, type and constraint. Message, detail,
 //! hint, context and query texts may quote values. A message is kept where it comes from a source file of
 //! PostgreSQL whose messages name only what the client wrote, and no function was running.
 
@@ -8,7 +9,9 @@ use veil_wire::pg::frame;
 use veil_wire::pg::reply::ErrorFields;
 
 /// Fields that never hold a value.
-const KEPT: &[u8] = b"SVCstcdn";
+const KEPT: &[u8] = b"SVC";
+/// Names, which only the server itself states truthfully.
+const NAMES: &[u8] = b"stcdn";
 
 /// Source files whose messages quote the statement and names of objects, never a row.
 #[rustfmt::skip]
@@ -23,15 +26,25 @@ const FILES: &[&[u8]] = &[
 /// Whether the text of an error or notice can be shown whatever ran.
 pub(super) fn is_harmless(fields: &ErrorFields<'_>) -> bool {
     let file = fields.field(b'F').unwrap_or_default();
-    fields.field(b'W').is_none() && fields.field(b'q').is_none() && FILES.contains(&file)
+    !quotes_context(fields) && FILES.contains(&file)
+}
+
+/// Whether something ran inside the statement that its text does not show: a function, a cascade, a query of
+/// the server's own. COPY's line of its own data is not that.
+pub(super) fn quotes_context(fields: &ErrorFields<'_>) -> bool {
+    let context = fields.field(b'W').unwrap_or_default();
+    let own = context.is_empty() || (context.starts_with(b"COPY ") && !context.contains(&b'\n'));
+    !own || fields.field(b'q').is_some()
 }
 
 /// Appends the message `tag` with what may be kept of `fields`.
 pub(super) fn write(tag: u8, fields: &ErrorFields<'_>, out: &mut Vec<u8>) {
     let code = fields.field(b'C').unwrap_or_default();
     let message = format!("{} (IronVeil withheld the message: it may quote masked data)", describe(code));
+    let names = if quotes_context(fields) { &[] } else { NAMES };
     frame::write(out, tag, |out| {
-        for (field, value) in fields.iter().filter(|(field, _)| KEPT.contains(field)) {
+        let kept = |field: &u8| KEPT.contains(field) || names.contains(field);
+        for (field, value) in fields.iter().filter(|(field, _)| kept(field)) {
             out.push(field);
             frame::put_cstr(out, value);
         }

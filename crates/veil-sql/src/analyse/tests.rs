@@ -119,6 +119,9 @@ fn written_values_are_traced_to_literals_or_columns() {
         ("update a set (n, m) = (1, k)", Some("k")),
         ("update a set n = a", Some("a")),
         ("update a set n = a.*::text", None),
+        ("update a as excluded set n = excluded.m", Some("m")),
+        ("update a set n = excluded.m from b excluded", None),
+        ("insert into a as excluded (x) values (1) on conflict (x) do update set n = excluded.m", Some("m")),
         ("delete from a", Some("")),
         ("merge into a using b on true when not matched then insert values (1)", None),
     ] {
@@ -140,7 +143,25 @@ fn written_values_are_traced_to_literals_or_columns() {
 fn a_write_inside_a_common_table_expression_is_seen() {
     let facts = one("with x as (update a set n = (select 1) returning *) select * from x").facts;
     assert_eq!(facts.writes.len(), 1);
-    assert_eq!(facts.local_names, ["x"]);
+    assert!(facts.local_names.contains("x"));
+}
+
+#[test]
+fn fields_and_newer_syntax_are_noted_as_possible_functions() {
+    for (text, field) in
+        [("select (1).f from a", "f"), ("select a.f from a", "f"), ("select ('x'::text).f", "f")]
+    {
+        assert!(one(text).facts.fields.contains(field), "{text}");
+    }
+    for (text, name) in [
+        ("select json_query('1', '$')", "json_query"),
+        ("select json_value('1', '$')", "json_value"),
+        ("select json_scalar(1), json_serialize('1')", "json_serialize"),
+        ("select json('1')", "json"),
+    ] {
+        assert!(one(text).facts.functions.iter().any(|f| f.name == name), "{text}");
+    }
+    assert!(one("select 1::mine, cast(2 as s.mine)").facts.types.contains("mine"));
 }
 
 #[test]

@@ -12,8 +12,18 @@ use crate::cursor::{Malformed, Result};
 use crate::pg::limits;
 use crate::pg::reply::Transaction;
 
-/// Name of a statement or portal.
-pub type Name = Box<[u8]>;
+/// Name of a statement or portal, as the server keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Name(Box<[u8]>);
+
+/// Bytes of a name that the server tells apart (its NAMEDATALEN is 64).
+const NAME_MAX: usize = 63;
+
+impl From<&[u8]> for Name {
+    fn from(name: &[u8]) -> Self {
+        Self(name.get(..NAME_MAX).unwrap_or(name).into())
+    }
+}
 
 /// A statement or portal that outlives the message that named it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +88,8 @@ pub struct Portal<S, P> {
     pub statement: Option<Arc<S>>,
     /// How its rows are written, once it has been described.
     pub plan: Option<Arc<P>>,
+    /// The statement by whose name the described rows come, where it runs another (EXECUTE, FETCH).
+    pub source: Option<Arc<S>>,
     /// A description has been asked for.
     pub described: bool,
     /// It outlives the transaction.
@@ -86,8 +98,9 @@ pub struct Portal<S, P> {
 
 impl<S, P> Clone for Portal<S, P> {
     fn clone(&self) -> Self {
-        let Self { statement, plan, described, held } = self;
-        Self { statement: statement.clone(), plan: plan.clone(), described: *described, held: *held }
+        let Self { statement, plan, source, described, held } = self;
+        let (statement, plan, source) = (statement.clone(), plan.clone(), source.clone());
+        Self { statement, plan, source, described: *described, held: *held }
     }
 }
 
@@ -105,7 +118,7 @@ impl<S, P> Names<S, P> {
             }
             Expected::Bind { portal, statement } => {
                 let statement = self.statements.get(statement).cloned();
-                let made = Portal { statement, plan: None, described: false, held: false };
+                let made = Portal { statement, plan: None, source: None, described: false, held: false };
                 self.portals.insert(portal.clone(), made);
             }
             Expected::Describe(Object::Portal(name)) => {
@@ -139,6 +152,8 @@ pub struct Session<S, P> {
     copying: bool,
     /// Commands were sent that no Sync has ended yet.
     grouped: bool,
+    /// The simple query or call at the head has failed: ReadyForQuery follows without its results.
+    failed: bool,
 }
 
 impl<S, P> Default for Session<S, P> {
@@ -152,6 +167,7 @@ impl<S, P> Default for Session<S, P> {
             skipping: false,
             copying: false,
             grouped: false,
+            failed: false,
         }
     }
 }
@@ -162,18 +178,17 @@ impl<S, P> Session<S, P> {
     /// # Errors
     /// The client has more outstanding than it may, or holds too many names.
     pub fn send(&mut self, expected: Expected<S>, hidden: bool) -> Result<()> {
-        self.grouped = match expected {
-            Expected::Sync | Expected::Query { .. } | Expected::FunctionCall => false,
-            Expected::CopyEnd => self.grouped,
-            _ => true,
-        };
         match expected {
-            Expected::Sync if self.copying && !self.copy_ended() => return Ok(()),
             Expected::Sync => self.skipping = false,
             _ if self.skipping => return Ok(()),
             Expected::CopyEnd if self.queue.is_empty() => return Ok(()),
             _ => {}
         }
+        self.grouped = match expected {
+            Expected::Sync | Expected::Query { .. } | Expected::FunctionCall => false,
+            Expected::CopyEnd => self.grouped,
+            _ => true,
+        };
         if self.queue.len() >= limits::OUTSTANDING_MAX {
             return Err(Malformed("too many commands without reading a reply"));
         }
@@ -204,6 +219,7 @@ impl<S, P> Session<S, P> {
         let entry = self.queue.pop_front().ok_or(Malformed("reply out of order from server"))?;
         self.confirmed.apply(&entry.expected);
         self.copying = false;
+        self.drop_copy_ends();
         Ok(entry)
     }
 
@@ -230,7 +246,10 @@ impl<S, P> Session<S, P> {
         self.copying = false;
         match self.queue.front().map(|entry| &entry.expected) {
             None => return false,
-            Some(Expected::Query { .. } | Expected::FunctionCall | Expected::Sync) => return true,
+            Some(Expected::Query { .. } | Expected::FunctionCall | Expected::Sync) => {
+                self.failed = true;
+                return true;
+            }
             Some(_) => {}
         }
         let sync = self.queue.iter().position(|entry| matches!(entry.expected, Expected::Sync));
@@ -252,6 +271,12 @@ impl<S, P> Session<S, P> {
         let ends =
             |e: &Expected<S>| matches!(e, Expected::Sync | Expected::Query { .. } | Expected::FunctionCall);
         let entry = self.complete(ends)?;
+        match &entry.expected {
+            Expected::Query { statements, done } if !self.failed && *done != statements.len() => {
+                return Err(Malformed("fewer results than statements"));
+            }
+            _ => self.failed = false,
+        }
         self.transaction = transaction;
         if transaction == Transaction::Idle {
             self.confirmed.portals.retain(|_, portal| portal.held);
@@ -262,16 +287,23 @@ impl<S, P> Session<S, P> {
         Ok(entry.hidden)
     }
 
-    /// CopyInResponse came: the server ignores each Sync until the data ends.
-    pub fn copy_in(&mut self) {
+    /// CopyInResponse came: a Sync that was sent before the data ends is ignored by the server.
+    ///
+    /// # Errors
+    /// Another command was sent before the data: whether the server takes it for one depends on when the COPY
+    /// fails, so that its reply could not be told from that of the next.
+    pub fn copy_in(&mut self) -> Result<()> {
         self.drop_copy_ends();
         self.copying = true;
-        let end = self.queue.iter().position(|entry| matches!(entry.expected, Expected::CopyEnd));
-        let mut at = 0;
-        self.queue.retain(|entry| {
-            at += 1;
-            at > end.unwrap_or(usize::MAX) || !matches!(entry.expected, Expected::Sync)
-        });
+        let is_end = |entry: &Entry<S>| matches!(entry.expected, Expected::CopyEnd);
+        let end = self.queue.iter().position(is_end).unwrap_or(self.queue.len());
+        let inside = self.queue.iter().take(end).skip(1);
+        if inside.clone().any(|entry| !matches!(entry.expected, Expected::Sync)) {
+            return Err(Malformed("a command was sent in place of COPY data"));
+        }
+        let ignored = inside.count();
+        self.queue.drain(1..=ignored);
+        Ok(())
     }
 
     /// Registers a statement that SQL made (`PREPARE`).
@@ -284,39 +316,36 @@ impl<S, P> Session<S, P> {
     /// Registers a cursor that SQL made (`DECLARE`).
     pub fn declared(&mut self, name: &[u8], statement: &Arc<S>, held: bool) {
         for names in [&mut self.sent, &mut self.confirmed] {
-            let cursor =
-                Portal { statement: Some(Arc::clone(statement)), plan: None, described: false, held };
+            let statement = Some(Arc::clone(statement));
+            let cursor = Portal { statement, plan: None, source: None, described: false, held };
             names.portals.insert(name.into(), cursor);
         }
     }
 
-    /// Attaches the plan to a portal that the server has described.
-    pub fn describe_portal(&mut self, name: &[u8], plan: &Arc<P>) {
-        if let Some(portal) = self.confirmed.portals.get_mut(name) {
-            portal.plan = Some(Arc::clone(plan));
-        } else {
-            let unknown =
-                Portal { statement: None, plan: Some(Arc::clone(plan)), described: true, held: false };
-            self.confirmed.portals.insert(name.into(), unknown);
-        }
+    /// Attaches the plan to a portal that the server has described, and the statement that it runs by name.
+    pub fn describe_portal(&mut self, name: &Name, plan: &Arc<P>, source: Option<Arc<S>>) {
+        let unknown = || Portal { statement: None, plan: None, source: None, described: true, held: false };
+        let portal = self.confirmed.portals.entry(name.clone()).or_insert_with(unknown);
+        portal.plan = Some(Arc::clone(plan));
+        portal.source = source;
     }
 
     /// The portal as the server's replies prove it.
     #[must_use]
-    pub fn portal(&self, name: &[u8]) -> Option<&Portal<S, P>> {
+    pub fn portal(&self, name: &Name) -> Option<&Portal<S, P>> {
         self.confirmed.portals.get(name)
     }
 
     /// The statement as the server's replies prove it.
     #[must_use]
-    pub fn statement(&self, name: &[u8]) -> Option<&Arc<S>> {
+    pub fn statement(&self, name: &Name) -> Option<&Arc<S>> {
         self.confirmed.statements.get(name)
     }
 
     /// The portal as it will be once all that was sent has succeeded.
     #[must_use]
     pub fn portal_sent(&self, name: &[u8]) -> Option<&Portal<S, P>> {
-        self.sent.portals.get(name)
+        self.sent.portals.get(&name.into())
     }
 
     /// State of the transaction at the last ReadyForQuery.
@@ -337,14 +366,10 @@ impl<S, P> Session<S, P> {
         self.grouped
     }
 
-    /// Whether the server reads COPY data.
+    /// Whether the server waits for COPY data whose end has not been sent: it ignores Sync and takes no command.
     #[must_use]
-    pub const fn copying(&self) -> bool {
-        self.copying
-    }
-
-    fn copy_ended(&self) -> bool {
-        self.queue.iter().any(|entry| matches!(entry.expected, Expected::CopyEnd))
+    pub fn copying(&self) -> bool {
+        self.copying && !self.queue.iter().any(|entry| matches!(entry.expected, Expected::CopyEnd))
     }
 
     fn drop_copy_ends(&mut self) {

@@ -8,7 +8,7 @@ use veil_wire::pg::command::{self, BindNames, Parse, Tag, Target};
 use veil_wire::pg::frame::{self, Header};
 use veil_wire::pg::session::{Expected, Object};
 
-use super::{CatalogRead, Guarded, Prepared, Streamed, Wait};
+use super::{CatalogRead, Guarded, Prepared, Streamed, Wait, prepared};
 use crate::out::Out;
 use crate::problem::Problem;
 
@@ -65,6 +65,17 @@ impl Guarded {
         up: &mut Out,
         now: Instant,
     ) -> Result<Step, Problem> {
+        if self.session.copying() {
+            match tag {
+                Tag::CopyData | Tag::CopyDone | Tag::CopyFail | Tag::Terminate => {}
+                // The server ignores them here, unless the COPY has failed by then: they must not reach it.
+                Tag::Sync | Tag::Flush => {
+                    self.stream(message.header, true);
+                    return Ok(Step::Used);
+                }
+                _ => return Err(Problem::protocol("a command was sent in place of COPY data")),
+            }
+        }
         match tag {
             Tag::Bind => return self.bind(message),
             Tag::CopyData => {
@@ -160,7 +171,10 @@ impl Guarded {
         now: Instant,
     ) -> Result<Step, Problem> {
         let Parse { name, text, .. } = Parse::decode(body)?;
-        let Some(judged) = self.judge_text(text, message.input, up, now)? else { return Ok(Step::Wait) };
+        let Some(mut judged) = self.judge_text(text, message.input, up, now)? else { return Ok(Step::Wait) };
+        if prepared::is_reserved(name) {
+            judged = Err(prepared::refuse_reserved());
+        }
         let statement = match judged {
             Ok(mut all) => match (all.pop(), all.is_empty()) {
                 (Some(only), true) => only,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use veil_policy::judge::names_missing;
 use veil_policy::{Labels, Refusal, Run, judge};
-use veil_sql::{Analyser, Statement};
+use veil_sql::{Analyser, Kind, Statement};
 
 use crate::catalogs::Slot;
 
@@ -16,6 +16,22 @@ pub struct Judge {
     user: String,
     generation: u64,
     labels: Arc<Labels>,
+}
+
+/// The generation of a catalog that is not known.
+const UNKNOWN: u64 = u64::MAX - 1;
+/// Names that start so are the proxy's own.
+const RESERVED: &str = "ironveil_";
+
+/// Whether a name is the proxy's own.
+pub(super) fn is_reserved(name: &[u8]) -> bool {
+    name.starts_with(RESERVED.as_bytes())
+}
+
+/// The refusal of a name of the proxy's own.
+pub(super) fn refuse_reserved() -> Refusal {
+    let message = format!("IronVeil refused: names that begin with {RESERVED} are its own");
+    Refusal { code: "42602", message, hint: "Choose another name." }
 }
 
 /// A statement that the server was asked to prepare or run.
@@ -43,8 +59,18 @@ impl Judge {
         &self.labels
     }
 
+    /// The catalog could not be read: what is known of it is not relied on until it has been.
+    pub(super) fn distrust(&mut self) {
+        self.slot.invalidate();
+        self.generation = UNKNOWN;
+        self.labels = self.slot.labels_of_nothing(&self.user);
+    }
+
     /// Takes the newest labels.
     pub(super) fn refresh(&mut self) {
+        if self.generation == UNKNOWN && self.slot.is_stale() {
+            return;
+        }
         if let Some((generation, labels)) = self.slot.labels(&self.user, self.generation) {
             (self.generation, self.labels) = (generation, labels);
         }
@@ -62,7 +88,12 @@ impl Judge {
     }
 
     pub(super) fn prepare(&self, statement: &Arc<Statement>) -> Prepared {
-        let verdict = judge(statement, &self.labels);
+        let verdict = match &statement.kind {
+            Kind::Prepare { name, .. } | Kind::Declare { name, .. } if is_reserved(name.as_bytes()) => {
+                Err(refuse_reserved())
+            }
+            _ => judge(statement, &self.labels),
+        };
         Prepared::new(Some(Arc::clone(statement)), self.generation, verdict)
     }
 

@@ -1,10 +1,11 @@
 //! From the server to the client.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use veil_policy::{Plan, Run};
-use veil_sql::Kind;
+use veil_policy::labels::Standing;
+use veil_policy::{Plan, Run, Untraced};
+use veil_sql::{Facts, Kind, QualifiedName};
 use veil_wire::pg::frame::{self, Header};
 use veil_wire::pg::reply::{self, Report, Tag};
 use veil_wire::pg::session::{Expected, Object};
@@ -16,6 +17,9 @@ use crate::problem::Problem;
 
 /// SQLSTATE of the error that a refused statement's stand-in causes.
 const SYNTAX_ERROR: &[u8] = b"42601";
+
+/// A catalog that could not be read is read again after this long.
+const READ_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What becomes of a message.
 enum Pass {
@@ -90,10 +94,19 @@ impl Guarded {
     fn plan_of_rows(&self) -> Option<Arc<Plan>> {
         let Expected::Execute(name) = &self.session.head()?.expected else { return None };
         let portal = self.session.portal(name)?;
+        let statement = portal.statement.as_ref();
         if let Some(plan) = &portal.plan {
-            return Some(Arc::clone(plan));
+            // EXECUTE and FETCH run what goes by a name now; the description was that of what did then.
+            let named =
+                statement.filter(|statement| runs_another(statement)).map(|statement| self.named(statement));
+            let same = match (named, &portal.source) {
+                (None, _) => true,
+                (Some(Some(now)), Some(then)) => Arc::ptr_eq(now, then),
+                (Some(_), _) => false,
+            };
+            return same.then(|| Arc::clone(plan));
         }
-        let statement = portal.statement.as_ref()?;
+        let statement = statement?;
         self.judge.passes_undescribed(statement).then(|| Arc::new(Plan::pass()))
     }
 
@@ -117,7 +130,7 @@ impl Guarded {
             }
             Tag::ParameterStatus => {
                 let (name, value) = reply::decode_parameter(body)?;
-                self.check_setting(name, value)?;
+                Self::check_setting(name, value)?;
                 return Ok(Pass::Forward);
             }
             _ => {}
@@ -136,7 +149,7 @@ impl Guarded {
             }
             Tag::ReadyForQuery => self.ready(body, now)?,
             Tag::CopyInResponse => {
-                self.session.copy_in();
+                self.session.copy_in()?;
                 false
             }
             Tag::CopyOutResponse => {
@@ -191,8 +204,9 @@ impl Guarded {
         match &entry.expected {
             Expected::Describe(Object::Portal(name)) => {
                 let statement = self.session.portal(name).and_then(|portal| portal.statement.as_ref());
+                let source = statement.and_then(|statement| self.named(statement)).cloned();
                 self.note_described(statement, &plan);
-                self.session.describe_portal(name, &plan);
+                self.session.describe_portal(name, &plan, source);
             }
             Expected::Describe(Object::Statement(name)) => {
                 self.note_described(self.session.statement(name), &plan);
@@ -250,7 +264,11 @@ impl Guarded {
         if hidden {
             match self.reading.take().and_then(CatalogRead::finish) {
                 Some(catalog) => self.judge.slot().install(catalog, now),
-                None => self.judge.slot().failed(now),
+                None => {
+                    // A later statement tries again; until one succeeds, nothing is known.
+                    self.judge.distrust();
+                    self.read_not_before = Some(now + READ_INTERVAL);
+                }
             }
         }
         Ok(hidden)
@@ -278,7 +296,11 @@ impl Guarded {
                     .write_error(down.owned(input));
                 Ok(Pass::Swallow)
             }
-            None => Ok(scrub_into(b'E', &fields, scrubbed, input, down)),
+            None if self.shows(&fields, scrubbed) => Ok(Pass::Forward),
+            None => {
+                scrub::write(b'E', &fields, down.owned(input));
+                Ok(Pass::Swallow)
+            }
         }
     }
 
@@ -288,7 +310,11 @@ impl Guarded {
         }
         let fields = reply::decode_error(body)?;
         let scrubbed = self.session.head().is_none() || self.head_scrubs();
-        Ok(scrub_into(b'N', &fields, scrubbed, input, down))
+        if self.shows(&fields, scrubbed) {
+            return Ok(Pass::Forward);
+        }
+        scrub::write(b'N', &fields, down.owned(input));
+        Ok(Pass::Swallow)
     }
 
     /// How the statement at the head of the queue runs.
@@ -305,25 +331,49 @@ impl Guarded {
         statement.map_or(Run::CLOSED, |statement| self.run_resolved(&statement))
     }
 
-    /// How a statement runs; EXECUTE and FETCH run as what they name does.
+    /// How a statement runs; EXECUTE and FETCH run as what they name does, with their own parameters.
     fn run_resolved(&self, prepared: &Prepared) -> Run {
-        let named = match prepared.statement.as_deref().map(|statement| &statement.kind) {
-            Some(Kind::Execute { name }) => self.session.statement(name.as_bytes()),
-            Some(Kind::Fetch { name }) => {
-                self.session.portal(name.as_bytes()).and_then(|portal| portal.statement.as_ref())
-            }
-            _ => return self.judge.run(prepared),
-        };
-        // Parameters of EXECUTE are judged with EXECUTE itself; they go into what it names.
-        named.map_or(Run::CLOSED, |inner| Run { scrub: true, ..self.judge.run(inner) })
+        let own = self.judge.run(prepared);
+        if !runs_another(prepared) {
+            return own;
+        }
+        let Some(inner) = self.named(prepared).map(|inner| self.judge.run(inner)) else { return Run::CLOSED };
+        let untraced = if own.untraced == Untraced::Show { inner.untraced } else { Untraced::Close };
+        Run { untraced, clean: false, scrub: true }
     }
 
+    /// What EXECUTE or FETCH names.
+    fn named(&self, prepared: &Prepared) -> Option<&Arc<Prepared>> {
+        match &prepared.statement.as_deref()?.kind {
+            Kind::Execute { name } => self.session.statement(&name.as_bytes().into()),
+            Kind::Fetch { name } => self.session.portal(&name.as_bytes().into())?.statement.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether texts of errors may quote data. A constraint that is checked at the end of a simple query may be
+    /// that of any statement in it.
     fn head_scrubs(&self) -> bool {
         match self.session.head().map(|entry| &entry.expected) {
             // Nothing has run yet: these speak of the client's text alone.
             Some(Expected::Parse { .. } | Expected::Describe(_) | Expected::Close(_)) => false,
+            Some(Expected::Query { statements, .. }) => {
+                statements.iter().any(|statement| self.run_resolved(statement).scrub)
+            }
             _ => self.head_run().scrub,
         }
+    }
+
+    /// Whether an error or notice goes as it is.
+    fn shows(&self, fields: &reply::ErrorFields<'_>, scrubbed: bool) -> bool {
+        if scrubbed || scrub::quotes_context(fields) {
+            return scrub::is_harmless(fields);
+        }
+        // Cascades and inherited constraints reach relations that the statement does not name.
+        let text = |code| fields.field(code).and_then(|name| std::str::from_utf8(name).ok());
+        let Some(table) = text(b't') else { return true };
+        let name = QualifiedName { schema: text(b's').map(str::to_owned), name: table.to_owned() };
+        self.labels().standing(&Facts::default(), &name) == Standing::Clean
     }
 
     fn copy_is_clean(&self) -> bool {
@@ -351,16 +401,7 @@ fn head_refusal(expected: &Expected<Prepared>) -> Option<veil_policy::Refusal> {
     }
 }
 
-fn scrub_into(
-    tag: u8,
-    fields: &reply::ErrorFields<'_>,
-    scrubbed: bool,
-    input: &[u8],
-    down: &mut Out,
-) -> Pass {
-    if !scrubbed || scrub::is_harmless(fields) {
-        return Pass::Forward;
-    }
-    scrub::write(tag, fields, down.owned(input));
-    Pass::Swallow
+/// Whether a statement runs another that goes by a name.
+fn runs_another(prepared: &Prepared) -> bool {
+    matches!(prepared.statement.as_deref().map(|s| &s.kind), Some(Kind::Execute { .. } | Kind::Fetch { .. }))
 }
