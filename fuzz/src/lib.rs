@@ -13,8 +13,11 @@ use veil_proxy::engine::{Engine, Guarded};
 use veil_proxy::out::Out;
 use veil_wire::pg::{auth, command, frame, reply, row, startup};
 
+/// A target: what it does with any bytes.
+type Target = fn(&[u8]);
+
 /// Every target by its name.
-pub const TARGETS: [(&str, fn(&[u8])); 6] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("startup", startup),
     ("command", command),
     ("reply", reply),

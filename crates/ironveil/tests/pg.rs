@@ -15,6 +15,8 @@ mod harness;
 #[path = "pg/raw.rs"]
 mod raw;
 
+#[path = "pg/attacks.rs"]
+mod attacks;
 #[path = "pg/clients.rs"]
 mod clients;
 #[path = "pg/copy.rs"]

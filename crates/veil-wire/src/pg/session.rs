@@ -255,6 +255,7 @@ impl<S, P> Session<S, P> {
         let sync = self.queue.iter().position(|entry| matches!(entry.expected, Expected::Sync));
         self.queue.drain(..sync.unwrap_or(self.queue.len()));
         self.skipping = sync.is_none();
+        self.grouped |= self.skipping;
         self.sent.statements.clone_from(&self.confirmed.statements);
         self.sent.portals.clone_from(&self.confirmed.portals);
         for entry in &self.queue {

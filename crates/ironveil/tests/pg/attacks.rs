@@ -1,0 +1,239 @@
+//! Ways round the mask that once worked. Each stays closed.
+
+use std::time::Duration;
+
+use veil_wire::pg::command;
+
+use crate::harness::{CANARY, Pair};
+use crate::raw::{Group, Raw, rows, tags};
+
+/// A server with things that an attacker would like to find.
+fn pair() -> Pair {
+    let pair = Pair::start();
+    pair.server
+        .psql(
+            "shop",
+            "create function getmail(int) returns text language sql as 'select email from users where id = $1';
+             create function mailof(items) returns text language sql as 'select email from users where id = $1.id';
+             create function json_query(jsonb, text) returns text language sql as 'select email from users limit 1';
+             create table ruled (id int);
+             create rule r as on insert to ruled do instead select lower(email) from users;
+             create type odd as (x text);
+             create function to_odd(int) returns odd language sql as 'select row(email)::odd from users where id = $1';
+             create cast (int as odd) with function to_odd(int);
+             create table orgs (id int primary key);
+             create table staff (id int, org int not null references orgs on delete set null on update cascade, ssn text, check (org > 0));
+             insert into orgs values (1); insert into staff values (1, 1, 'zqcanary');
+             create table tenants (t int, ssn text, unique (t, ssn) deferrable initially deferred);
+             insert into tenants values (1, 'zqcanary'), (2, 'zqcanary');
+             create table part (a int) partition by list (a);
+             create table part1 partition of part for values in (1);
+             create function shout() returns trigger language plpgsql as
+                 $$ begin raise notice '%', (select email from users limit 1); return new; end $$;
+             create trigger t before insert on part1 for each row execute function shout();
+             create table copied (a int); create trigger t before insert on copied for each row execute function shout()",
+        )
+        .unwrap();
+    pair
+}
+
+#[track_caller]
+fn silent(raw: &Raw) {
+    assert!(!String::from_utf8_lossy(&raw.seen).to_lowercase().contains(CANARY), "a value came through");
+}
+
+#[test]
+fn statements_that_hide_where_a_value_comes_from() {
+    let pair = pair();
+    for sql in [
+        "select ('select to_tsvector(email) from users'::text).ts_stat",
+        "select (1).getmail",
+        "select (id).getmail from items",
+        "select i.mailof from items i",
+        "select (i).mailof from items i",
+        "copy (select i.mailof from items i) to stdout",
+        "prepare s (text) as select $1; execute s((1).getmail)",
+        "update users as excluded set note = excluded.email; select note from users",
+        "update items i set label = excluded.email from users excluded where excluded.id = i.id; select * from items",
+        "select json_query('1'::jsonb, '$')",
+        "insert into ruled values (1)",
+        "select 1::odd",
+        "select (2::odd).x",
+        "delete from orgs where id = 1",
+        "update orgs set id = -5 where id = 1",
+        "update tenants set t = 1; select 1",
+        "insert into part values (1)",
+        "update pg_settings set setting = 'off' where name = 'standard_conforming_strings'",
+        "update pg_attribute set attname = 'x' where attname = 'email'",
+    ] {
+        let mut raw = Raw::connect(pair.proxy.port());
+        raw.query(sql);
+        let later = raw.query("rollback; select note from users; select * from items");
+        assert!(tags(&later).contains('D') || tags(&later).contains('E'));
+        silent(&raw);
+    }
+}
+
+#[test]
+fn names_that_the_server_cuts() {
+    let pair = Pair::start();
+    let mut raw = Raw::connect(pair.proxy.port());
+    let name = "x".repeat(63);
+    raw.group(|g| g.parse(&name, "select label from items").describe_statement(&name));
+    raw.group(|g| g.close_statement(&format!("{name}y")));
+    raw.group(|g| g.parse(&format!("{name}z"), "select email, upper(email) from users"));
+    let seen = raw.group(|g| g.bind("", &name).execute("", 0));
+    assert!(rows(&seen).iter().all(|row| row[1].is_none()));
+    silent(&raw);
+}
+
+/// The description of EXECUTE and FETCH is that of what went by the name when they were bound.
+#[test]
+fn a_described_execute_of_a_statement_that_was_replaced() {
+    let pair = Pair::start();
+    for (first, run, second) in [
+        (
+            "prepare s as select label from items",
+            "execute s",
+            "deallocate s; prepare s as select email from users",
+        ),
+        (
+            "declare c cursor for select label from items",
+            "fetch all c",
+            "close c; declare c cursor for select email from users",
+        ),
+    ] {
+        let mut raw = Raw::connect(pair.proxy.port());
+        raw.query(&format!("begin; {first}"));
+        raw.group(|g| g.parse("e", run).bind("p", "e").describe_portal("p"));
+        raw.query(second);
+        let mut group = Group(Vec::new());
+        group.execute("p", 0).sync();
+        raw.send(&group.0);
+        while raw.next().is_some_and(|reply| reply.tag != 'Z') {}
+        silent(&raw);
+    }
+    // Without a trick it works.
+    let mut raw = Raw::connect(pair.proxy.port());
+    raw.query("prepare s as select label from items");
+    let seen = raw.group(|g| g.parse("e", "execute s").bind("p", "e").describe_portal("p").execute("p", 0));
+    assert_eq!(rows(&seen).len(), 5);
+}
+
+#[test]
+fn commands_in_place_of_copy_data() {
+    let pair = Pair::start();
+    for waits in [false, true] {
+        let mut raw = Raw::connect(pair.proxy.port());
+        raw.query("select 1");
+        let mut group = Group(Vec::new());
+        command::write_query(&mut group.0, b"copy items (id, label) from stdin");
+        if waits {
+            raw.send(&group.0);
+            assert_eq!(raw.next().unwrap().tag, 'G');
+            group.0.clear();
+        }
+        group.copy_data("notint\tx\n").sync();
+        for sql in ["select lower(email) from users", "select label from items", "select label from items"] {
+            command::write_query(&mut group.0, sql.as_bytes());
+        }
+        raw.send(&group.0);
+        raw.until_closed();
+        silent(&raw);
+    }
+}
+
+#[test]
+fn notices_of_triggers_that_a_statement_does_not_name() {
+    let pair = pair();
+    let mut raw = Raw::connect(pair.proxy.port());
+    raw.query("insert into part values (1)");
+    let mut group = Group(Vec::new());
+    command::write_query(&mut group.0, b"copy copied from stdin");
+    group.copy_data("1\n").copy_done();
+    raw.send(&group.0);
+    assert_eq!(tags(&raw.until_ready()), "GCZ");
+    silent(&raw);
+}
+
+/// After COPY, and in pieces, a statement that has the catalog read first is answered all the same.
+#[test]
+fn the_catalog_is_read_between_any_statements() {
+    let pair = Pair::start();
+    let mut raw = Raw::connect(pair.proxy.port());
+    let mut group = Group(Vec::new());
+    command::write_query(&mut group.0, b"copy items from stdin");
+    group.copy_data("700\tx\t1\n").copy_done();
+    raw.send(&group.0);
+    raw.until_ready();
+    std::thread::sleep(Duration::from_millis(1100));
+    assert!(tags(&raw.query("select 1 from nowhere")).contains('E'));
+    std::thread::sleep(Duration::from_millis(1100));
+    let long = format!("select 1 from nowhere where '{}' = ''", "x".repeat(100_000));
+    assert!(tags(&raw.query(&long)).contains('E'));
+    std::thread::sleep(Duration::from_millis(1100));
+    let mut group = Group(Vec::new());
+    for _ in 0..500 {
+        command::write_query(&mut group.0, b"select 1 from nowhere2");
+    }
+    raw.send(&group.0);
+    (0..500).for_each(|_| drop(raw.until_ready()));
+}
+
+/// The proxy's own reading does not end what the server skips.
+#[test]
+fn an_error_is_skipped_up_to_the_clients_own_sync() {
+    let pair = Pair::start();
+    let mut raw = Raw::connect(pair.proxy.port());
+    raw.query("select 1");
+    let mut group = Group(Vec::new());
+    group.parse("", "selec").flush();
+    command::write_query(&mut group.0, b"select 1");
+    raw.send(&group.0);
+    assert_eq!(raw.next().unwrap().tag, 'E');
+    std::thread::sleep(Duration::from_millis(1100));
+    let seen = raw.group(|g| g.parse("", "select id from nowhere").bind("", "").execute("", 0));
+    assert_eq!(tags(&seen), "Z");
+}
+
+#[test]
+fn a_session_whose_catalog_cannot_be_read_is_closed() {
+    let pair = Pair::start();
+    let mut raw = Raw::connect(pair.proxy.port());
+    let seen = raw.group(|g| g.parse("ironveil_catalog", "select 1"));
+    assert_eq!(seen[0].field(b'C'), "42602");
+    raw.query("set statement_timeout = '1ms'");
+    pair.server.psql("shop", "alter table items add secret_ssn text default 'zqcanary'; alter table items add ssn text default 'zqcanary'").unwrap();
+    std::thread::sleep(Duration::from_millis(1100));
+    raw.query("select 1 from nowhere");
+    raw.query("select ssn from items");
+    silent(&raw);
+}
+
+#[test]
+fn a_client_that_sends_no_more_still_reads_its_answer() {
+    let pair = Pair::start();
+    let mut raw = Raw::connect(pair.proxy.port());
+    let mut out = Vec::new();
+    command::write_query(&mut out, b"select pg_sleep(0.3), 7");
+    raw.send(&out);
+    raw.tcp.shutdown(std::net::Shutdown::Write).unwrap();
+    let seen = raw.until_closed();
+    assert_eq!(rows(&seen)[0][1].as_deref(), Some("7"));
+}
+
+#[test]
+fn long_user_and_database_names_are_refused() {
+    let pair = Pair::start();
+    let mut raw = Raw::open(pair.proxy.port());
+    let mut out = Vec::new();
+    let long = "u".repeat(64);
+    let parameters = [("user", long.as_str()), ("database", "shop")];
+    veil_wire::pg::startup::write_session(
+        &mut out,
+        veil_wire::pg::startup::Version::V3_0,
+        parameters.into_iter(),
+    );
+    raw.send(&out);
+    assert_eq!(raw.until_closed()[0].field(b'C'), "42622");
+}
