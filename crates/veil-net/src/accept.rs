@@ -4,6 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsStream};
 use veil_wire::Malformed;
+use veil_wire::pg::reply::Report;
 use veil_wire::pg::startup::{self, Startup, Version};
 use veil_wire::pg::{frame, limits};
 
@@ -52,24 +53,47 @@ pub async fn open(tcp: TcpStream, tls: Option<&ServerTls>) -> Result<Opened, Net
         }
         _ => Stream::Plain(tcp),
     };
+    match negotiate(&mut stream, tls).await {
+        Ok(Wanted::Session(version, parameters)) => Ok(Opened::Session { stream, version, parameters }),
+        Ok(Wanted::Cancel(process, key)) => Ok(Opened::Cancel { process, key }),
+        Err(error) => {
+            if let NetError::Malformed(what) = &error {
+                let mut out = Vec::new();
+                let message = format!("protocol violation: {what}");
+                Report { severity: "FATAL", code: "08P01", message: &message, hint: "" }
+                    .write_error(&mut out);
+                let _ = stream.write_all(&out).await;
+                let _ = stream.shutdown().await;
+            }
+            Err(error)
+        }
+    }
+}
+
+enum Wanted {
+    Session(Version, Vec<(String, String)>),
+    Cancel(i32, Vec<u8>),
+}
+
+async fn negotiate(stream: &mut Stream, tls: Option<&ServerTls>) -> Result<Wanted, NetError> {
     let (mut asked_tls, mut asked_gss) = (false, false);
     loop {
-        let packet = read_packet(&mut stream).await?;
+        let packet = read_packet(stream).await?;
         let Some((startup, _)) = startup::decode(&packet)? else { return Err(NetError::Closed) };
         match startup {
             Startup::Ssl if !asked_tls && !stream.is_tls() => {
                 asked_tls = true;
-                stream = answer_tls(stream, tls).await?;
+                answer_tls(stream, tls).await?;
             }
             Startup::Gss if !asked_gss && !stream.is_tls() => {
                 asked_gss = true;
                 stream.write_all(b"N").await?;
             }
             Startup::Ssl | Startup::Gss => return Err(Malformed("encryption is negotiated already").into()),
-            Startup::Cancel { process, key } => return Ok(Opened::Cancel { process, key: key.to_vec() }),
+            Startup::Cancel { process, key } => return Ok(Wanted::Cancel(process, key.to_vec())),
             Startup::Session { version, parameters } => {
                 let parameters = parameters.into_iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
-                return Ok(Opened::Session { stream, version, parameters });
+                return Ok(Wanted::Session(version, parameters));
             }
         }
     }
@@ -91,19 +115,13 @@ async fn read_packet(stream: &mut Stream) -> Result<Vec<u8>, NetError> {
     Ok(packet)
 }
 
-async fn answer_tls(mut stream: Stream, tls: Option<&ServerTls>) -> Result<Stream, NetError> {
-    match (tls, stream) {
-        (Some(tls), Stream::Plain(mut tcp)) => {
-            tcp.write_all(b"S").await?;
-            let session = TlsAcceptor::from(tls.config.clone()).accept(tcp).await?;
-            Ok(Stream::Tls(Box::new(TlsStream::Server(session))))
-        }
-        (_, other) => {
-            stream = other;
-            stream.write_all(b"N").await?;
-            Ok(stream)
-        }
-    }
+async fn answer_tls(stream: &mut Stream, tls: Option<&ServerTls>) -> Result<(), NetError> {
+    let Some(tls) = tls else { return Ok(stream.write_all(b"N").await?) };
+    stream.write_all(b"S").await?;
+    let Stream::Plain(tcp) = std::mem::replace(stream, Stream::Closed) else { return Err(NetError::Closed) };
+    let session = TlsAcceptor::from(tls.config.clone()).accept(tcp).await?;
+    *stream = Stream::Tls(Box::new(TlsStream::Server(session)));
+    Ok(())
 }
 
 async fn direct_tls(tcp: TcpStream, tls: &ServerTls) -> Result<Stream, NetError> {

@@ -14,6 +14,8 @@ pub enum Stream {
     Plain(TcpStream),
     /// Inside TLS.
     Tls(Box<TlsStream<TcpStream>>),
+    /// Gone, as when TLS could not be agreed on.
+    Closed,
 }
 
 impl Stream {
@@ -29,6 +31,7 @@ macro_rules! on_inner {
         match $self.get_mut() {
             Stream::Plain(inner) => Pin::new(inner).$method($($argument),*),
             Stream::Tls(inner) => Pin::new(inner.as_mut()).$method($($argument),*),
+            Stream::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     };
 }

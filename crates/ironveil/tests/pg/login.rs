@@ -233,3 +233,26 @@ fn direct_tls_and_protocol_3_2_with_libpq_18() {
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(text.contains("@example.") && text.contains("cancelled"), "{text}");
 }
+
+/// What is sent in clear behind a request for TLS is never taken for something said inside TLS.
+#[test]
+fn nothing_sent_before_tls_counts_after_it() {
+    use std::io::{Read, Write};
+    let server = server(Auth::Trust, false);
+    let authority = Authority::new().unwrap();
+    let proxy = Proxy::start_with(&config(server.port(), RULES), &listen_tls(&authority, "optional", ""));
+    let mut raw = crate::raw::Raw::open(proxy.port());
+    let mut out = Vec::new();
+    veil_wire::pg::startup::write_request(&mut out, veil_wire::pg::startup::SSL_REQUEST);
+    let session = [("user", "postgres"), ("database", "shop")];
+    veil_wire::pg::startup::write_session(
+        &mut out,
+        veil_wire::pg::startup::Version::V3_0,
+        session.into_iter(),
+    );
+    raw.tcp.write_all(&out).unwrap();
+    let mut answer = Vec::new();
+    let _ = raw.tcp.read_to_end(&mut answer);
+    assert_eq!(answer[0], b'S');
+    assert!(!answer.windows(4).any(|bytes| bytes == b"UTF8"), "a session was opened");
+}

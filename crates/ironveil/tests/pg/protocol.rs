@@ -1,6 +1,6 @@
 //! The protocol is the server's own: order, pipelining, names, errors, row limits.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use veil_wire::pg::command;
@@ -210,7 +210,8 @@ fn what_is_no_message_ends_that_session_only() {
     ] {
         let mut nobody = Raw::open(pair.proxy.port());
         nobody.send(bytes);
-        assert!(nobody.until_closed().is_empty(), "{bytes:?}");
+        let seen = nobody.until_closed();
+        assert_eq!((seen.len(), seen[0].field(b'C').as_str()), (1, "08P01"), "{bytes:?}");
     }
 }
 
@@ -283,4 +284,22 @@ fn replication_needs_an_exemption() {
         proxied.send(&out);
         assert_eq!(proxied.until_closed()[0].field(b'C'), "0A000", "{value}");
     }
+}
+
+#[test]
+fn encryption_that_is_not_to_be_had_is_declined() {
+    let pair = Pair::start();
+    let mut raw = Raw::open(pair.proxy.port());
+    for code in [startup::GSSENC_REQUEST, startup::SSL_REQUEST] {
+        let mut out = Vec::new();
+        startup::write_request(&mut out, code);
+        raw.send(&out);
+        let mut answer = [0];
+        raw.tcp.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, *b"N");
+    }
+    let mut out = Vec::new();
+    startup::write_session(&mut out, Version::V3_0, [("user", "postgres"), ("database", "shop")].into_iter());
+    raw.send(&out);
+    raw.until_ready();
 }

@@ -1,0 +1,93 @@
+//! The commands, as a person types them.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Output};
+
+fn ironveil(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ironveil")).args(arguments).env_remove("IRONVEIL_KEY").output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
+}
+
+#[test]
+fn keys_are_made_for_their_owner_alone_and_never_overwritten() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("root.key");
+    let name = path.to_str().unwrap();
+    assert!(ironveil(&["keys", "generate", "--out", name]).status.success());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let first = fs::read_to_string(&path).unwrap();
+    assert_eq!(first.trim().len(), 64);
+    assert_eq!(ironveil(&["keys", "generate", "--out", name]).status.code(), Some(1));
+    assert_eq!(fs::read_to_string(&path).unwrap(), first);
+    assert_ne!(text(&ironveil(&["keys", "generate"])), text(&ironveil(&["keys", "generate"])));
+}
+
+#[test]
+fn check_names_every_fault_with_file_line_and_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("proxy.yaml");
+    fs::write(&path, "listen: { postgres: x }\ndatabases: []\nrules:\n  - { column: a, strategy: emial }\n")
+        .unwrap();
+    let output = ironveil(&["check", path.to_str().unwrap()]);
+    let (name, said) = (path.display(), text(&output));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains(&format!("{name}: line 1: listen.postgres: ")), "{said}");
+    assert!(said.contains(&format!("{name}: line 4: rules[0].strategy: unknown function `emial`")), "{said}");
+
+    let key = directory.path().join("key");
+    assert!(ironveil(&["keys", "generate", "--out", key.to_str().unwrap()]).status.success());
+    let good = format!(
+        "keys: {{ root: {{ file: '{}' }} }}\ndatabases: [{{ name: a, upstream: 'postgres://localhost' }}]\nrules: [{{ column: a, strategy: email }}]\n",
+        key.display()
+    );
+    fs::write(&path, &good).unwrap();
+    let output = ironveil(&["check", path.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", text(&output));
+    fs::write(&path, good.replace("/key", "/nokey")).unwrap();
+    assert_eq!(ironveil(&["check", path.to_str().unwrap()]).status.code(), Some(1));
+}
+
+#[test]
+fn run_says_what_is_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    let bare = Command::new(env!("CARGO_BIN_EXE_ironveil"))
+        .arg("run")
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    assert!(text(&bare).contains("--upstream postgres://"), "{}", text(&bare));
+    let output = ironveil(&["run", "--upstream", "nonsense", "--rule", "users.email=email"]);
+    assert!(text(&output).contains("postgres://host:port/database"), "{}", text(&output));
+    let output =
+        ironveil(&["run", "--upstream", "postgres://127.0.0.1", "--rule", "email", "--rule", "a.b=c"]);
+    let said = text(&output);
+    assert!(said.contains("--rule email: ") && said.contains("--rule a.b=c: "), "{said}");
+}
+
+#[test]
+fn the_demo_shows_both_sides_and_leaves_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    // The server's user has to be able to enter.
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_ironveil"))
+        .args(["demo", "--once", "--listen", "127.0.0.1:0"])
+        .env("TMPDIR", directory.path())
+        .output()
+        .unwrap();
+    let said = text(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("marco.dubois1@mail-b.test") && said.contains("@example."), "{said}");
+    for line in said.lines().filter(|line| line.contains("@mail-")) {
+        assert!(
+            line.find("@mail-") < line.find("@example.").or(Some(usize::MAX)),
+            "clear on the masked side: {line}"
+        );
+    }
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "the demo left files");
+}
