@@ -12,9 +12,10 @@ help:
 	@echo "make setup      installs what the others need (they call it themselves)"
 
 setup:
-	@./setup.sh
+	@./setup.sh all
 
-demo: setup
+demo:
+	@./setup.sh demo
 	@cargo run --locked --quiet -p ironveil -- demo
 
 lint: setup
@@ -26,6 +27,7 @@ test: lint
 	$(NEXTEST) --workspace
 
 test-full: test
+	@./setup.sh full
 	sh crates/veil-testkit/install-postgres.sh 14 16 17 18
 	for version in $(PG_ALL); do \
 	    echo "PostgreSQL $$version"; \

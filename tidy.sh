@@ -3,7 +3,8 @@
 set -eu
 cd -- "$(dirname -- "$0")"
 fail=0
-for file in $(git ls-files --cached --others --exclude-standard 'crates/*.rs' 'fuzz/*.rs'); do
+files=$(git ls-files --cached --others --exclude-standard 'crates/*.rs' 'fuzz/*.rs')
+for file in $files; do
     [ -f "$file" ] || continue
     case $file in */tests/* | */tests.rs) continue ;; esac
     case $(head -n 1 "$file") in

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
+use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 use veil_policy::config::{Config, Database, Listen, Secret, Upstream, default_listen, rule_from_argument};
 use veil_policy::glob::Glob;
@@ -62,6 +62,9 @@ fn serve(run: Run) -> Result<()> {
         let listener =
             TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
         let rules = config.rules.len();
+        if rules == 0 {
+            warn!("there are no rules: every value is shown");
+        }
         info!(address = %listener.local_addr()?, rules, "IronVeil takes PostgreSQL connections");
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

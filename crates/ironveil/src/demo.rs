@@ -22,6 +22,7 @@ const QUERIES: &str = include_str!("demo/queries.sql");
 /// Shows the queries, and keeps running until Ctrl-C.
 pub(crate) async fn run(demo: &Demo) -> Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut hangup = signal(SignalKind::hangup())?;
     println!("Starting a throw-away PostgreSQL with a sample shop ...");
     let server = Server::start()?;
     server.psql(server.port(), "postgres", "create database shop")?;
@@ -51,6 +52,7 @@ pub(crate) async fn run(demo: &Demo) -> Result<()> {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
         }
     }
     let _ = stop.send(());

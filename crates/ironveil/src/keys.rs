@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow};
 use ring::rand::{SecureRandom, SystemRandom};
 use veil_mask::RootKey;
+use veil_model::Sensitive;
 use veil_policy::config::Secret;
 
 /// The variable that holds the root key where nothing else is said.
@@ -39,7 +40,7 @@ pub(crate) fn generate(out: Option<&Path>) -> Result<()> {
 }
 
 /// Reads a secret from where it is, without surrounding white space.
-pub(crate) fn read_secret(secret: &Secret) -> Result<String> {
+pub(crate) fn read_secret(secret: &Secret) -> Result<Sensitive<String>> {
     let text = match secret {
         Secret::File(path) => {
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?
@@ -48,7 +49,8 @@ pub(crate) fn read_secret(secret: &Secret) -> Result<String> {
             std::env::var(name).with_context(|| format!("the environment variable {name} is not set"))?
         }
     };
-    Ok(text.trim().to_owned())
+    let text = Sensitive::new(text);
+    Ok(Sensitive::new(text.expose().trim().to_owned()))
 }
 
 /// Reads the root key.
@@ -57,7 +59,7 @@ pub(crate) fn read_root(secret: &Secret) -> Result<RootKey> {
         Secret::File(path) => path.display().to_string(),
         Secret::Env(name) => format!("the environment variable {name}"),
     };
-    RootKey::from_hex(&read_secret(secret)?).with_context(|| format!("{place} holds no root key"))
+    RootKey::from_hex(read_secret(secret)?.expose()).with_context(|| format!("{place} holds no root key"))
 }
 
 /// Where the root key is if the configuration does not say.

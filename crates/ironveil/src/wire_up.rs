@@ -45,6 +45,8 @@ fn route(database: &Database) -> Result<Route> {
 
 fn target(upstream: &Upstream) -> Result<Target> {
     let verify = match upstream.sslmode {
+        // As libpq has it: who names an authority wants it to be asked.
+        SslMode::Require if upstream.root_cert.is_some() => Verify::Authority,
         SslMode::Disable | SslMode::Prefer | SslMode::Require => Verify::Nothing,
         SslMode::VerifyCa => Verify::Authority,
         SslMode::VerifyFull => Verify::Host,
@@ -68,25 +70,29 @@ fn auth_query(auth_query: &AuthQuery) -> Result<veil_proxy::AuthQuery> {
 }
 
 fn login(login: &Login) -> Result<(String, ClientSecret)> {
-    Ok((login.user.clone(), ClientSecret::password(keys::read_secret(&login.password)?)))
+    Ok((login.user.clone(), ClientSecret::password(keys::read_secret(&login.password)?.expose().clone())))
 }
 
 fn account(user: &User) -> Result<(String, Account)> {
     let verifier = match &user.proof {
         Proof::Verifier(text) => Verifier::parse(text).context("the verifier cannot be read")?,
         Proof::VerifierAt(secret) => {
-            Verifier::parse(&keys::read_secret(secret)?).context("the verifier cannot be read")?
+            Verifier::parse(keys::read_secret(secret)?.expose()).context("the verifier cannot be read")?
         }
         Proof::Password(secret) => {
             let salt = keys::random()?;
-            Verifier::from_password(&keys::read_secret(secret)?, salt.get(..16).unwrap_or(&salt), ITERATIONS)
+            Verifier::from_password(
+                keys::read_secret(secret)?.expose(),
+                salt.get(..16).unwrap_or(&salt),
+                ITERATIONS,
+            )
         }
     };
     let upstream = match (&user.upstream, &user.proof) {
         (Some(own), _) => Some(login(own)?),
         // A key proven against our own salt serves nowhere else; the password does.
         (None, Proof::Password(secret)) => {
-            Some((user.name.clone(), ClientSecret::password(keys::read_secret(secret)?)))
+            Some((user.name.clone(), ClientSecret::password(keys::read_secret(secret)?.expose().clone())))
         }
         (None, _) => None,
     };

@@ -1,8 +1,8 @@
 //! The nouns that every other crate speaks of. No behaviour beyond construction, no dependency on
 //! sockets, clocks or files.
 //!
-//! Decision: what may hold a person's data is `Sensitive`, which cannot be printed, so that a log line
-//! that would leak does not compile.
+//! Decision: a secret that is passed around is `Sensitive`, which cannot be printed, so that a log line that
+//! would leak it does not compile. Cells are never copied out of the buffers in which they came.
 
 pub mod column;
 pub mod pgtype;

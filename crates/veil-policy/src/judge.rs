@@ -73,7 +73,9 @@ pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
     match &statement.kind {
         // What they run is judged under its own name as well; a transaction's end may report what others did.
         Kind::Execute { .. } | Kind::Fetch { .. } => Ok(Run { untraced, clean: false, scrub: true }),
-        Kind::Session => Ok(Run { untraced: Untraced::Show, clean: true, scrub: true }),
+        Kind::Session | Kind::Deallocate { .. } | Kind::Close { .. } | Kind::DiscardAll => {
+            Ok(Run { untraced: Untraced::Show, clean: true, scrub: true })
+        }
         _ => {
             let scrub =
                 !clean || worst != Effect::Pure || facts.writes.iter().any(|w| has_triggers(w, labels));
@@ -197,6 +199,9 @@ fn function_effect(function: &QualifiedName, labels: &Labels) -> Result<Effect, 
     match functions::effect(name) {
         Effect::Dangerous => {
             refuse(format!("the function {name} runs text or reads what is not a table"), HINT_DIRECT)
+        }
+        Effect::Unknown if !builtin && labels.catalog().volatile_function(name) => {
+            refuse(format!("the function {name} of an extension may do more than it returns"), HINT_TRUST)
         }
         _ if !builtin && schema.is_some() => Ok(Effect::Unknown),
         effect => Ok(effect),

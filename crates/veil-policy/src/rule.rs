@@ -21,7 +21,7 @@ pub enum Action {
 pub struct Rule {
     /// The reason shown everywhere.
     pub name: String,
-    /// Database, by the name that clients ask for.
+    /// Database, by its name on the server.
     pub database: Glob,
     /// Schema.
     pub schema: Glob,

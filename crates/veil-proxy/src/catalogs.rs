@@ -11,6 +11,8 @@ use veil_sql::Catalog;
 const AGE_MAX: Duration = Duration::from_secs(30);
 /// A name that is not known has the catalog read again at most this often.
 const MISSING_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a session that reads the catalog is waited for.
+const RETRY: Duration = Duration::from_secs(1);
 /// Users whose labels are kept.
 const USERS_MAX: usize = 1024;
 
@@ -29,12 +31,17 @@ struct State {
     read_at: Option<Instant>,
     /// Something that defines objects has run since.
     stale: bool,
+    /// Somebody reads it; nobody else begins before.
+    not_before: Option<Instant>,
     labels: HashMap<String, Arc<Labels>>,
 }
 
 impl State {
     fn is_due(&self, now: Instant, names_missing: bool) -> bool {
         let Some(read_at) = self.read_at else { return true };
+        if self.not_before.is_some_and(|moment| now < moment) {
+            return false;
+        }
         let age = now.saturating_duration_since(read_at);
         self.stale || age > AGE_MAX || (names_missing && age > MISSING_INTERVAL)
     }
@@ -50,7 +57,7 @@ pub enum Due {
 }
 
 impl Slot {
-    /// For the database that clients call `database`.
+    /// For the database that its server calls `database`.
     #[must_use]
     pub fn new(database: String, policy: Arc<Policy>) -> Self {
         Self { database, policy, state: Mutex::default() }
@@ -92,8 +99,8 @@ impl Slot {
         let mut state = self.state();
         let due = state.is_due(now, names_missing);
         if due && state.catalog.is_some() {
-            state.stale = false;
-            state.read_at = Some(now);
+            // If the one who reads goes away, another does it soon.
+            state.not_before = Some(now + RETRY);
         }
         if due { Due::Yes } else { Due::No }
     }
@@ -108,6 +115,8 @@ impl Slot {
     pub fn install(&self, catalog: Catalog, now: Instant) {
         let mut state = self.state();
         state.read_at = Some(now);
+        state.stale = false;
+        state.not_before = None;
         if state.catalog.as_deref() != Some(&catalog) {
             state.catalog = Some(Arc::new(catalog));
             state.generation += 1;

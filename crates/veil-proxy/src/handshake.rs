@@ -151,7 +151,7 @@ impl<'a> Asked<'a> {
             let message = format!("database \"{database}\" is not served by this proxy");
             return Err(Problem::new("3D000", message, "Add it under \"databases\" in proxy.yaml."));
         };
-        let scope = proxy.policy.scope(&database, &user);
+        let scope = proxy.policy.scope(route.database.as_ref().unwrap_or(&database), &user);
         let replication = value("replication").is_some_and(|value| !is_false(&value));
         if replication && scope != Scope::Exempt && proxy.policy.masks_anything() {
             return Err(Problem::new(
@@ -174,6 +174,11 @@ impl<'a> Asked<'a> {
         if self.version.minor >= Version::V3_2.minor { Version::V3_2 } else { Version::V3_0 }
     }
 
+    /// The database by its name on the server: a client may call it what it likes.
+    fn server_database(&self) -> &str {
+        self.route.database.as_ref().unwrap_or(&self.database)
+    }
+
     async fn connect(&self, proxy: &Proxy, user: &str) -> Result<(Link, Option<Vec<u8>>), NetError> {
         let Connected { stream, end_point } = self.route.target.connect().await?;
         if matches!(self.route.target.encryption, Encryption::Prefer(_)) && !stream.is_tls() {
@@ -184,14 +189,17 @@ impl<'a> Asked<'a> {
             );
         }
         let mut link = Link::new(stream);
-        let database = self.route.database.as_ref().unwrap_or(&self.database);
-        let fixed = [("user", user), ("database", database.as_str())];
+        let fixed = [("user", user), ("database", self.server_database())];
         let rest = self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let mut out = Vec::new();
         startup::write_session(&mut out, self.spoken(), fixed.into_iter().chain(rest));
         link.write(&out).await?;
         Ok((link, end_point))
     }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// A boolean setting that says no, as PostgreSQL reads it.
@@ -243,7 +251,8 @@ async fn sign_in(proxy: &Proxy, client: &mut Link, asked: &Asked<'_>) -> Result<
         }
         None => {
             let (mut upstream, _) = asked.connect(proxy, &asked.user).await?;
-            pass_through::run(client, &mut upstream, asked.peer).await?;
+            let private = upstream.is_tls() || is_loopback(&asked.route.target.host);
+            pass_through::run(client, &mut upstream, asked.peer, private).await?;
             upstream
         }
     };
@@ -271,8 +280,8 @@ async fn account<'a>(
         return Ok(Some(Cow::Borrowed(account)));
     }
     let Some(auth_query) = &asked.route.auth_query else { return Ok(None) };
-    let database = asked.route.database.as_ref().unwrap_or(&asked.database);
-    let verifier = query::verifier(&asked.route.target, database, auth_query, &asked.user).await?;
+    let verifier =
+        query::verifier(&asked.route.target, asked.server_database(), auth_query, &asked.user).await?;
     let verifier = verifier.unwrap_or_else(|| Verifier::mock(&asked.user, &proxy.mock_secret));
     Ok(Some(Cow::Owned(Account { verifier, upstream: None })))
 }
@@ -340,7 +349,7 @@ fn engine(proxy: &Proxy, asked: &Asked<'_>, settings: &[(Vec<u8>, Vec<u8>)]) -> 
     if !proxy.policy.masks_anything() {
         return Ok(Engine::Open);
     }
-    let slot = proxy.slot(&asked.database);
+    let slot = proxy.slot(&asked.route.target, asked.server_database());
     Ok(match asked.scope {
         Scope::Unprotected | Scope::Exempt => Engine::Watched(Watcher::new(slot)),
         Scope::Guarded => {

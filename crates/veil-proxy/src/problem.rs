@@ -50,6 +50,7 @@ impl From<NetError> for Problem {
         match error {
             NetError::Malformed(what) => Self::protocol(what),
             NetError::Scram(ScramError::Proof) => Self::new("28P01", text, ""),
+            NetError::Scram(ScramError::Malformed) => Self::protocol(text),
             NetError::Scram(ScramError::OtherVerifier) => Self::new("28000", text, HINT_VERIFIER),
             NetError::Scram(_) => Self::new("28000", text, ""),
             NetError::Method(_) => Self::new("28000", text, HINT_METHOD),

@@ -68,7 +68,7 @@ pub struct Proxy {
     pub(crate) counters: Counters,
     /// For users who do not exist.
     pub(crate) mock_secret: [u8; 32],
-    slots: Mutex<HashMap<String, Arc<Slot>>>,
+    slots: Mutex<HashMap<(String, u16, String), Arc<Slot>>>,
 }
 
 /// Databases whose catalogs are kept.
@@ -133,14 +133,15 @@ impl Proxy {
         }
     }
 
-    /// The catalog of a database, by the name that clients ask for.
-    pub(crate) fn slot(&self, database: &str) -> Arc<Slot> {
+    /// The catalog of a database of a server.
+    pub(crate) fn slot(&self, target: &Target, database: &str) -> Arc<Slot> {
+        let key = (target.host.clone(), target.port, database.to_owned());
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if slots.len() >= SLOTS_MAX && !slots.contains_key(database) {
+        if slots.len() >= SLOTS_MAX && !slots.contains_key(&key) {
             slots.clear();
         }
         let make = || Arc::new(Slot::new(database.to_owned(), Arc::clone(&self.policy)));
-        Arc::clone(slots.entry(database.to_owned()).or_insert_with(make))
+        Arc::clone(slots.entry(key).or_insert_with(make))
     }
 
     pub(crate) fn count_prefer_in_clear(&self) -> u64 {

@@ -205,8 +205,10 @@ impl Relay {
             return Ok(moved);
         }
         let kept = std::mem::take(&mut from.unread);
-        let used = use_bytes(&mut self.engine, way, &kept, to)?;
+        let used = use_bytes(&mut self.engine, way, &kept, to);
+        // What was let through before an error goes first.
         to.write_span(cx, &kept).map_err(|error| write_lost(way, &error))?;
+        let used = used?;
         // The engine may have things to say of its own, whatever it used.
         moved |= to.write(cx).map_err(|error| write_lost(way, &error))? || used > 0;
         from.unread = keep(kept, used);
@@ -235,8 +237,9 @@ impl Relay {
             from.unread.extend_from_slice(fresh);
             return Ok(true);
         }
-        let used = use_bytes(&mut self.engine, way, fresh, to)?;
+        let used = use_bytes(&mut self.engine, way, fresh, to);
         to.write_span(cx, fresh).map_err(|error| write_lost(way, &error))?;
+        let used = used?;
         from.unread = fresh.get(used..).unwrap_or_default().to_vec();
         Ok(true)
     }

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use pg_raw_parse::const_val::ConstValue;
-use pg_raw_parse::raw::JsonExprOp;
+use pg_raw_parse::raw::{DiscardMode, JsonExprOp};
 use pg_raw_parse::walk::{Recurse, walk_manual};
 use pg_raw_parse::{Node, nodes};
 use quick_cache::sync::Cache;
@@ -105,19 +105,22 @@ fn classify(node: Node<'_>, facts: &mut Facts) -> Kind {
         Node::PrepareStmt(prepare) => {
             let inner = Arc::new(statement(prepare.query()));
             facts.clone_from(&inner.facts);
-            named(prepare.name(), |name| Kind::Prepare { name, inner })
+            holding(inner, prepare.name(), |name, inner| Kind::Prepare { name, inner })
         }
         Node::DeclareCursorStmt(declare) => {
             let inner = Arc::new(statement(declare.query()));
             facts.clone_from(&inner.facts);
             let hold = declare.options & CURSOR_OPT_HOLD != 0;
-            named(declare.portalname(), |name| Kind::Declare { name, hold, inner })
+            holding(inner, declare.portalname(), |name, inner| Kind::Declare { name, hold, inner })
         }
         Node::ExecuteStmt(execute) => {
             execute.params().iter().for_each(|param| walk(param, facts));
             named(execute.name(), |name| Kind::Execute { name })
         }
         Node::FetchStmt(fetch) => named(fetch.portalname(), |name| Kind::Fetch { name }),
+        Node::DeallocateStmt(forget) => Kind::Deallocate { name: forget.name().map(str::to_owned) },
+        Node::ClosePortalStmt(close) => Kind::Close { name: close.portalname().map(str::to_owned) },
+        Node::DiscardStmt(discard) if discard.target == DiscardMode::DISCARD_ALL => Kind::DiscardAll,
         Node::VariableSetStmt(set) => match set.name() {
             Some(name) if pinned(name) => Kind::Refused("SET of an encoding or string setting"),
             _ => Kind::Session,
@@ -134,8 +137,6 @@ fn classify_other(node: Node<'_>) -> Kind {
         | Node::UnlistenStmt(_)
         | Node::NotifyStmt(_)
         | Node::DiscardStmt(_)
-        | Node::DeallocateStmt(_)
-        | Node::ClosePortalStmt(_)
         | Node::ConstraintsSetStmt(_)
         | Node::LockStmt(_)
         | Node::CheckPointStmt(_)
@@ -167,6 +168,18 @@ fn classify_copy(copy: &nodes::CopyStmt, facts: &mut Facts) -> Kind {
         }
     }
     Kind::Copy
+}
+
+/// A statement that keeps another for later; what the other is refused for, it is too.
+fn holding(
+    inner: Arc<Statement>,
+    name: Option<&str>,
+    kind: impl FnOnce(String, Arc<Statement>) -> Kind,
+) -> Kind {
+    match inner.kind {
+        Kind::Refused(what) => Kind::Refused(what),
+        _ => named(name, |name| kind(name, inner)),
+    }
 }
 
 fn named(name: Option<&str>, kind: impl FnOnce(String) -> Kind) -> Kind {

@@ -24,10 +24,12 @@ pub const QUERIES: [&str; 8] = [
      where relkind operator(pg_catalog.=) any ('{v,m}'::pg_catalog.\"char\"[]) \
      and oid operator(pg_catalog.>=) 16384::pg_catalog.oid",
     "select p.proname, p.pronargs operator(pg_catalog.>) 0 and p.pronargs operator(pg_catalog.-) p.pronargdefaults \
-     operator(pg_catalog.<) 2, p.oid operator(pg_catalog.>=) 16384::pg_catalog.oid \
-     and not exists (select from pg_catalog.pg_depend d where d.objid operator(pg_catalog.=) p.oid \
+     operator(pg_catalog.<) 2, case when p.oid operator(pg_catalog.<) 16384::pg_catalog.oid then '' \
+     when not exists (select from pg_catalog.pg_depend d where d.objid operator(pg_catalog.=) p.oid \
      and d.classid operator(pg_catalog.=) 1255::pg_catalog.oid \
-     and d.deptype operator(pg_catalog.=) 'e'::pg_catalog.\"char\") from pg_catalog.pg_proc p",
+     and d.deptype operator(pg_catalog.=) 'e'::pg_catalog.\"char\") then 'user' \
+     when p.provolatile operator(pg_catalog.=) 'v'::pg_catalog.\"char\" then 'volatile' else '' end \
+     from pg_catalog.pg_proc p",
     "select o.oprname from pg_catalog.pg_operator o where o.oid operator(pg_catalog.>=) 16384::pg_catalog.oid \
      and not exists (select from pg_catalog.pg_depend d where d.objid operator(pg_catalog.=) o.oid \
      and d.classid operator(pg_catalog.=) 2617::pg_catalog.oid \
@@ -103,6 +105,8 @@ pub struct Catalog {
     relations: HashMap<u32, Relation>,
     by_name: HashMap<String, Vec<u32>>,
     functions: HashSet<String>,
+    /// Functions of extensions that may do more than return a value.
+    volatile: HashSet<String>,
     /// Functions that take one argument, built-in ones too: `a.b` may call them.
     unary: HashSet<String>,
     operators: HashSet<String>,
@@ -142,7 +146,8 @@ impl Catalog {
                 relation.rules |= cell(row, 1) == Some("rule");
             }
         }
-        catalog.functions = first_cells(functions.iter().filter(|row| cell(row, 2) == Some("t")));
+        catalog.functions = first_cells(functions.iter().filter(|row| cell(row, 2) == Some("user")));
+        catalog.volatile = first_cells(functions.iter().filter(|row| cell(row, 2) == Some("volatile")));
         catalog.unary = first_cells(functions.iter().filter(|row| cell(row, 1) == Some("t")));
         catalog.operators = first_cells(operators.iter());
         catalog.cast_types = first_cells(casts.iter());
@@ -182,6 +187,12 @@ impl Catalog {
     #[must_use]
     pub fn user_operator(&self, name: &str) -> bool {
         self.operators.contains(name)
+    }
+
+    /// Whether an extension made a function of this name that may do more than return a value.
+    #[must_use]
+    pub fn volatile_function(&self, name: &str) -> bool {
+        self.volatile.contains(name)
     }
 
     /// Whether `x.name` may call a function of this name.

@@ -56,6 +56,18 @@ pub enum Kind {
         /// Name of the cursor.
         name: String,
     },
+    /// DEALLOCATE of a name, or of all.
+    Deallocate {
+        /// The statement; all without one.
+        name: Option<String>,
+    },
+    /// CLOSE of a name, or of all.
+    Close {
+        /// The cursor; all without one.
+        name: Option<String>,
+    },
+    /// DISCARD ALL.
+    DiscardAll,
     /// Transactions, settings, LISTEN, locks, VACUUM: reads and writes no row.
     Session,
     /// Not done where anything is masked; the text says what it is.

@@ -29,17 +29,17 @@ impl Server {
         )?;
         let directory = tempfile::Builder::new().prefix("ironveil-demo-").tempdir()?;
         let user = unprivileged()?;
-        if let Some(user) = &user {
-            run(Command::new("chown").arg(user).arg(directory.path()))?;
+        if let Some((user, group)) = &user {
+            run(Command::new("chown").arg(format!("{user}:{group}")).arg(directory.path()))?;
         }
         let data = directory.path().join("data");
-        let mut initdb = command(&bin.join("initdb"), user.as_deref());
+        let mut initdb = command(&bin.join("initdb"), user.as_ref());
         run(initdb
             .args(["-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C", "-D"])
             .arg(&data))?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut postgres = command(&bin.join("postgres"), user.as_deref());
-        let mut child = postgres
+        let mut postgres = command(&bin.join("postgres"), user.as_ref());
+        let child = postgres
             .arg("-D")
             .arg(&data)
             .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-k"])
@@ -52,17 +52,23 @@ impl Server {
             .process_group(0)
             .spawn()
             .context("cannot start PostgreSQL")?;
+        // From here on, whatever fails stops the server.
+        let mut server = Self { bin, port, child, _directory: directory };
+        server.wait()?;
+        Ok(server)
+    }
+
+    fn wait(&mut self) -> Result<()> {
         let deadline = Instant::now() + START_MAX;
         loop {
-            let server_up = psql(&bin, port, "postgres").args(["-c", "select 1"]).output()?.status.success();
-            if server_up {
-                return Ok(Self { bin, port, child, _directory: directory });
+            let up = psql(&self.bin, self.port, "postgres").args(["-c", "select 1"]).output();
+            if up.context("cannot run psql; install postgresql-client")?.status.success() {
+                return Ok(());
             }
-            if let Some(status) = child.try_wait()? {
+            if let Some(status) = self.child.try_wait()? {
                 bail!("PostgreSQL did not start ({status})");
             }
             if Instant::now() > deadline {
-                let _ = child.kill();
                 bail!("PostgreSQL did not start within {} s", START_MAX.as_secs());
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -117,26 +123,28 @@ fn run(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The user that the server has to run as, if we are root.
-fn unprivileged() -> Result<Option<String>> {
-    if run(Command::new("id").arg("-u"))?.trim() != "0" {
+/// The user and group, by number, that the server has to run as if we are root.
+fn unprivileged() -> Result<Option<(String, String)>> {
+    let id = |arguments: &[&str]| run(Command::new("id").args(arguments)).map(|text| text.trim().to_owned());
+    if id(&["-u"])? != "0" {
         return Ok(None);
     }
-    let exists =
-        |user: &&&str| Command::new("id").arg(user).output().is_ok_and(|output| output.status.success());
-    let user = UNPRIVILEGED
-        .iter()
-        .find(exists)
-        .context("PostgreSQL does not run as root, and there is no other user")?;
-    Ok(Some((*user).to_owned()))
+    let user = UNPRIVILEGED.iter().find(|user| id(&["-u", user]).is_ok());
+    let user = user.context("PostgreSQL does not run as root, and there is no other user")?;
+    Ok(Some((id(&["-u", user])?, id(&["-g", user])?)))
 }
 
-/// `program`, as `user` if given, and ended with us.
-fn command(program: &Path, user: Option<&str>) -> Command {
-    let Some(user) = user else { return Command::new(program) };
+/// `program`, as another user if given, and ended with us where setpriv(1) is to be had.
+fn command(program: &Path, user: Option<&(String, String)>) -> Command {
+    let has_setpriv = Command::new("setpriv").arg("--version").output().is_ok();
+    if user.is_none() && !has_setpriv {
+        return Command::new(program);
+    }
     let mut command = Command::new("setpriv");
-    command.args(["--reuid", user, "--regid", user, "--clear-groups", "--pdeathsig", "QUIT"]).arg(program);
-    command.current_dir("/");
+    if let Some((user, group)) = user {
+        command.args(["--reuid", user, "--regid", group, "--clear-groups"]);
+    }
+    command.args(["--pdeathsig", "QUIT"]).arg(program).current_dir("/");
     command
 }
 

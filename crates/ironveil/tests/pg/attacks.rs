@@ -237,3 +237,56 @@ fn long_user_and_database_names_are_refused() {
     raw.send(&out);
     assert_eq!(raw.until_closed()[0].field(b'C'), "42622");
 }
+
+/// A rule for a database holds under every name that clients may give it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_by_another_name() {
+    let server = crate::harness::sample_server(veil_testkit::PostgresOptions::default());
+    let config = format!(
+        "databases: [{{ name: '*', upstream: 'postgres://127.0.0.1:{}/shop' }}]\n\
+         rules: [{{ database: shop, table: users, column: email, strategy: email }}]\n",
+        server.port()
+    );
+    let proxy = crate::harness::Proxy::start(&config);
+    for name in ["shop", "anything"] {
+        let client = crate::harness::connect(proxy.port(), name).await;
+        let seen = crate::masking::simple(&client, "select email, upper(email) from users limit 1").await;
+        assert!(
+            seen[0][1].is_none() && seen[0][0].as_ref().is_some_and(|mask| mask.contains("@example.")),
+            "{name}"
+        );
+    }
+}
+
+/// The answer to a description that the proxy asked for itself is not for the client; an error is.
+#[test]
+fn an_execute_of_nothing_is_an_error() {
+    let pair = Pair::start();
+    let mut raw = Raw::connect(pair.proxy.port());
+    let seen = raw.group(|g| g.execute("nothing", 0));
+    assert_eq!((tags(&seen).as_str(), seen[0].field(b'C').as_str()), ("EZ", "34000"));
+    let mut group = Group(Vec::new());
+    group.execute("nothing", 0).flush();
+    raw.send(&group.0);
+    assert_eq!(raw.next().unwrap().tag, 'E');
+}
+
+#[test]
+fn names_that_sql_gives_back_are_forgotten() {
+    let pair = Pair::start();
+    let mut raw = Raw::connect(pair.proxy.port());
+    for round in 0..40 {
+        let mut group = Group(Vec::new());
+        for i in 0..500 {
+            let free = match round % 3 {
+                0 => format!("deallocate a{i}"),
+                1 => "deallocate all".to_owned(),
+                _ => "discard all".to_owned(),
+            };
+            command::write_query(&mut group.0, format!("prepare a{i} as select {round}").as_bytes());
+            command::write_query(&mut group.0, free.as_bytes());
+        }
+        raw.send(&group.0);
+        (0..1000).for_each(|_| assert!(tags(&raw.until_ready()).starts_with('C')));
+    }
+}

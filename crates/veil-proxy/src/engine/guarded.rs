@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use veil_policy::{Labels, Plan};
-use veil_sql::{Analyser, Kind};
+use veil_sql::Analyser;
 use veil_wire::pg::session::Session;
 
 use super::Streamed;
@@ -138,9 +138,4 @@ enum Wait {
     UntilSettled,
     /// The catalog is read.
     Read,
-}
-
-/// What a statement or a portal registers when it has run.
-fn registers(kind: &Kind) -> bool {
-    matches!(kind, Kind::Prepare { .. } | Kind::Declare { .. })
 }

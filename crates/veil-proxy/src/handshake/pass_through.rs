@@ -14,7 +14,12 @@ use crate::problem::Problem;
 const HINT_USERS: &str = "List the user with its SCRAM verifier under \"users\", or configure \"auth_query\": then the proxy signs clients in itself.";
 
 /// Relays authentication until the upstream is content, AuthenticationOk included.
-pub(super) async fn run(client: &mut Link, upstream: &mut Link, peer: SocketAddr) -> Result<(), Failure> {
+pub(super) async fn run(
+    client: &mut Link,
+    upstream: &mut Link,
+    peer: SocketAddr,
+    upstream_private: bool,
+) -> Result<(), Failure> {
     let mut plus_withheld = false;
     loop {
         let message = upstream.read(limits::REPLY_MAX).await?;
@@ -44,7 +49,7 @@ pub(super) async fn run(client: &mut Link, upstream: &mut Link, peer: SocketAddr
                 }
                 Request::Sasl(mechanisms)
             }
-            Request::Cleartext if !(is_private(client, peer)) => return Err(cleartext()),
+            Request::Cleartext if !(upstream_private && is_private(client, peer)) => return Err(cleartext()),
             Request::Other(_) => return Err(NetError::Method("Kerberos, GSSAPI or another").into()),
             other => other,
         };
@@ -68,7 +73,7 @@ fn is_private(client: &Link, peer: SocketAddr) -> bool {
 }
 
 fn cleartext() -> Failure {
-    let message = "the upstream asks for the password in clear, and this connection has no TLS";
+    let message = "the upstream asks for the password in clear, and not both connections have TLS";
     Problem::new("28000", message, "Connect with TLS, or have the server ask for scram-sha-256.").into()
 }
 

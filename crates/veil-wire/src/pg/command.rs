@@ -65,9 +65,11 @@ impl Tag {
     pub const fn body_max(self) -> usize {
         match self {
             Self::Parse | Self::Query => limits::STATEMENT_MAX,
-            Self::Close | Self::Describe | Self::Execute | Self::Password => limits::COMMAND_MAX,
+            Self::Close | Self::CopyFail | Self::Describe | Self::Execute | Self::Password => {
+                limits::COMMAND_MAX
+            }
             Self::CopyDone | Self::Flush | Self::Sync | Self::Terminate => 0,
-            Self::Bind | Self::CopyData | Self::CopyFail | Self::FunctionCall => limits::MESSAGE_MAX,
+            Self::Bind | Self::CopyData | Self::FunctionCall => limits::MESSAGE_MAX,
         }
     }
 }

@@ -295,7 +295,10 @@ impl<S, P> Session<S, P> {
     /// fails, so that its reply could not be told from that of the next.
     pub fn copy_in(&mut self) -> Result<()> {
         self.drop_copy_ends();
-        self.copying = true;
+        match self.queue.front().map(|entry| &entry.expected) {
+            Some(Expected::Execute(_) | Expected::Query { .. }) => self.copying = true,
+            _ => return Err(Malformed("reply out of order from server")),
+        }
         let is_end = |entry: &Entry<S>| matches!(entry.expected, Expected::CopyEnd);
         let end = self.queue.iter().position(is_end).unwrap_or(self.queue.len());
         let inside = self.queue.iter().take(end).skip(1);
@@ -320,6 +323,26 @@ impl<S, P> Session<S, P> {
             let statement = Some(Arc::clone(statement));
             let cursor = Portal { statement, plan: None, source: None, described: false, held };
             names.portals.insert(name.into(), cursor);
+        }
+    }
+
+    /// Forgets a prepared statement, or all, as SQL has (`DEALLOCATE`).
+    pub fn deallocated(&mut self, name: Option<&[u8]>) {
+        for names in [&mut self.sent, &mut self.confirmed] {
+            match name {
+                Some(name) => drop(names.statements.remove(&name.into())),
+                None => names.statements.clear(),
+            }
+        }
+    }
+
+    /// Forgets a cursor, or all, as SQL has (`CLOSE`).
+    pub fn closed(&mut self, name: Option<&[u8]>) {
+        for names in [&mut self.sent, &mut self.confirmed] {
+            match name {
+                Some(name) => drop(names.portals.remove(&name.into())),
+                None => names.portals.clear(),
+            }
         }
     }
 

@@ -41,7 +41,8 @@ impl Guarded {
         loop {
             at += self.from_client.pass(input, at, up);
             let rest = input.get(at..).unwrap_or_default();
-            if self.from_client.active() || self.reading.is_some() || rest.is_empty() {
+            let settling = self.settling && !self.session.settled() && !self.session.copying();
+            if self.from_client.active() || self.reading.is_some() || settling || rest.is_empty() {
                 return Ok(at);
             }
             let Some(header) = Header::decode(rest)? else { return Ok(at) };

@@ -10,7 +10,7 @@ use veil_wire::pg::frame::{self, Header};
 use veil_wire::pg::reply::{self, Report, Tag};
 use veil_wire::pg::session::{Expected, Object};
 
-use super::{CatalogRead, Guarded, Prepared, Streamed, registers};
+use super::{CatalogRead, Guarded, Prepared, Streamed};
 use crate::engine::scrub;
 use crate::out::Out;
 use crate::problem::Problem;
@@ -241,9 +241,9 @@ impl Guarded {
         Ok(entry.hidden)
     }
 
-    /// Notes what PREPARE and DECLARE have made.
+    /// Notes what SQL has done to names.
     fn register(&mut self, prepared: &Prepared) {
-        let Some(statement) = prepared.statement.as_ref().filter(|s| registers(&s.kind)) else { return };
+        let Some(statement) = prepared.statement.as_ref() else { return };
         match &statement.kind {
             Kind::Prepare { name, inner } => {
                 let inner = Arc::new(self.judge.prepare(inner));
@@ -252,6 +252,12 @@ impl Guarded {
             Kind::Declare { name, hold, inner } => {
                 let inner = Arc::new(self.judge.prepare(inner));
                 self.session.declared(name.as_bytes(), &inner, *hold);
+            }
+            Kind::Deallocate { name } => self.session.deallocated(name.as_deref().map(str::as_bytes)),
+            Kind::Close { name } => self.session.closed(name.as_deref().map(str::as_bytes)),
+            Kind::DiscardAll => {
+                self.session.deallocated(None);
+                self.session.closed(None);
             }
             _ => {}
         }
@@ -285,7 +291,7 @@ impl Guarded {
         self.rows = None;
         self.copying_out = false;
         self.session.fail();
-        if hidden {
+        if hidden && self.reading.is_some() && !is_fatal(&fields) {
             // The catalog could not be read. ReadyForQuery follows and ends the attempt.
             return Ok(Pass::Swallow);
         }
