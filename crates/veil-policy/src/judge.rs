@@ -3,8 +3,11 @@
 //! Coarse on purpose: it looks at what a statement names, not at how values flow through it. It lets through
 //! what names nothing sensitive, masks what the server traces to a column, and closes the rest.
 
+use std::collections::HashSet;
+
+use veil_sql::analyse::SYSTEM_USER;
 use veil_sql::functions::{self, Effect};
-use veil_sql::{Facts, Kind, QualifiedName, RelationKind, Source, Statement, Write};
+use veil_sql::{AliasSource, Facts, Field, Kind, QualifiedName, RelationKind, Source, Statement, Write};
 
 use crate::labels::{Labels, Standing};
 
@@ -65,11 +68,12 @@ pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
     if let Some(write) = facts.writes.iter().find(|write| is_reserved(write, labels)) {
         return refuse(format!("\"{}\" may not be written to", write.target.name), HINT_DIRECT);
     }
-    let clean = facts.relations.iter().all(|name| labels.standing(facts, name) == Standing::Clean);
+    let clean = names_only_clean(facts, labels);
     if !clean {
         judge_guarded(statement, worst, labels)?;
     }
-    let untraced = if clean && worst != Effect::Unknown { Untraced::Show } else { Untraced::Close };
+    let known = clean && worst != Effect::Unknown && !has_untrusted_casts(labels);
+    let untraced = if known { Untraced::Show } else { Untraced::Close };
     match &statement.kind {
         // What they run is judged under its own name as well; a transaction's end may report what others did.
         Kind::Execute { .. } | Kind::Fetch { .. } => Ok(Run { untraced, clean: false, scrub: true }),
@@ -89,28 +93,46 @@ pub(crate) fn shows_nothing(facts: &Facts, labels: &Labels) -> bool {
     facts.opaque.is_none()
         && facts.writes.is_empty()
         && matches!(worst_effect(facts, labels), Ok(Effect::Pure | Effect::Keeps))
-        && facts.relations.iter().all(|name| labels.standing(facts, name) == Standing::Clean)
+        && names_only_clean(facts, labels)
+        && !has_untrusted_casts(labels)
+}
+
+fn names_only_clean(facts: &Facts, labels: &Labels) -> bool {
+    // What the newest grammar reads as a function is a relation for older servers, if there is one.
+    let older = facts.functions.iter().any(|function| function.name == SYSTEM_USER)
+        && labels.catalog().named(None, SYSTEM_USER).next().is_some();
+    !older && facts.relations.iter().all(|name| labels.standing(name) == Standing::Clean)
+}
+
+/// Whether the server may call a user's function to cast a value: no statement shows where it does.
+fn has_untrusted_casts(labels: &Labels) -> bool {
+    let mut casts = labels.catalog().cast_functions();
+    casts.any(|(schema, name)| !labels.policy().trusts(Some(schema), name))
 }
 
 /// Whether a statement names a relation that the catalog does not have.
 #[must_use]
 pub fn names_missing(statement: &Statement, labels: &Labels) -> bool {
     let facts = &statement.facts;
-    facts.relations.iter().any(|name| labels.standing(facts, name) == Standing::Missing)
+    facts.relations.iter().any(|name| labels.standing(name) == Standing::Missing)
 }
 
 /// A statement that names something sensitive.
 fn judge_guarded(statement: &Statement, worst: Effect, labels: &Labels) -> Result<(), Refusal> {
     match statement.kind {
-        Kind::Copy => return refuse("COPY of a table with masked columns".to_owned(), HINT_SELECT),
+        Kind::Copy { .. } => return refuse("COPY of a table with masked columns".to_owned(), HINT_SELECT),
         Kind::Explain => {
             return refuse("EXPLAIN of a statement over masked columns".to_owned(), HINT_DIRECT);
         }
         _ => {}
     }
     if worst != Effect::Pure {
-        let function = statement.facts.functions.iter().find(|f| functions::effect(&f.name) != Effect::Pure);
-        let name = function.map_or("a function", |function| function.name.as_str());
+        let facts = &statement.facts;
+        let called = facts.functions.iter().map(|function| &function.name);
+        let fields = facts.fields.iter().filter(|field| calls_function(field, facts, labels));
+        let mut names = called.chain(fields.map(|field| &field.name));
+        let name = names.find(|name| functions::effect(name) != Effect::Pure);
+        let name = name.map_or("a function", String::as_str);
         return refuse(format!("{name} may not be used together with masked columns"), HINT_TRUST);
     }
     match statement.facts.writes.iter().find(|write| !may_write(write, labels)) {
@@ -125,14 +147,22 @@ fn judge_guarded(statement: &Statement, worst: Effect, labels: &Labels) -> Resul
     }
 }
 
-/// A relation of the server's own (`pg_settings` can be updated), or one whose rules make something else of a
-/// write.
+/// A relation of the server's own (`pg_settings` can be updated), one whose rules make something else of a
+/// write, or a view over such.
 fn is_reserved(write: &Write, labels: &Labels) -> bool {
-    let name = &write.target;
-    labels
-        .catalog()
-        .named(name.schema.as_deref(), &name.name)
-        .any(|(_, relation)| relation.system() || relation.rules)
+    let mut names = vec![&write.target];
+    let mut seen = HashSet::new();
+    while let Some(name) = names.pop() {
+        for (oid, relation) in labels.catalog().named(name.schema.as_deref(), &name.name) {
+            if relation.system() || relation.rules {
+                return true;
+            }
+            if seen.insert(oid) {
+                names.extend(relation.definition.iter().flat_map(|facts| &facts.relations));
+            }
+        }
+    }
+    false
 }
 
 fn may_write(write: &Write, labels: &Labels) -> bool {
@@ -160,11 +190,8 @@ fn worst_effect(facts: &Facts, labels: &Labels) -> Result<Effect, Refusal> {
     if let Some(operator) = facts.operators.iter().find(|name| labels.catalog().user_operator(name)) {
         return refuse(format!("the operator {operator} was made by a user"), HINT_DIRECT);
     }
-    if let Some(name) = facts.types.iter().find(|name| labels.catalog().user_cast(name)) {
-        return refuse(format!("a cast of the type {name} was made by a user"), HINT_DIRECT);
-    }
-    let fields = facts.fields.iter().filter(|name| calls_function(name, facts, labels));
-    let fields = fields.map(|name| QualifiedName { schema: None, name: name.clone() });
+    let fields = facts.fields.iter().filter(|field| calls_function(field, facts, labels));
+    let fields = fields.map(|field| QualifiedName { schema: None, name: field.name.clone() });
     let mut worst = Effect::Pure;
     for function in facts.functions.iter().cloned().chain(fields) {
         worst = match (function_effect(&function, labels)?, worst) {
@@ -176,15 +203,24 @@ fn worst_effect(facts: &Facts, labels: &Labels) -> Result<Effect, Refusal> {
     Ok(worst)
 }
 
-/// Whether a field that is selected may be a function: unless every relation named has such a column.
-fn calls_function(field: &str, facts: &Facts, labels: &Labels) -> bool {
-    let has_column = |name: &QualifiedName| {
-        let mut relations = labels.catalog().named(name.schema.as_deref(), &name.name).peekable();
-        relations.peek().is_some()
-            && relations.all(|(_, relation)| relation.columns.iter().any(|c| c.name == field))
-    };
-    labels.catalog().unary_function(field)
-        && (facts.relations.is_empty() || !facts.relations.iter().all(has_column))
+/// Whether a field that is selected may be a function: not if what it is selected from has such a column.
+fn calls_function(field: &Field, facts: &Facts, labels: &Labels) -> bool {
+    let catalog = labels.catalog();
+    if !catalog.unary_function(&field.name) {
+        return false;
+    }
+    let Some(of) = &field.of else { return true };
+    let mut sources = facts.aliases.iter().filter(|alias| alias.name == *of).peekable();
+    if sources.peek().is_none() {
+        return true;
+    }
+    sources.any(|alias| match &alias.source {
+        AliasSource::Renamed => true,
+        AliasSource::Derived => catalog.polymorphic_function(&field.name),
+        AliasSource::Relation(name) => catalog
+            .named(name.schema.as_deref(), &name.name)
+            .any(|(_, relation)| !relation.columns.iter().any(|column| column.name == field.name)),
+    })
 }
 
 fn function_effect(function: &QualifiedName, labels: &Labels) -> Result<Effect, Refusal> {

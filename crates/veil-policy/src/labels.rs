@@ -7,7 +7,7 @@ use std::sync::Arc;
 use veil_mask::Masker;
 use veil_model::{Attribute, ColumnName};
 use veil_sql::catalog::Column;
-use veil_sql::{Catalog, Facts, QualifiedName, Relation, RelationKind, system};
+use veil_sql::{Catalog, QualifiedName, Relation, RelationKind, system};
 
 use crate::judge;
 use crate::rule::Policy;
@@ -95,8 +95,8 @@ impl Labels {
 
     /// What a name in a statement may stand for: clean only if every relation of that name is.
     #[must_use]
-    pub fn standing(&self, facts: &Facts, name: &QualifiedName) -> Standing {
-        let mut found = name.schema.is_none() && facts.local_names.contains(&name.name);
+    pub fn standing(&self, name: &QualifiedName) -> Standing {
+        let mut found = false;
         for (oid, _) in self.catalog.named(name.schema.as_deref(), &name.name) {
             found = true;
             if !self.is_clean(oid) {

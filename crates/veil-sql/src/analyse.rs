@@ -8,13 +8,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use pg_raw_parse::const_val::ConstValue;
-use pg_raw_parse::raw::{DiscardMode, JsonExprOp};
+use pg_raw_parse::raw::{A_Expr_Kind, DiscardMode, JsonExprOp};
 use pg_raw_parse::walk::{Recurse, walk_manual};
 use pg_raw_parse::{Node, nodes};
 use quick_cache::sync::Cache;
 use thiserror::Error;
 
-use crate::statement::{Facts, Kind, QualifiedName, Source, Statement, Write};
+use crate::statement::{Alias, AliasSource, Facts, Field, Kind, QualifiedName, Source, Statement, Write};
+
+mod scope;
+
+use scope::Scope;
 
 /// The text is not SQL as PostgreSQL writes it. The message is the parser's; it quotes the client's own text.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -26,6 +30,8 @@ type Analysis = Result<Arc<[Arc<Statement>]>, SyntaxError>;
 /// Texts that are longer are analysed every time.
 const CACHED_TEXT_MAX: usize = 16 << 10;
 const CACHED_TEXTS: usize = 4096;
+/// Common table expressions that one WITH may have.
+const LOCAL_NAMES_MAX: usize = 500;
 /// Settings on which the meaning of a text depends.
 const PINNED_SETTINGS: [&str; 3] = ["client_encoding", "names", "standard_conforming_strings"];
 const CURSOR_OPT_HOLD: i32 = 0x0020;
@@ -167,7 +173,7 @@ fn classify_copy(copy: &nodes::CopyStmt, facts: &mut Facts) -> Kind {
             facts.writes.push(Write { target, source: Source::Columns(vec![]) });
         }
     }
-    Kind::Copy
+    Kind::Copy { from: copy.is_from }
 }
 
 /// A statement that keeps another for later; what the other is refused for, it is too.
@@ -192,10 +198,29 @@ fn pinned(setting: &str) -> bool {
 
 /// Collects what `root` and all below it name.
 fn walk(root: Node<'_>, facts: &mut Facts) {
-    let mut stack = vec![root];
-    while let Some(node) = stack.pop() {
-        if visit(node, facts) {
-            push_children(node, &mut stack);
+    let mut stack = vec![(root, Scope::default())];
+    let mut children = Vec::new();
+    while let Some((node, scope)) = stack.pop() {
+        if !visit(node, &scope, facts) {
+            continue;
+        }
+        push_children(node, &mut children);
+        if children
+            .iter()
+            .any(|child| matches!(child, Node::WithClause(with) if with.ctes().len() > LOCAL_NAMES_MAX))
+        {
+            facts.opaque = Some("too many common table expressions");
+        }
+        // What a statement calls its common table expressions is known in all of it.
+        let inner = children.iter().fold(scope.clone(), |inner, child| match child {
+            Node::WithClause(with) => inner.with_all(with),
+            _ => inner,
+        });
+        for child in children.drain(..) {
+            match child {
+                Node::WithClause(with) => stack.extend(scope.queries(with)),
+                child => stack.push((child, inner.clone())),
+            }
         }
     }
 }
@@ -208,53 +233,108 @@ fn push_children<'a>(node: Node<'a>, stack: &mut Vec<Node<'a>>) {
 }
 
 /// Notes what `node` itself says; returns whether its children are to be visited.
-fn visit(node: Node<'_>, facts: &mut Facts) -> bool {
+fn visit(node: Node<'_>, scope: &Scope, facts: &mut Facts) -> bool {
     match node {
-        Node::RangeVar(relation) => {
-            facts.relations.insert(relation_name(relation));
-        }
-        Node::ColumnRef(column) if column.fields().len() > 1 => {
-            facts.fields.extend(last_name(column.fields()))
-        }
+        Node::RangeVar(relation) => visit_relation(relation, scope, facts),
+        Node::ColumnRef(column) => visit_column(column, facts),
         Node::A_Indirection(selected) => {
             let names = selected.indirection().iter().filter_map(Node::as_str);
-            facts.fields.extend(names.map(str::to_owned));
+            facts.fields.extend(names.map(|name| Field { of: None, name: name.to_owned() }));
         }
-        Node::TypeName(kind) => {
-            facts.types.extend(kind.names().iter().next_back().and_then(|n| n.sval()).map(str::to_owned))
-        }
-        Node::CommonTableExpr(cte) => facts.local_names.extend(cte.ctename().map(str::to_owned)),
+        Node::RangeSubselect(source) => derived(source.alias(), facts),
+        Node::RangeFunction(source) => derived(source.alias(), facts),
+        Node::RangeTableFunc(source) => derived(source.alias(), facts),
+        Node::JsonTable(source) => derived(source.alias(), facts),
         Node::FuncCall(call) => visit_call(call, facts),
-        Node::A_Expr(expression) => facts.operators.extend(last_name(expression.name())),
-        Node::SubLink(link) => facts.operators.extend(last_name(link.oper_name())),
-        Node::SortBy(sort) => facts.operators.extend(last_name(sort.use_op())),
         Node::SelectStmt(select) if select.into_clause().is_some() => {
             facts.opaque = Some("SELECT INTO");
         }
-        Node::InsertStmt(insert) => facts.writes.extend(
-            insert
-                .relation()
-                .map(|target| Write { target: relation_name(target), source: insert_source(insert) }),
-        ),
-        Node::UpdateStmt(update) => facts.writes.extend(
-            update
-                .relation()
-                .map(|target| Write { target: relation_name(target), source: update_source(update) }),
-        ),
-        Node::MergeStmt(merge) => facts.writes.extend(
-            merge.relation().map(|target| Write { target: relation_name(target), source: Source::Query }),
-        ),
-        Node::DeleteStmt(delete) => facts.writes.extend(
-            delete
-                .relation()
-                .map(|target| Write { target: relation_name(target), source: Source::Columns(vec![]) }),
-        ),
+        Node::InsertStmt(insert) => write(insert.relation(), insert_source(insert), facts),
+        Node::UpdateStmt(update) => write(update.relation(), update_source(update), facts),
+        Node::MergeStmt(merge) => write(merge.relation(), Source::Query, facts),
+        Node::DeleteStmt(delete) => write(delete.relation(), Source::Columns(vec![]), facts),
         _ => {
+            visit_operators(node, facts);
             facts.functions.extend(newer_function(node));
             return visit_plain(node, facts);
         }
     }
+    if let Node::JsonTable(_) = node {
+        facts.functions.extend(newer_function(node));
+    }
     true
+}
+
+fn visit_relation(relation: &nodes::RangeVar, scope: &Scope, facts: &mut Facts) {
+    let name = relation_name(relation);
+    let local = name.schema.is_none() && scope.has(&name.name);
+    let renamed = relation.alias().is_some_and(|alias| !alias.colnames().is_empty());
+    let alias = relation.alias().and_then(|alias| alias.aliasname()).unwrap_or(&name.name).to_owned();
+    let source = match (local, renamed) {
+        (true, _) => AliasSource::Derived,
+        (false, true) => AliasSource::Renamed,
+        (false, false) => AliasSource::Relation(name.clone()),
+    };
+    facts.aliases.insert(Alias { name: alias, source });
+    if !local {
+        facts.relations.insert(name);
+    }
+}
+
+fn derived(alias: Option<&nodes::Alias>, facts: &mut Facts) {
+    if let Some(name) = alias.and_then(nodes::Alias::aliasname) {
+        facts.aliases.insert(Alias { name: name.to_owned(), source: AliasSource::Derived });
+    }
+}
+
+fn visit_column(column: &nodes::ColumnRef, facts: &mut Facts) {
+    let fields: Option<Vec<&str>> = column.fields().iter().map(Node::as_str).collect();
+    match fields.as_deref() {
+        // What was stored in a column before it was there: a value of the table.
+        Some([.., "attmissingval"]) => facts.opaque = Some("the column attmissingval"),
+        Some([.., of, name]) => {
+            facts.fields.insert(Field { of: Some((*of).to_owned()), name: (*name).to_owned() });
+        }
+        _ => {}
+    }
+}
+
+/// The target of a write is a relation of the database, whatever common table expressions are called.
+fn write(target: Option<&nodes::RangeVar>, source: Source, facts: &mut Facts) {
+    let Some(target) = target else { return };
+    let name = relation_name(target);
+    facts.relations.insert(name.clone());
+    let proposed = Alias { name: PROPOSED.to_owned(), source: AliasSource::Relation(name.clone()) };
+    facts.aliases.insert(proposed);
+    facts.writes.push(Write { target: name, source });
+}
+
+/// Operators that are written, and those that the syntax means without writing them.
+fn visit_operators(node: Node<'_>, facts: &mut Facts) {
+    let implied: &[&str] = match node {
+        Node::A_Expr(expression) => {
+            facts.operators.extend(last_name(expression.name()));
+            match expression.kind {
+                A_Expr_Kind::AEXPR_OP => &[],
+                _ => &["=", "<>", "<", "<=", ">", ">="],
+            }
+        }
+        Node::SubLink(link) => {
+            facts.operators.extend(last_name(link.oper_name()));
+            &["="]
+        }
+        Node::SortBy(sort) => {
+            facts.operators.extend(last_name(sort.use_op()));
+            &[]
+        }
+        Node::CaseExpr(case) if !matches!(case.arg(), Node::None) => &["="],
+        Node::JoinExpr(join) => {
+            derived(join.alias(), facts);
+            if join.is_natural || !join.using_clause().is_empty() { &["="] } else { &[] }
+        }
+        _ => &[],
+    };
+    facts.operators.extend(implied.iter().map(|name| (*name).to_owned()));
 }
 
 /// What is syntax in the newest PostgreSQL and the call of a function, perhaps a user's, in older ones.
@@ -301,6 +381,7 @@ fn visit_plain(node: Node<'_>, facts: &mut Facts) -> bool {
         | Node::SQLValueFunction(_)
         | Node::SetToDefault(_)
         | Node::String(_) => false,
+        Node::A_Expr(_) | Node::SubLink(_) | Node::SortBy(_) => true,
         Node::NodeList(_)
         | Node::A_ArrayExpr(_)
         | Node::A_Indices(_)
@@ -441,15 +522,27 @@ fn written_from<'a>(expression: Node<'a>, proposed: Proposed, columns: &mut Vec<
                     _ => return false,
                 }
             }
-            _ if visit_plain(node, &mut Facts::default())
-                || matches!(node, Node::FuncCall(_) | Node::A_Expr(_)) =>
-            {
+            _ if visit_plain(node, &mut Facts::default()) || matches!(node, Node::FuncCall(_)) => {
+                // A name that is a function in newer servers may be a column in older ones.
+                if is_system_user(node) {
+                    columns.push(SYSTEM_USER.to_owned());
+                }
                 push_children(node, &mut stack);
             }
             _ => {}
         }
     }
     true
+}
+
+/// Reserved since PostgreSQL 16; before, anything could be called so.
+pub const SYSTEM_USER: &str = "system_user";
+
+fn is_system_user(node: Node<'_>) -> bool {
+    match node {
+        Node::FuncCall(call) => last_name(call.funcname()).as_deref() == Some(SYSTEM_USER),
+        _ => false,
+    }
 }
 
 /// The name by which ON CONFLICT calls the row that was to be inserted.

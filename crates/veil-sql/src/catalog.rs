@@ -29,6 +29,7 @@ pub const QUERIES: [&str; 8] = [
      and d.classid operator(pg_catalog.=) 1255::pg_catalog.oid \
      and d.deptype operator(pg_catalog.=) 'e'::pg_catalog.\"char\") then 'user' \
      when p.provolatile operator(pg_catalog.=) 'v'::pg_catalog.\"char\" then 'volatile' else '' end \
+     , p.proargtypes operator(pg_catalog.=) any ('{2249,2276,2283,2776,5077,5079}'::pg_catalog.oidvector[]) \
      from pg_catalog.pg_proc p",
     "select o.oprname from pg_catalog.pg_operator o where o.oid operator(pg_catalog.>=) 16384::pg_catalog.oid \
      and not exists (select from pg_catalog.pg_depend d where d.objid operator(pg_catalog.=) o.oid \
@@ -36,10 +37,10 @@ pub const QUERIES: [&str; 8] = [
      and d.deptype operator(pg_catalog.=) 'e'::pg_catalog.\"char\")",
     "select tgrelid, 'trigger' from pg_catalog.pg_trigger where not tgisinternal union all \
      select ev_class, 'rule' from pg_catalog.pg_rewrite where ev_type operator(pg_catalog.<>) '1'::pg_catalog.\"char\"",
-    "select t.typname from pg_catalog.pg_type t join pg_catalog.pg_cast c \
-     on t.oid operator(pg_catalog.=) c.castsource or t.oid operator(pg_catalog.=) c.casttarget \
-     where c.oid operator(pg_catalog.>=) 16384::pg_catalog.oid and c.castfunc operator(pg_catalog.<>) 0::pg_catalog.oid \
-     and t.oid operator(pg_catalog.>=) 16384::pg_catalog.oid \
+    "select n.nspname, p.proname from pg_catalog.pg_cast c \
+     join pg_catalog.pg_proc p on p.oid operator(pg_catalog.=) c.castfunc \
+     join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) p.pronamespace \
+     where c.oid operator(pg_catalog.>=) 16384::pg_catalog.oid \
      and not exists (select from pg_catalog.pg_depend d where d.objid operator(pg_catalog.=) c.oid \
      and d.classid operator(pg_catalog.=) 2605::pg_catalog.oid \
      and d.deptype operator(pg_catalog.=) 'e'::pg_catalog.\"char\")",
@@ -110,7 +111,10 @@ pub struct Catalog {
     /// Functions that take one argument, built-in ones too: `a.b` may call them.
     unary: HashSet<String>,
     operators: HashSet<String>,
-    cast_types: HashSet<String>,
+    /// Functions whose one argument may be a row of any shape.
+    polymorphic: HashSet<String>,
+    /// Functions of the users' casts: schema and name.
+    cast_functions: Vec<(String, String)>,
 }
 
 /// One result row: NULL is `None`.
@@ -150,7 +154,9 @@ impl Catalog {
         catalog.volatile = first_cells(functions.iter().filter(|row| cell(row, 2) == Some("volatile")));
         catalog.unary = first_cells(functions.iter().filter(|row| cell(row, 1) == Some("t")));
         catalog.operators = first_cells(operators.iter());
-        catalog.cast_types = first_cells(casts.iter());
+        catalog.polymorphic = first_cells(functions.iter().filter(|row| cell(row, 3) == Some("t")));
+        let name = |row: &Row| Some((cell(row, 0)?.to_owned(), cell(row, 1)?.to_owned()));
+        catalog.cast_functions = casts.iter().filter_map(name).collect();
         catalog
     }
 
@@ -201,10 +207,16 @@ impl Catalog {
         self.unary.contains(name)
     }
 
-    /// Whether users made a cast from or to a type of this name (extensions aside).
+    /// Whether `x.name` may call a function of this name where `x` is a subquery.
     #[must_use]
-    pub fn user_cast(&self, type_name: &str) -> bool {
-        self.cast_types.contains(type_name)
+    pub fn polymorphic_function(&self, name: &str) -> bool {
+        self.polymorphic.contains(name)
+    }
+
+    /// The functions of casts that users made (extensions aside), by schema and name. The server calls them
+    /// where no statement names them.
+    pub fn cast_functions(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.cast_functions.iter().map(|(schema, name)| (schema.as_str(), name.as_str()))
     }
 
     fn add_relation(&mut self, row: &Row) -> Option<()> {

@@ -14,4 +14,4 @@ pub mod system;
 pub use analyse::{Analyser, SyntaxError};
 
 pub use catalog::{Catalog, Relation, RelationKind};
-pub use statement::{Facts, Kind, QualifiedName, Source, Statement, Write};
+pub use statement::{Alias, AliasSource, Facts, Field, Kind, QualifiedName, Source, Statement, Write};

@@ -27,7 +27,10 @@ pub enum Kind {
     /// SELECT, VALUES, TABLE, INSERT, UPDATE, DELETE, MERGE.
     Data,
     /// COPY through the connection.
-    Copy,
+    Copy {
+        /// The client sends the data.
+        from: bool,
+    },
     /// EXPLAIN of a statement.
     Explain,
     /// PREPARE.
@@ -77,22 +80,49 @@ pub enum Kind {
 /// What a statement names and writes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Tables, views and common table expressions.
+    /// Tables and views.
     pub relations: BTreeSet<QualifiedName>,
-    /// Names that the statement gives to its common table expressions.
-    pub local_names: BTreeSet<String>,
     /// Functions called.
     pub functions: BTreeSet<QualifiedName>,
     /// Operators used.
     pub operators: BTreeSet<String>,
     /// Fields selected, as `b` in `a.b` and `(x).b`: where there is no such column they call a function.
-    pub fields: BTreeSet<String>,
-    /// Types cast to.
-    pub types: BTreeSet<String>,
+    pub fields: BTreeSet<Field>,
+    /// The names by which FROM and others call what has columns.
+    pub aliases: BTreeSet<Alias>,
     /// INSERT, UPDATE, DELETE and MERGE anywhere inside.
     pub writes: Vec<Write>,
     /// Something inside is not understood; the text says what.
     pub opaque: Option<&'static str>,
+}
+
+/// A field that is selected from something.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Field {
+    /// The alias before the dot; `None` for a field of an expression.
+    pub of: Option<String>,
+    /// The field.
+    pub name: String,
+}
+
+/// A name for something with columns.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Alias {
+    /// The name.
+    pub name: String,
+    /// What goes by it.
+    pub source: AliasSource,
+}
+
+/// What an alias stands for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AliasSource {
+    /// A relation with its own column names.
+    Relation(QualifiedName),
+    /// A relation whose columns are given other names.
+    Renamed,
+    /// A subquery, a common table expression, a function, a join.
+    Derived,
 }
 
 /// One INSERT, UPDATE, DELETE or MERGE.

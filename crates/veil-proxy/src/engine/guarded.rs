@@ -34,8 +34,7 @@ pub struct Guarded {
     from_server: Streamed,
     /// The plan of the rows that are coming.
     rows: Option<Arc<Plan>>,
-    /// The server sends COPY data that may be shown.
-    copying_out: bool,
+    copy: CopyState,
     reading: Option<CatalogRead>,
     /// A statement waits until the server owes nothing.
     settling: bool,
@@ -62,7 +61,7 @@ impl Guarded {
             from_client: Streamed::default(),
             from_server: Streamed::default(),
             rows: None,
-            copying_out: false,
+            copy: CopyState::None,
             reading: None,
             settling: false,
             ending: false,
@@ -79,7 +78,7 @@ impl Guarded {
     }
 
     pub(super) const fn is_waiting(&self) -> bool {
-        self.reading.is_some() || self.settling
+        self.reading.is_some() || self.settling || matches!(self.copy, CopyState::Held)
     }
 
     pub(super) const fn expects_end(&self) -> bool {
@@ -109,7 +108,7 @@ impl Guarded {
     fn wants_catalog(&self, now: Instant, names_missing: bool) -> Wait {
         // In the middle of a pipelined group the server cannot be asked; unknown names are closed.
         let paused = self.read_not_before.is_some_and(|moment| now < moment);
-        if paused || self.session.grouped() || self.session.copying() {
+        if paused || self.session.grouped() {
             return Wait::No;
         }
         if !self.session.settled() {
@@ -127,6 +126,20 @@ impl Guarded {
     fn labels(&self) -> &Labels {
         self.judge.labels()
     }
+}
+
+/// How far a COPY is. While data come from the client, what else it has sent waits: the server takes or ignores
+/// commands depending on when a COPY fails, so that their replies could not be told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CopyState {
+    /// There is none.
+    None,
+    /// One has been asked for, or its data have ended and another may follow: the server has to say.
+    Held,
+    /// The server waits for data.
+    In,
+    /// The server sends data that may be shown.
+    Out,
 }
 
 /// What has to happen before a statement.

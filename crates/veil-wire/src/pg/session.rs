@@ -68,8 +68,6 @@ pub enum Expected<S> {
     },
     /// A result, then ReadyForQuery.
     FunctionCall,
-    /// End of COPY data: no reply, but from here on Sync counts again.
-    CopyEnd,
 }
 
 /// A command and who sent it.
@@ -132,8 +130,7 @@ impl<S, P> Names<S, P> {
             | Expected::Execute(_)
             | Expected::Sync
             | Expected::Query { .. }
-            | Expected::FunctionCall
-            | Expected::CopyEnd => {}
+            | Expected::FunctionCall => {}
         }
     }
 }
@@ -148,8 +145,6 @@ pub struct Session<S, P> {
     transaction: Transaction,
     /// An error came and no Sync is on its way: the server ignores what is sent.
     skipping: bool,
-    /// The server reads COPY data and ignores Sync.
-    copying: bool,
     /// Commands were sent that no Sync has ended yet.
     grouped: bool,
     /// The simple query or call at the head has failed: ReadyForQuery follows without its results.
@@ -165,7 +160,6 @@ impl<S, P> Default for Session<S, P> {
             confirmed: names(),
             transaction: Transaction::Idle,
             skipping: false,
-            copying: false,
             grouped: false,
             failed: false,
         }
@@ -181,12 +175,10 @@ impl<S, P> Session<S, P> {
         match expected {
             Expected::Sync => self.skipping = false,
             _ if self.skipping => return Ok(()),
-            Expected::CopyEnd if self.queue.is_empty() => return Ok(()),
             _ => {}
         }
         self.grouped = match expected {
             Expected::Sync | Expected::Query { .. } | Expected::FunctionCall => false,
-            Expected::CopyEnd => self.grouped,
             _ => true,
         };
         if self.queue.len() >= limits::OUTSTANDING_MAX {
@@ -203,7 +195,7 @@ impl<S, P> Session<S, P> {
     /// The command that the server's next reply belongs to.
     #[must_use]
     pub fn head(&self) -> Option<&Entry<S>> {
-        self.queue.iter().find(|entry| !matches!(entry.expected, Expected::CopyEnd))
+        self.queue.front()
     }
 
     /// Takes the head that `fits`, and registers what its reply proves.
@@ -211,15 +203,12 @@ impl<S, P> Session<S, P> {
     /// # Errors
     /// The server sent a reply that nobody asked for.
     pub fn complete(&mut self, fits: impl FnOnce(&Expected<S>) -> bool) -> Result<Entry<S>> {
-        self.drop_copy_ends();
         match self.queue.front() {
             Some(entry) if fits(&entry.expected) => {}
             _ => return Err(Malformed("reply out of order from server")),
         }
         let entry = self.queue.pop_front().ok_or(Malformed("reply out of order from server"))?;
         self.confirmed.apply(&entry.expected);
-        self.copying = false;
-        self.drop_copy_ends();
         Ok(entry)
     }
 
@@ -228,8 +217,6 @@ impl<S, P> Session<S, P> {
     /// # Errors
     /// More results than statements.
     pub fn statement_done(&mut self) -> Result<Arc<S>> {
-        self.drop_copy_ends();
-        self.copying = false;
         match self.queue.front_mut().map(|entry| &mut entry.expected) {
             Some(Expected::Query { statements, done }) => {
                 let ended = statements.get(*done).cloned();
@@ -242,8 +229,6 @@ impl<S, P> Session<S, P> {
 
     /// An error came: forgets what the server will not answer. Returns whether it answers a command at all.
     pub fn fail(&mut self) -> bool {
-        self.drop_copy_ends();
-        self.copying = false;
         match self.queue.front().map(|entry| &entry.expected) {
             None => return false,
             Some(Expected::Query { .. } | Expected::FunctionCall | Expected::Sync) => {
@@ -286,28 +271,6 @@ impl<S, P> Session<S, P> {
             self.sent.portals.clone_from(&self.confirmed.portals);
         }
         Ok(entry.hidden)
-    }
-
-    /// CopyInResponse came: a Sync that was sent before the data ends is ignored by the server.
-    ///
-    /// # Errors
-    /// Another command was sent before the data: whether the server takes it for one depends on when the COPY
-    /// fails, so that its reply could not be told from that of the next.
-    pub fn copy_in(&mut self) -> Result<()> {
-        self.drop_copy_ends();
-        match self.queue.front().map(|entry| &entry.expected) {
-            Some(Expected::Execute(_) | Expected::Query { .. }) => self.copying = true,
-            _ => return Err(Malformed("reply out of order from server")),
-        }
-        let is_end = |entry: &Entry<S>| matches!(entry.expected, Expected::CopyEnd);
-        let end = self.queue.iter().position(is_end).unwrap_or(self.queue.len());
-        let inside = self.queue.iter().take(end).skip(1);
-        if inside.clone().any(|entry| !matches!(entry.expected, Expected::Sync)) {
-            return Err(Malformed("a command was sent in place of COPY data"));
-        }
-        let ignored = inside.count();
-        self.queue.drain(1..=ignored);
-        Ok(())
     }
 
     /// Registers a statement that SQL made (`PREPARE`).
@@ -390,15 +353,9 @@ impl<S, P> Session<S, P> {
         self.grouped
     }
 
-    /// Whether the server waits for COPY data whose end has not been sent: it ignores Sync and takes no command.
+    /// Whether the server ignores what is sent, up to Sync.
     #[must_use]
-    pub fn copying(&self) -> bool {
-        self.copying && !self.queue.iter().any(|entry| matches!(entry.expected, Expected::CopyEnd))
-    }
-
-    fn drop_copy_ends(&mut self) {
-        while matches!(self.queue.front(), Some(Entry { expected: Expected::CopyEnd, .. })) {
-            self.queue.pop_front();
-        }
+    pub const fn skipping(&self) -> bool {
+        self.skipping
     }
 }

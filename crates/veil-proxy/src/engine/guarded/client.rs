@@ -8,7 +8,7 @@ use veil_wire::pg::command::{self, BindNames, Parse, Tag, Target};
 use veil_wire::pg::frame::{self, Header};
 use veil_wire::pg::session::{Expected, Object};
 
-use super::{CatalogRead, Guarded, Prepared, Streamed, Wait, prepared};
+use super::{CatalogRead, CopyState, Guarded, Prepared, Streamed, Wait, prepared};
 use crate::out::Out;
 use crate::problem::Problem;
 
@@ -41,8 +41,9 @@ impl Guarded {
         loop {
             at += self.from_client.pass(input, at, up);
             let rest = input.get(at..).unwrap_or_default();
-            let settling = self.settling && !self.session.settled() && !self.session.copying();
-            if self.from_client.active() || self.reading.is_some() || settling || rest.is_empty() {
+            let settling = self.settling && !self.session.settled();
+            let waiting = self.reading.is_some() || settling || self.copy == CopyState::Held;
+            if self.from_client.active() || waiting || rest.is_empty() {
                 return Ok(at);
             }
             let Some(header) = Header::decode(rest)? else { return Ok(at) };
@@ -66,7 +67,7 @@ impl Guarded {
         up: &mut Out,
         now: Instant,
     ) -> Result<Step, Problem> {
-        if self.session.copying() {
+        if self.copy == CopyState::In {
             match tag {
                 Tag::CopyData | Tag::CopyDone | Tag::CopyFail | Tag::Terminate => {}
                 // The server ignores them here, unless the COPY has failed by then: they must not reach it.
@@ -97,11 +98,18 @@ impl Guarded {
             Tag::Execute => {
                 let portal = command::decode_execute(body)?;
                 self.describe_first(portal, message.input, up)?;
+                let statement = self.session.portal_sent(portal).and_then(|portal| portal.statement.as_ref());
+                if statement.is_some_and(|statement| statement.copies_in()) {
+                    self.hold_for_copy();
+                }
                 Some(Expected::Execute(portal.into()))
             }
             Tag::Describe => Some(Expected::Describe(object(body)?)),
             Tag::Close => Some(Expected::Close(object(body)?)),
-            Tag::CopyDone | Tag::CopyFail => Some(Expected::CopyEnd),
+            Tag::CopyDone | Tag::CopyFail => {
+                self.end_of_copy_data();
+                None
+            }
             Tag::Sync => Some(Expected::Sync),
             Tag::Terminate => {
                 self.ending = true;
@@ -160,8 +168,26 @@ impl Guarded {
                 statements
             }
         };
+        if statements.iter().any(|statement| statement.copies_in()) {
+            self.hold_for_copy();
+        }
         self.expect(Expected::Query { statements, done: 0 }, false)?;
         Ok(Step::Used)
+    }
+
+    /// A COPY is sent: what follows waits until the server has said what becomes of it.
+    const fn hold_for_copy(&mut self) {
+        if !self.session.skipping() {
+            self.copy = CopyState::Held;
+        }
+    }
+
+    /// In a simple query another COPY may follow; behind Execute the next command is Sync.
+    fn end_of_copy_data(&mut self) {
+        if self.copy == CopyState::In {
+            let simple = matches!(self.session.head().map(|e| &e.expected), Some(Expected::Query { .. }));
+            self.copy = if simple { CopyState::Held } else { CopyState::None };
+        }
     }
 
     fn parse(

@@ -134,6 +134,11 @@ impl Prepared {
         Self { statement, verdict: Mutex::new((generation, verdict)), described: AtomicU64::new(0) }
     }
 
+    /// Whether it is a COPY whose data come from the client.
+    pub(super) fn copies_in(&self) -> bool {
+        self.statement.as_ref().is_some_and(|statement| statement.kind == Kind::Copy { from: true })
+    }
+
     /// Why it was not sent, if it was not.
     pub(super) fn refusal(&self) -> Option<Refusal> {
         self.verdict.lock().unwrap_or_else(PoisonError::into_inner).1.clone().err()

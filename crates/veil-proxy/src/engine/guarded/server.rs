@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use veil_policy::labels::Standing;
 use veil_policy::{Plan, Run, Untraced};
-use veil_sql::{Facts, Kind, QualifiedName};
+use veil_sql::{Kind, QualifiedName};
 use veil_wire::pg::frame::{self, Header};
 use veil_wire::pg::reply::{self, Report, Tag};
 use veil_wire::pg::session::{Expected, Object};
 
-use super::{CatalogRead, Guarded, Prepared, Streamed};
+use super::{CatalogRead, CopyState, Guarded, Prepared, Streamed};
 use crate::engine::scrub;
 use crate::out::Out;
 use crate::problem::Problem;
@@ -80,7 +80,7 @@ impl Guarded {
                 }
                 Ok(self.rows.as_ref().is_some_and(|plan| plan.passes()))
             }
-            Tag::CopyData if self.copying_out => Ok(true),
+            Tag::CopyData if self.copy == CopyState::Out => Ok(true),
             Tag::CopyData => Err(Problem::protocol("COPY data that nobody asked for")),
             _ => Ok(false),
         }
@@ -149,18 +149,21 @@ impl Guarded {
             }
             Tag::ReadyForQuery => self.ready(body, now)?,
             Tag::CopyInResponse => {
-                self.session.copy_in()?;
+                if self.copy != CopyState::Held || self.head_is_hidden() {
+                    return Err(Problem::protocol("the server wants COPY data that nobody announced"));
+                }
+                self.copy = CopyState::In;
                 false
             }
             Tag::CopyOutResponse => {
-                self.copying_out = self.copy_is_clean();
-                if !self.copying_out {
+                if !self.copy_is_clean() {
                     return Err(Problem::protocol("COPY data that cannot be shown"));
                 }
+                self.copy = CopyState::Out;
                 false
             }
             Tag::CopyDone => {
-                self.copying_out = false;
+                self.end_copy_out();
                 false
             }
             Tag::Authentication
@@ -225,13 +228,14 @@ impl Guarded {
     /// CommandComplete or EmptyQueryResponse: returns whether it is hidden.
     fn ended(&mut self) -> Result<bool, Problem> {
         self.rows = None;
-        self.copying_out = false;
+        self.end_copy_out();
         if let Some(Expected::Query { .. }) = self.session.head().map(|entry| &entry.expected) {
             let statement = self.session.statement_done()?;
             self.register(&statement);
             return Ok(false);
         }
         let entry = self.session.complete(|e| matches!(e, Expected::Execute(_)))?;
+        self.settle_copy();
         if entry.hidden {
             self.reading.as_mut().into_iter().for_each(CatalogRead::next);
         } else if let Expected::Execute(name) = &entry.expected {
@@ -265,8 +269,8 @@ impl Guarded {
 
     fn ready(&mut self, body: &[u8], now: Instant) -> Result<bool, Problem> {
         self.rows = None;
-        self.copying_out = false;
         let hidden = self.session.ready(reply::decode_ready(body)?)?;
+        self.settle_copy();
         if hidden {
             match self.reading.take().and_then(CatalogRead::finish) {
                 Some(catalog) => self.judge.slot().install(catalog, now),
@@ -289,8 +293,8 @@ impl Guarded {
             Some(entry) => (entry.hidden, head_refusal(&entry.expected), self.head_scrubs()),
         };
         self.rows = None;
-        self.copying_out = false;
         self.session.fail();
+        self.settle_copy();
         if hidden && self.reading.is_some() && !is_fatal(&fields) {
             // The catalog could not be read. ReadyForQuery follows and ends the attempt.
             return Ok(Pass::Swallow);
@@ -379,7 +383,23 @@ impl Guarded {
         let text = |code| fields.field(code).and_then(|name| std::str::from_utf8(name).ok());
         let Some(table) = text(b't') else { return true };
         let name = QualifiedName { schema: text(b's').map(str::to_owned), name: table.to_owned() };
-        self.labels().standing(&Facts::default(), &name) == Standing::Clean
+        self.labels().standing(&name) == Standing::Clean
+    }
+
+    /// A COPY is the last that was sent: it has ended once the server owes nothing. Until then, what the client
+    /// sends waits; ReadyForQuery follows a simple query that failed.
+    fn settle_copy(&mut self) {
+        if self.session.settled() {
+            self.copy = CopyState::None;
+        } else if matches!(self.copy, CopyState::In | CopyState::Out) {
+            self.copy = if self.copy == CopyState::In { CopyState::Held } else { CopyState::None };
+        }
+    }
+
+    fn end_copy_out(&mut self) {
+        if self.copy == CopyState::Out {
+            self.copy = CopyState::None;
+        }
     }
 
     fn copy_is_clean(&self) -> bool {
@@ -389,7 +409,7 @@ impl Guarded {
             _ => None,
         };
         statement.is_some_and(|prepared| {
-            let copies = prepared.statement.as_ref().is_some_and(|s| s.kind == Kind::Copy);
+            let copies = prepared.statement.as_ref().is_some_and(|s| matches!(s.kind, Kind::Copy { .. }));
             copies && self.judge.run(&prepared).clean
         })
     }
