@@ -114,6 +114,10 @@ impl Labels {
         }
         let Some(relation) = self.catalog.relation(attribute.relation) else { return Fate::Close };
         let column = relation.columns.iter().find(|column| column.attnum == attribute.attnum);
+        // Holds values of the table's rows from before a column was there.
+        if relation.system() && column.is_some_and(|column| column.name == "attmissingval") {
+            return Fate::Close;
+        }
         if self.is_clean(attribute.relation) {
             // A column that came after the catalog was read may be one that a rule names.
             let known = column.is_some() || attribute.attnum < 0 || relation.system();
