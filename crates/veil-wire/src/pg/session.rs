@@ -177,10 +177,7 @@ impl<S, P> Session<S, P> {
             _ if self.skipping => return Ok(()),
             _ => {}
         }
-        self.grouped = match expected {
-            Expected::Sync | Expected::Query { .. } | Expected::FunctionCall => false,
-            _ => true,
-        };
+        self.grouped = !matches!(expected, Expected::Sync | Expected::Query { .. } | Expected::FunctionCall);
         if self.queue.len() >= limits::OUTSTANDING_MAX {
             return Err(Malformed("too many commands without reading a reply"));
         }
