@@ -75,6 +75,10 @@ pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
     let known = clean && worst != Effect::Unknown && !has_untrusted_casts(labels);
     let untraced = if known { Untraced::Show } else { Untraced::Close };
     match &statement.kind {
+        // They have no columns that could be closed one by one.
+        Kind::Copy { from: false } | Kind::Explain if untraced == Untraced::Close => {
+            refuse("COPY or EXPLAIN of a statement that calls what is not known".to_owned(), HINT_SELECT)
+        }
         // What they run is judged under its own name as well; a transaction's end may report what others did.
         Kind::Execute { .. } | Kind::Fetch { .. } => Ok(Run { untraced, clean: false, scrub: true }),
         Kind::Session | Kind::Deallocate { .. } | Kind::Close { .. } | Kind::DiscardAll => {

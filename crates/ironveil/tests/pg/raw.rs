@@ -20,10 +20,16 @@ pub struct Raw {
 }
 
 /// A message from the server.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Reply {
     pub tag: char,
     pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.tag, String::from_utf8_lossy(&self.body))
+    }
 }
 
 impl Reply {
@@ -102,7 +108,7 @@ impl Raw {
     pub fn until_ready(&mut self) -> Vec<Reply> {
         let mut all = Vec::new();
         loop {
-            let reply = self.next().unwrap_or_else(|| panic!("closed after {:?}", tags(&all)));
+            let reply = self.next().unwrap_or_else(|| panic!("closed after {all:?}"));
             let ready = reply.tag == 'Z';
             all.push(reply);
             if ready {

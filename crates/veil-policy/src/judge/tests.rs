@@ -128,6 +128,8 @@ fn verdicts() {
         ("update users set note = nothing", "refused"),
         ("copy items to stdout", "shown"),
         ("copy users to stdout", "refused"),
+        ("copy (select some_extension_function(1)) to stdout", "refused"),
+        ("copy items from stdin", "shown"),
         ("explain select 1 from items", "shown"),
         ("explain select 1 from users", "refused"),
     ] {
