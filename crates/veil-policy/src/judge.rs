@@ -68,6 +68,12 @@ pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
     if let Some(write) = facts.writes.iter().find(|write| is_reserved(write, labels)) {
         return refuse(format!("\"{}\" may not be written to", write.target.name), HINT_DIRECT);
     }
+    if !facts.writes.is_empty() && has_untrusted_casts(labels) {
+        return refuse(
+            "a write where users made casts, which the server applies unseen".to_owned(),
+            HINT_TRUST,
+        );
+    }
     let clean = names_only_clean(facts, labels);
     if !clean {
         judge_guarded(statement, worst, labels)?;
@@ -219,8 +225,7 @@ fn calls_function(field: &Field, facts: &Facts, labels: &Labels) -> bool {
         return true;
     }
     sources.any(|alias| match &alias.source {
-        AliasSource::Renamed => true,
-        AliasSource::Derived => catalog.polymorphic_function(&field.name),
+        AliasSource::Derived(columns) => !columns.contains(&field.name),
         AliasSource::Relation(name) => catalog
             .named(name.schema.as_deref(), &name.name)
             .any(|(_, relation)| !relation.columns.iter().any(|column| column.name == field.name)),

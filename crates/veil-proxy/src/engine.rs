@@ -62,6 +62,15 @@ impl Engine {
         }
     }
 
+    /// Whether the server has to be sent something although the client says nothing.
+    #[must_use]
+    pub const fn owes_server(&self) -> bool {
+        match self {
+            Self::Guarded(engine) => engine.owes_sync(),
+            Self::Watched(_) | Self::Open => false,
+        }
+    }
+
     /// Whether it is no surprise that the server leaves: it has said why, or the client has said goodbye.
     #[must_use]
     pub const fn expects_end(&self) -> bool {

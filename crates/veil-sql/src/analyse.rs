@@ -3,12 +3,13 @@
 //! The tree is walked with a stack of our own, one level at a time: the depth of a client's expression never
 //! becomes depth of our stack.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use pg_raw_parse::const_val::ConstValue;
-use pg_raw_parse::raw::{A_Expr_Kind, DiscardMode, JsonExprOp};
+use pg_raw_parse::raw::DiscardMode;
 use pg_raw_parse::walk::{Recurse, walk_manual};
 use pg_raw_parse::{Node, nodes};
 use quick_cache::sync::Cache;
@@ -16,9 +17,11 @@ use thiserror::Error;
 
 use crate::statement::{Alias, AliasSource, Facts, Field, Kind, QualifiedName, Source, Statement, Write};
 
+mod implied;
 mod scope;
 mod source;
 
+use implied::{newer_function, visit_operators};
 use scope::Scope;
 pub use source::SYSTEM_USER;
 use source::{PROPOSED, insert_source, update_source};
@@ -244,10 +247,18 @@ fn visit(node: Node<'_>, scope: &Scope, facts: &mut Facts) -> bool {
             let names = selected.indirection().iter().filter_map(Node::as_str);
             facts.fields.extend(names.map(|name| Field { of: None, name: name.to_owned() }));
         }
-        Node::RangeSubselect(source) => derived(source.alias(), facts),
-        Node::RangeFunction(source) => derived(source.alias(), facts),
-        Node::RangeTableFunc(source) => derived(source.alias(), facts),
-        Node::JsonTable(source) => derived(source.alias(), facts),
+        Node::RangeSubselect(source) => {
+            derived(source.alias(), scope::output_columns(source.subquery()), facts);
+        }
+        Node::RangeFunction(source) => {
+            let defined = source.coldeflist().iter().filter_map(|column| match Node::from(column) {
+                Node::ColumnDef(column) => column.colname().map(str::to_owned),
+                _ => None,
+            });
+            derived(source.alias(), defined.collect(), facts);
+        }
+        Node::RangeTableFunc(source) => derived(source.alias(), BTreeSet::new(), facts),
+        Node::JsonTable(source) => derived(source.alias(), BTreeSet::new(), facts),
         Node::FuncCall(call) => visit_call(call, facts),
         Node::SelectStmt(select) if select.into_clause().is_some() => {
             facts.opaque = Some("SELECT INTO");
@@ -270,24 +281,31 @@ fn visit(node: Node<'_>, scope: &Scope, facts: &mut Facts) -> bool {
 
 fn visit_relation(relation: &nodes::RangeVar, scope: &Scope, facts: &mut Facts) {
     let name = relation_name(relation);
-    let local = name.schema.is_none() && scope.has(&name.name);
-    let renamed = relation.alias().is_some_and(|alias| !alias.colnames().is_empty());
+    let local = scope.columns(&name).cloned();
+    let renamed = relation.alias().map(|alias| column_names(alias.colnames())).unwrap_or_default();
     let alias = relation.alias().and_then(|alias| alias.aliasname()).unwrap_or(&name.name).to_owned();
-    let source = match (local, renamed) {
-        (true, _) => AliasSource::Derived,
-        (false, true) => AliasSource::Renamed,
-        (false, false) => AliasSource::Relation(name.clone()),
+    let source = match &local {
+        _ if !renamed.is_empty() => AliasSource::Derived(renamed),
+        Some(columns) => AliasSource::Derived(columns.clone()),
+        None => AliasSource::Relation(name.clone()),
     };
     facts.aliases.insert(Alias { name: alias, source });
-    if !local {
+    if local.is_none() {
         facts.relations.insert(name);
     }
 }
 
-fn derived(alias: Option<&nodes::Alias>, facts: &mut Facts) {
-    if let Some(name) = alias.and_then(nodes::Alias::aliasname) {
-        facts.aliases.insert(Alias { name: name.to_owned(), source: AliasSource::Derived });
-    }
+/// Notes what goes by an alias that renames its columns, or else has `columns`.
+fn derived(alias: Option<&nodes::Alias>, columns: BTreeSet<String>, facts: &mut Facts) {
+    let Some(alias) = alias else { return };
+    let Some(name) = alias.aliasname().map(str::to_owned) else { return };
+    let renamed = column_names(alias.colnames());
+    let columns = if renamed.is_empty() { columns } else { renamed };
+    facts.aliases.insert(Alias { name, source: AliasSource::Derived(columns) });
+}
+
+fn column_names(names: &pg_raw_parse::list::NodeList) -> BTreeSet<String> {
+    names.iter().filter_map(Node::as_str).map(str::to_owned).collect()
 }
 
 fn visit_column(column: &nodes::ColumnRef, facts: &mut Facts) {
@@ -307,60 +325,12 @@ fn write(target: Option<&nodes::RangeVar>, source: Source, facts: &mut Facts) {
     let Some(target) = target else { return };
     let name = relation_name(target);
     facts.relations.insert(name.clone());
-    let proposed = Alias { name: PROPOSED.to_owned(), source: AliasSource::Relation(name.clone()) };
-    facts.aliases.insert(proposed);
+    let alias = target.alias().and_then(|alias| alias.aliasname()).unwrap_or(&name.name);
+    for alias in [alias, PROPOSED] {
+        let source = AliasSource::Relation(name.clone());
+        facts.aliases.insert(Alias { name: alias.to_owned(), source });
+    }
     facts.writes.push(Write { target: name, source });
-}
-
-/// Operators that are written, and those that the syntax means without writing them.
-fn visit_operators(node: Node<'_>, facts: &mut Facts) {
-    let implied: &[&str] = match node {
-        Node::A_Expr(expression) => {
-            facts.operators.extend(last_name(expression.name()));
-            match expression.kind {
-                A_Expr_Kind::AEXPR_OP => &[],
-                _ => &["=", "<>", "<", "<=", ">", ">="],
-            }
-        }
-        Node::SubLink(link) => {
-            facts.operators.extend(last_name(link.oper_name()));
-            &["="]
-        }
-        Node::SortBy(sort) => {
-            facts.operators.extend(last_name(sort.use_op()));
-            &[]
-        }
-        Node::CaseExpr(case) if !matches!(case.arg(), Node::None) => &["="],
-        Node::JoinExpr(join) => {
-            derived(join.alias(), facts);
-            if join.is_natural || !join.using_clause().is_empty() { &["="] } else { &[] }
-        }
-        _ => &[],
-    };
-    facts.operators.extend(implied.iter().map(|name| (*name).to_owned()));
-}
-
-/// What is syntax in the newest PostgreSQL and the call of a function, perhaps a user's, in older ones.
-fn newer_function(node: Node<'_>) -> Option<QualifiedName> {
-    let name = match node {
-        Node::JsonFuncExpr(call) => match call.op {
-            JsonExprOp::JSON_EXISTS_OP => "json_exists",
-            JsonExprOp::JSON_QUERY_OP => "json_query",
-            JsonExprOp::JSON_VALUE_OP => "json_value",
-            _ => "json_table",
-        },
-        Node::JsonArrayAgg(_) => "json_arrayagg",
-        Node::JsonArrayConstructor(_) | Node::JsonArrayQueryConstructor(_) => "json_array",
-        Node::JsonObjectAgg(_) => "json_objectagg",
-        Node::JsonObjectConstructor(_) => "json_object",
-        Node::JsonParseExpr(_) => "json",
-        Node::JsonScalarExpr(_) => "json_scalar",
-        Node::JsonSerializeExpr(_) => "json_serialize",
-        Node::JsonTable(_) => "json_table",
-        Node::MergeSupportFunc(_) => "merge_action",
-        _ => return None,
-    };
-    Some(QualifiedName { schema: None, name: name.to_owned() })
 }
 
 /// Node kinds that name nothing themselves. What is not listed is not understood.

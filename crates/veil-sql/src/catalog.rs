@@ -29,7 +29,6 @@ pub const QUERIES: [&str; 8] = [
      and d.classid operator(pg_catalog.=) 1255::pg_catalog.oid \
      and d.deptype operator(pg_catalog.=) 'e'::pg_catalog.\"char\") then 'user' \
      when p.provolatile operator(pg_catalog.=) 'v'::pg_catalog.\"char\" then 'volatile' else '' end \
-     , p.proargtypes operator(pg_catalog.=) any ('{2249,2276,2283,2776,5077,5079}'::pg_catalog.oidvector[]) \
      from pg_catalog.pg_proc p",
     "select o.oprname from pg_catalog.pg_operator o where o.oid operator(pg_catalog.>=) 16384::pg_catalog.oid \
      and not exists (select from pg_catalog.pg_depend d where d.objid operator(pg_catalog.=) o.oid \
@@ -111,8 +110,6 @@ pub struct Catalog {
     /// Functions that take one argument, built-in ones too: `a.b` may call them.
     unary: HashSet<String>,
     operators: HashSet<String>,
-    /// Functions whose one argument may be a row of any shape.
-    polymorphic: HashSet<String>,
     /// Functions of the users' casts: schema and name.
     cast_functions: Vec<(String, String)>,
 }
@@ -154,7 +151,6 @@ impl Catalog {
         catalog.volatile = first_cells(functions.iter().filter(|row| cell(row, 2) == Some("volatile")));
         catalog.unary = first_cells(functions.iter().filter(|row| cell(row, 1) == Some("t")));
         catalog.operators = first_cells(operators.iter());
-        catalog.polymorphic = first_cells(functions.iter().filter(|row| cell(row, 3) == Some("t")));
         let name = |row: &Row| Some((cell(row, 0)?.to_owned(), cell(row, 1)?.to_owned()));
         catalog.cast_functions = casts.iter().filter_map(name).collect();
         catalog
@@ -205,12 +201,6 @@ impl Catalog {
     #[must_use]
     pub fn unary_function(&self, name: &str) -> bool {
         self.unary.contains(name)
-    }
-
-    /// Whether `x.name` may call a function of this name where `x` is a subquery.
-    #[must_use]
-    pub fn polymorphic_function(&self, name: &str) -> bool {
-        self.polymorphic.contains(name)
     }
 
     /// The functions of casts that users made (extensions aside), by schema and name. The server calls them

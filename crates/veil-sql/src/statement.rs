@@ -119,10 +119,9 @@ pub struct Alias {
 pub enum AliasSource {
     /// A relation with its own column names.
     Relation(QualifiedName),
-    /// A relation whose columns are given other names.
-    Renamed,
-    /// A subquery, a common table expression, a function, a join.
-    Derived,
+    /// A subquery, a common table expression, a function, a join, a relation whose columns are renamed: these
+    /// columns it has for certain.
+    Derived(BTreeSet<String>),
 }
 
 /// One INSERT, UPDATE, DELETE or MERGE.

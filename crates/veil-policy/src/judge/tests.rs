@@ -32,7 +32,7 @@ fn labels(trusted: &[&str]) -> Labels {
         vec![],
         rows(views),
         rows(
-            "mine|t|user\nlower|t|user\nts_stat|t|\nlabel|t|user\nhashint4|t|\nany_row|t|user|t\nschedule|f|volatile\nuuid_generate_v4|f|volatile",
+            "mine|t|user\nlower|t|user\nts_stat|t|\nlabel|t|user\nhashint4|t|\nany_row|t|user\nschedule|f|volatile\nuuid_generate_v4|f|volatile",
         ),
         rows("<->"),
         rows("16410|trigger\n16460|rule"),
@@ -112,6 +112,18 @@ fn verdicts() {
         ("select x.any_row from (select 1 as label) x", "refused"),
         ("select i.label from items i (a, b)", "refused"),
         ("select y.label from items", "refused"),
+        ("select q.mine from generate_series(1, 1) q", "refused"),
+        ("select q.label from generate_series(1, 1) as q(label)", "shown"),
+        ("select q.mine from (select id, label from items) q", "refused"),
+        ("with s as (select * from items) select s.mine from s", "refused"),
+        ("with s (label) as (select 1) select s.label from s", "shown"),
+        ("with s as (select 1 as label union select 2) select s.label from s", "shown"),
+        ("select q.mine from ((select 1 id) a join (select 1 id) b using (id)) q", "refused"),
+        ("with items as (select 1 as mine) update items set label = label returning items.mine", "refused"),
+        (
+            "with items as (select 1 as mine) insert into items as t values (1, 'x') returning t.mine",
+            "refused",
+        ),
         ("select i.hashint4, 1 + 1 from items i", "closed"),
         ("select x.total from (select 1 as total) x", "shown"),
         ("update pg_settings set setting = 'off'", "refused"),
@@ -168,6 +180,7 @@ fn casts_of_users_close_what_is_computed_unless_trusted() {
         Labels::new(Arc::new(policy), Arc::new(Catalog::from_rows(&results)), "shop", "user")
     };
     assert_eq!(verdict(sql, &catalog(&[])), "closed");
+    assert_eq!(verdict("insert into items values (1)", &catalog(&[])), "refused");
     assert_eq!(verdict(sql, &catalog(&["public.to_odd"])), "shown");
 }
 

@@ -35,6 +35,12 @@ pub struct Guarded {
     /// The plan of the rows that are coming.
     rows: Option<Arc<Plan>>,
     copy: CopyState,
+    /// The server sends COPY data that may be shown.
+    copying_out: bool,
+    /// A Sync was kept from the server that waited for COPY data; if the COPY fails before any come, it is owed.
+    kept_sync: bool,
+    /// The COPY has failed, and the server waits for that Sync.
+    owes_sync: bool,
     reading: Option<CatalogRead>,
     /// A statement waits until the server owes nothing.
     settling: bool,
@@ -62,6 +68,9 @@ impl Guarded {
             from_server: Streamed::default(),
             rows: None,
             copy: CopyState::None,
+            copying_out: false,
+            kept_sync: false,
+            owes_sync: false,
             reading: None,
             settling: false,
             ending: false,
@@ -79,6 +88,10 @@ impl Guarded {
 
     pub(super) const fn is_waiting(&self) -> bool {
         self.reading.is_some() || self.settling || matches!(self.copy, CopyState::Held)
+    }
+
+    pub(super) const fn owes_sync(&self) -> bool {
+        self.owes_sync
     }
 
     pub(super) const fn expects_end(&self) -> bool {
@@ -138,8 +151,6 @@ enum CopyState {
     Held,
     /// The server waits for data.
     In,
-    /// The server sends data that may be shown.
-    Out,
 }
 
 /// What has to happen before a statement.

@@ -1,8 +1,12 @@
 //! Which names mean common table expressions at a place in a statement, as the server resolves them.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use pg_raw_parse::{Node, nodes};
+
+use super::{column_names, last_name};
+use crate::statement::QualifiedName;
 
 /// The names in force; inner ones hide nothing that matters here.
 #[derive(Clone, Debug, Default)]
@@ -11,25 +15,30 @@ pub(super) struct Scope(Option<Rc<Level>>);
 #[derive(Debug)]
 struct Level {
     name: String,
+    /// Columns that it has for certain.
+    columns: BTreeSet<String>,
     outer: Scope,
 }
 
 impl Scope {
-    /// Whether `name` is that of a common table expression.
-    pub(super) fn has(&self, name: &str) -> bool {
+    /// If `name` is that of a common table expression: the columns that it has for certain.
+    pub(super) fn columns(&self, name: &QualifiedName) -> Option<&BTreeSet<String>> {
         let mut scope = self;
-        while let Some(level) = &scope.0 {
-            if level.name == name {
-                return true;
+        while let (None, Some(level)) = (&name.schema, &scope.0) {
+            if level.name == name.name {
+                return Some(&level.columns);
             }
             scope = &level.outer;
         }
-        false
+        None
     }
 
     /// With all names of a WITH clause: the scope of the statement that has it.
     pub(super) fn with_all(&self, with: &nodes::WithClause) -> Self {
-        names(with).fold(self.clone(), |scope, name| scope.and(name))
+        with.ctes().iter().fold(self.clone(), |scope, cte| match Node::from(cte) {
+            Node::CommonTableExpr(cte) => scope.and(cte),
+            _ => scope,
+        })
     }
 
     /// The queries of a WITH clause with their scopes: each sees those before it, or all if it is RECURSIVE.
@@ -39,14 +48,17 @@ impl Scope {
         for cte in with.ctes().iter() {
             if let Node::CommonTableExpr(cte) = Node::from(cte) {
                 queries.push((cte.ctequery(), scope.clone()));
-                scope = scope.and(cte.ctename().unwrap_or_default().to_owned());
+                scope = scope.and(cte);
             }
         }
         queries
     }
 
-    fn and(&self, name: String) -> Self {
-        Self(Some(Rc::new(Level { name, outer: self.clone() })))
+    fn and(&self, cte: &nodes::CommonTableExpr) -> Self {
+        let renamed = column_names(cte.aliascolnames());
+        let columns = if renamed.is_empty() { output_columns(cte.ctequery()) } else { renamed };
+        let name = cte.ctename().unwrap_or_default().to_owned();
+        Self(Some(Rc::new(Level { name, columns, outer: self.clone() })))
     }
 }
 
@@ -63,9 +75,17 @@ impl Drop for Level {
     }
 }
 
-fn names(with: &nodes::WithClause) -> impl Iterator<Item = String> + '_ {
-    with.ctes().iter().filter_map(|cte| match Node::from(cte) {
-        Node::CommonTableExpr(cte) => cte.ctename().map(str::to_owned),
+/// Columns that a query has for certain, by the names that its text gives them. The first arm of a set operation
+/// names those of all.
+pub(super) fn output_columns(query: Node<'_>) -> BTreeSet<String> {
+    let Node::SelectStmt(mut select) = query else { return BTreeSet::new() };
+    while let Some(first) = select.larg() {
+        select = first;
+    }
+    let name = |target: &nodes::ResTarget| match (target.name(), target.val()) {
+        (Some(name), _) => Some(name.to_owned()),
+        (None, Node::ColumnRef(column)) => last_name(column.fields()),
         _ => None,
-    })
+    };
+    select.target_list().iter().filter_map(name).collect()
 }

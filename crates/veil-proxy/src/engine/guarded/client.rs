@@ -37,6 +37,10 @@ impl Guarded {
         up: &mut Out,
         now: Instant,
     ) -> Result<usize, Problem> {
+        if std::mem::take(&mut self.owes_sync) {
+            command::write_sync(up.owned(input));
+            self.expect(Expected::Sync, false)?;
+        }
         let mut at = 0;
         loop {
             at += self.from_client.pass(input, at, up);
@@ -69,9 +73,10 @@ impl Guarded {
     ) -> Result<Step, Problem> {
         if self.copy == CopyState::In {
             match tag {
-                Tag::CopyData | Tag::CopyDone | Tag::CopyFail | Tag::Terminate => {}
+                Tag::CopyData | Tag::CopyDone | Tag::CopyFail | Tag::Terminate => self.kept_sync = false,
                 // The server ignores them here, unless the COPY has failed by then: they must not reach it.
                 Tag::Sync | Tag::Flush => {
+                    self.kept_sync |= tag == Tag::Sync;
                     self.stream(message.header, true);
                     return Ok(Step::Used);
                 }

@@ -80,7 +80,7 @@ impl Guarded {
                 }
                 Ok(self.rows.as_ref().is_some_and(|plan| plan.passes()))
             }
-            Tag::CopyData if self.copy == CopyState::Out => Ok(true),
+            Tag::CopyData if self.copying_out => Ok(true),
             Tag::CopyData => Err(Problem::protocol("COPY data that nobody asked for")),
             _ => Ok(false),
         }
@@ -153,17 +153,18 @@ impl Guarded {
                     return Err(Problem::protocol("the server wants COPY data that nobody announced"));
                 }
                 self.copy = CopyState::In;
+                self.kept_sync = false;
                 false
             }
             Tag::CopyOutResponse => {
                 if !self.copy_is_clean() {
                     return Err(Problem::protocol("COPY data that cannot be shown"));
                 }
-                self.copy = CopyState::Out;
+                self.copying_out = true;
                 false
             }
             Tag::CopyDone => {
-                self.end_copy_out();
+                self.copying_out = false;
                 false
             }
             Tag::Authentication
@@ -228,7 +229,7 @@ impl Guarded {
     /// CommandComplete or EmptyQueryResponse: returns whether it is hidden.
     fn ended(&mut self) -> Result<bool, Problem> {
         self.rows = None;
-        self.end_copy_out();
+        self.copying_out = false;
         if let Some(Expected::Query { .. }) = self.session.head().map(|entry| &entry.expected) {
             let statement = self.session.statement_done()?;
             self.register(&statement);
@@ -269,6 +270,7 @@ impl Guarded {
 
     fn ready(&mut self, body: &[u8], now: Instant) -> Result<bool, Problem> {
         self.rows = None;
+        self.copying_out = false;
         let hidden = self.session.ready(reply::decode_ready(body)?)?;
         self.settle_copy();
         if hidden {
@@ -293,6 +295,9 @@ impl Guarded {
             Some(entry) => (entry.hidden, head_refusal(&entry.expected), self.head_scrubs()),
         };
         self.rows = None;
+        self.copying_out = false;
+        let behind_execute = matches!(self.session.head().map(|e| &e.expected), Some(Expected::Execute(_)));
+        self.owes_sync = self.copy == CopyState::In && behind_execute && self.kept_sync;
         self.session.fail();
         self.settle_copy();
         if hidden && self.reading.is_some() && !is_fatal(&fields) {
@@ -391,14 +396,8 @@ impl Guarded {
     fn settle_copy(&mut self) {
         if self.session.settled() {
             self.copy = CopyState::None;
-        } else if matches!(self.copy, CopyState::In | CopyState::Out) {
-            self.copy = if self.copy == CopyState::In { CopyState::Held } else { CopyState::None };
-        }
-    }
-
-    fn end_copy_out(&mut self) {
-        if self.copy == CopyState::Out {
-            self.copy = CopyState::None;
+        } else if self.copy == CopyState::In {
+            self.copy = CopyState::Held;
         }
     }
 
