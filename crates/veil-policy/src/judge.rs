@@ -78,7 +78,10 @@ pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
     if !clean {
         judge_guarded(statement, worst, labels)?;
     }
-    let known = clean && worst != Effect::Unknown && !has_untrusted_casts(labels);
+    let known = clean
+        && worst != Effect::Unknown
+        && !has_untrusted_casts(labels)
+        && !shows_stored_defaults(facts, labels);
     let untraced = if known { Untraced::Show } else { Untraced::Close };
     match &statement.kind {
         // They have no columns that could be closed one by one.
@@ -112,6 +115,16 @@ fn names_only_clean(facts: &Facts, labels: &Labels) -> bool {
     let older = facts.functions.iter().any(|function| function.name == SYSTEM_USER)
         && labels.catalog().named(None, SYSTEM_USER).next().is_some();
     !older && facts.relations.iter().all(|name| labels.standing(name) == Standing::Clean)
+}
+
+/// Whether a whole row of `pg_attribute` may be computed with: it holds the value that rows of a table had when
+/// a column was added.
+fn shows_stored_defaults(facts: &Facts, labels: &Labels) -> bool {
+    facts.relations.iter().any(|relation| relation.name == "pg_attribute")
+        && (facts.names.contains("*")
+            || facts.names.contains("attmissingval")
+            || facts.aliases.iter().any(|alias| facts.names.contains(&alias.name))
+            || facts.fields.iter().any(|field| calls_function(field, facts, labels)))
 }
 
 /// Whether the server may call a user's function to cast a value: no statement shows where it does.

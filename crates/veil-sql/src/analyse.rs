@@ -175,6 +175,9 @@ fn classify_copy(copy: &nodes::CopyStmt, facts: &mut Facts) -> Kind {
     if let Some(relation) = copy.relation() {
         let target = relation_name(relation);
         facts.relations.insert(target.clone());
+        // All columns, or these.
+        let columns = column_names(copy.attlist());
+        facts.names.extend(if columns.is_empty() { BTreeSet::from(["*".to_owned()]) } else { columns });
         if copy.is_from {
             facts.writes.push(Write { target, source: Source::Columns(vec![]) });
         }
@@ -316,7 +319,13 @@ fn visit_column(column: &nodes::ColumnRef, facts: &mut Facts) {
         Some([.., of, name]) => {
             facts.fields.insert(Field { of: Some((*of).to_owned()), name: (*name).to_owned() });
         }
-        _ => {}
+        Some([name]) => {
+            facts.names.insert((*name).to_owned());
+        }
+        Some([]) => {}
+        None => {
+            facts.names.insert("*".to_owned());
+        }
     }
 }
 

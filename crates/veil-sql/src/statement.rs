@@ -88,6 +88,8 @@ pub struct Facts {
     pub operators: BTreeSet<String>,
     /// Fields selected, as `b` in `a.b` and `(x).b`: where there is no such column they call a function.
     pub fields: BTreeSet<Field>,
+    /// Names that stand alone, which may be columns or whole rows; `*` for stars.
+    pub names: BTreeSet<String>,
     /// The names by which FROM and others call what has columns.
     pub aliases: BTreeSet<Alias>,
     /// INSERT, UPDATE, DELETE and MERGE anywhere inside.

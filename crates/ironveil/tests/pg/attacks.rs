@@ -97,6 +97,12 @@ fn statements_that_hide_where_a_value_comes_from() {
         "update my_settings set setting = 'off' where name = 'standard_conforming_strings'",
         "select attmissingval from pg_attribute where atthasmissing",
         "select * from pg_attribute where atthasmissing",
+        "select a from pg_attribute a where atthasmissing",
+        "select a.to_json from pg_attribute a where atthasmissing",
+        "select row(a.*), to_jsonb(a.*) from pg_attribute a where atthasmissing",
+        "select x::text from (select * from pg_attribute where atthasmissing) x",
+        "copy pg_attribute to stdout",
+        "copy pg_attribute (attname, attmissingval) to stdout",
     ] {
         let mut raw = Raw::connect(pair.proxy.port());
         raw.query(sql);
