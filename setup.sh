@@ -19,7 +19,7 @@ need() { # package, what it gives: a command or a file
 
 need gcc cc
 need libc6-dev "/usr/include/stdlib.h"
-need libclang-dev "$(ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* 2>/dev/null || true)"
+need libclang-dev "$(ls /usr/lib/llvm-*/lib/libclang.so* /usr/lib/llvm-*/lib/libclang-[0-9]*.so* /usr/lib/*/libclang-[0-9]*.so* 2>/dev/null || true)"
 need util-linux setpriv
 need postgresql-client psql
 need postgresql "initdb $(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || true)"
