@@ -30,7 +30,7 @@ impl Fixed {
                 "false" | "f" => Some(Self { text: b"f".to_vec(), binary: vec![0] }),
                 _ => None,
             },
-            Kind::Int2 | Kind::Int4 | Kind::Int8 => Self::int(kind, value),
+            Kind::Int2 | Kind::Int4 | Kind::Int8 | Kind::Ranged(_) => Self::int(kind, value),
             Kind::Float4 | Kind::Float8 => {
                 let number = read_float(kind, Format::Text, value.as_bytes())?;
                 Self::both(|format, out| write_float(kind, format, number, out))
@@ -66,9 +66,13 @@ impl Fixed {
             Kind::Text(limit) | Kind::Padded(limit) => Self::parse(kind, limit.cut(label)),
             Kind::Char => Self::parse(kind, Limit::CHAR.cut(label)),
             Kind::Bool => Self::parse(kind, "false"),
-            Kind::Int2 | Kind::Int4 | Kind::Int8 | Kind::Float4 | Kind::Float8 | Kind::Numeric(_) => {
-                Self::parse(kind, "0")
-            }
+            Kind::Int2
+            | Kind::Int4
+            | Kind::Int8
+            | Kind::Ranged(_)
+            | Kind::Float4
+            | Kind::Float8
+            | Kind::Numeric(_) => Self::parse(kind, "0"),
             Kind::Date => Self::parse(kind, "1970-01-01"),
             Kind::Timestamp => Self::parse(kind, "1970-01-01 00:00:00"),
             Kind::TimestampTz => Self::parse(kind, "1970-01-01 00:00:00+00"),

@@ -107,7 +107,7 @@ impl Call {
                 out.push(1);
                 self.json(key, cell.strip_prefix(&[1])?, out)
             }
-            Kind::Int2 | Kind::Int4 | Kind::Int8 | Kind::Numeric(_) => {
+            Kind::Int2 | Kind::Int4 | Kind::Int8 | Kind::Ranged(_) | Kind::Numeric(_) => {
                 let masked = self.number(key, kind, &Number::read(kind, format, cell)?)?;
                 Number::write(kind, format, masked, out)
             }

@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     Int2,
     Int4,
     Int8,
+    /// An integer of MySQL that PostgreSQL does not have, by its greatest value.
+    Ranged(u64),
     Float4,
     Float8,
     Numeric(Precision),
@@ -70,6 +72,7 @@ impl Kind {
             Self::Int2 => u64::try_from(i16::MAX).ok(),
             Self::Int4 => u64::try_from(i32::MAX).ok(),
             Self::Int8 => u64::try_from(i64::MAX).ok(),
+            Self::Ranged(max) => Some(max),
             // 10^19 - 1 is the last row of nines in 64 bits.
             Self::Numeric(precision) => {
                 10u64.checked_pow(precision.integer_digits.min(19)).map(|max| max - 1)

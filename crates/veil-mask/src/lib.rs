@@ -1,5 +1,5 @@
-//! Masks the cells of PostgreSQL rows: a `Strategy` says what a value becomes, a `Masker` binds it to a key, a
-//! `ColumnMask` rewrites the cells of one result column in the format that the client asked for.
+//! Masks the cells of PostgreSQL's and MySQL's rows: a `Strategy` says what a value becomes, a `Masker` binds it to a key, a
+//! `ColumnMask` or `MySqlColumn` rewrites the cells of one result column in the format that the client asked for.
 //!
 //! Decision: a mask is a pure function of key and value. There is no randomness, no state between cells and no
 //! table of originals, so that equal values stay equal across rows, tables and sessions, in both wire formats, and
@@ -10,6 +10,7 @@
 //! become NULL as soon as they are not valid UTF-8.
 
 mod array;
+pub mod charset;
 mod date;
 mod digits;
 mod fixed;
@@ -17,12 +18,14 @@ mod function;
 mod key;
 mod kind;
 mod masker;
+mod mysql;
 mod number;
 mod numeric;
 mod strategy;
 
 pub use key::{KeyError, RootKey};
 pub use masker::{Cell, ColumnMask, Masker};
+pub use mysql::MySqlColumn;
 pub use strategy::{Function, Param, Parameter, ParameterKind, Strategy, StrategyError};
 
 #[cfg(test)]

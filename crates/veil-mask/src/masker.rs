@@ -70,6 +70,15 @@ impl Masker {
         ColumnMask { plan: self.plan(kind), element }
     }
 
+    pub(crate) fn call(&self) -> &Call {
+        &self.0.call
+    }
+
+    /// What the strategy does to cells of `kind`.
+    pub(crate) fn of_kind(&self, kind: Kind) -> ColumnMask {
+        ColumnMask { plan: self.plan(kind), element: None }
+    }
+
     fn plan(&self, kind: Kind) -> Plan {
         let fixed = match &self.0.call {
             Call::Redact(label) => Fixed::redacted(kind, label),

@@ -36,6 +36,7 @@ impl Number {
         let fits = match kind {
             Kind::Int2 => i16::try_from(number).is_ok(),
             Kind::Int4 => i32::try_from(number).is_ok(),
+            Kind::Ranged(_) => true,
             _ => kind == Kind::Int8,
         };
         fits.then_some(Self::Int(number))

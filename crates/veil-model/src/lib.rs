@@ -4,10 +4,14 @@
 //! Decision: a secret that is passed around is `Sensitive`, which cannot be printed, so that a log line that
 //! would leak it does not compile. Cells are never copied out of the buffers in which they came.
 
+pub mod charset;
 pub mod column;
+pub mod mysqltype;
 pub mod pgtype;
 pub mod sensitive;
 
+pub use charset::Charset;
 pub use column::{Attribute, ColumnName};
+pub use mysqltype::MySqlType;
 pub use pgtype::{Format, PgType};
 pub use sensitive::Sensitive;

@@ -10,7 +10,7 @@ pub struct Malformed(pub &'static str);
 /// Result of decoding.
 pub type Result<T> = std::result::Result<T, Malformed>;
 
-/// A shrinking slice with PostgreSQL's big-endian scalars.
+/// A shrinking slice with PostgreSQL's big-endian scalars and MySQL's little-endian ones.
 #[derive(Clone, Copy, Debug)]
 pub struct Cursor<'a>(&'a [u8]);
 
@@ -82,6 +82,62 @@ impl<'a> Cursor<'a> {
         let text = self.take(end)?;
         self.u8()?;
         Ok(text)
+    }
+
+    /// # Errors
+    /// Fewer than two bytes are left.
+    pub fn u16_le(&mut self) -> Result<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    /// # Errors
+    /// Fewer than three bytes are left.
+    pub fn u24_le(&mut self) -> Result<u32> {
+        self.array().map(|[a, b, c]| u32::from_le_bytes([a, b, c, 0]))
+    }
+
+    /// # Errors
+    /// Fewer than four bytes are left.
+    pub fn u32_le(&mut self) -> Result<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    /// # Errors
+    /// Fewer than eight bytes are left.
+    pub fn u64_le(&mut self) -> Result<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    /// MySQL's length-encoded integer; `None` is its NULL.
+    ///
+    /// # Errors
+    /// Too short, or the first byte begins no such integer.
+    pub fn lenenc_or_null(&mut self) -> Result<Option<u64>> {
+        Ok(Some(match self.u8()? {
+            0xfb => return Ok(None),
+            0xfc => self.u16_le()?.into(),
+            0xfd => self.u24_le()?.into(),
+            0xfe => self.u64_le()?,
+            0xff => return Err(Malformed("not a length")),
+            small => small.into(),
+        }))
+    }
+
+    /// MySQL's length-encoded integer.
+    ///
+    /// # Errors
+    /// Too short, or not one.
+    pub fn lenenc(&mut self) -> Result<u64> {
+        self.lenenc_or_null()?.ok_or(Malformed("NULL in place of a length"))
+    }
+
+    /// Bytes behind their length-encoded count.
+    ///
+    /// # Errors
+    /// Too short.
+    pub fn lenenc_bytes(&mut self) -> Result<&'a [u8]> {
+        let length = usize::try_from(self.lenenc()?).map_err(|_| Malformed("impossible length"))?;
+        self.take(length)
     }
 
     /// # Errors

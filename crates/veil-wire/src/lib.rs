@@ -5,6 +5,7 @@
 //! sends are different types (`command`, `reply`), so that one cannot be taken for the other.
 
 pub mod cursor;
+pub mod mysql;
 pub mod pg;
 
 pub use cursor::{Cursor, Malformed};

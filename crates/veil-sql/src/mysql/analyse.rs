@@ -1,0 +1,238 @@
+//! Texts to statements.
+
+use std::sync::Arc;
+
+use quick_cache::sync::Cache;
+use sqlparser::ast::Statement as Tree;
+use sqlparser::dialect::MySqlDialect;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::Token;
+
+use super::head::{self, Head, keyword};
+use super::lexer::{self, Fault, Mode};
+use super::statement::{Facts, Function, Kind, Outputs, Statement};
+use super::{facts, select};
+
+/// Texts that are longer are analysed every time.
+const CACHED_TEXT_MAX: usize = 16 << 10;
+const CACHED_TEXTS: usize = 4096;
+/// Depth of expressions and queries that is followed.
+const DEPTH_MAX: usize = 60;
+/// Tokens of one text. A bulk INSERT has many; more are refused.
+const TOKENS_MAX: usize = 4 << 20;
+/// Statements of one text.
+const STATEMENTS_MAX: usize = 1000;
+
+/// What is known of a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Analysis {
+    /// Its statements, in order.
+    pub statements: Vec<Arc<Statement>>,
+    /// The text to send in its place: comments that the server would run are written out.
+    pub rewritten: Option<String>,
+}
+
+type Result = std::result::Result<Arc<Analysis>, Fault>;
+
+/// Analyses texts and remembers the recent ones. The result depends on the text and the mode alone.
+#[derive(Debug)]
+pub struct Analyser(Cache<(Mode, Box<str>), Result>);
+
+impl Default for Analyser {
+    fn default() -> Self {
+        Self(Cache::new(CACHED_TEXTS))
+    }
+}
+
+impl Analyser {
+    /// The statements of `text`; none for an empty text.
+    ///
+    /// # Errors
+    /// It cannot be cut into tokens.
+    pub fn analyse(&self, text: &str, mode: Mode) -> Result {
+        if text.len() > CACHED_TEXT_MAX {
+            return analyse(text, mode);
+        }
+        let key = (mode, text.into());
+        if let Some(known) = self.0.get(&key) {
+            return known;
+        }
+        let fresh = analyse(text, mode);
+        self.0.insert(key, fresh.clone());
+        fresh
+    }
+}
+
+/// Analyses `text` without a cache.
+///
+/// # Errors
+/// It cannot be cut into tokens.
+pub fn analyse(text: &str, mode: Mode) -> Result {
+    let lexed = lexer::lex(text, mode)?;
+    if lexed.tokens.len() > TOKENS_MAX {
+        return Err("a text of so many words");
+    }
+    let parts: Vec<&[Token]> = lexed.tokens.split(|token| *token == Token::SemiColon).collect();
+    // What ends with a semicolon has nothing behind it.
+    let count = parts.len() - usize::from(parts.last().is_some_and(|part| part.is_empty()));
+    if count > STATEMENTS_MAX {
+        return Err("a text of so many statements");
+    }
+    let spaced = Facts {
+        functions: lexed
+            .spaced
+            .into_iter()
+            .map(|name| Function { database: Some(String::new()), name })
+            .collect(),
+        ..Facts::default()
+    };
+    let statements =
+        parts.into_iter().take(count).map(|tokens| Arc::new(statement(tokens, mode, &spaced))).collect();
+    Ok(Arc::new(Analysis { statements, rewritten: lexed.rewritten }))
+}
+
+fn statement(tokens: &[Token], mode: Mode, spaced: &Facts) -> Statement {
+    let mut facts = spaced.clone();
+    let mut outputs = Outputs::Unknown;
+    if mode.oracle {
+        facts.opaque = Some("sql_mode ORACLE or MSSQL");
+    }
+    let kind = match head::read(tokens) {
+        Head::Is(kind) => kind,
+        Head::Grammar(tokens) => {
+            outputs = grammar(tokens, &mut facts);
+            Kind::Data
+        }
+        Head::Explain(tokens) => {
+            grammar(tokens, &mut facts);
+            Kind::Explain
+        }
+        Head::Words(kind, tokens) => {
+            calls(&tokens, &mut facts);
+            kind
+        }
+        Head::Call(tokens) => call(&tokens, &mut facts),
+        Head::Text { name, text } => return inner(name, &text, mode),
+    };
+    facts.asks_back |= matches!(kind, Kind::Show(super::Show::Warnings));
+    Statement { kind, facts, outputs }
+}
+
+/// The statement that a literal text holds: it has to be one, without a text inside.
+fn inner(name: Option<String>, text: &str, mode: Mode) -> Statement {
+    let refused =
+        |what| Statement { kind: Kind::Refused(what), facts: Facts::default(), outputs: Outputs::Unknown };
+    let Ok(analysis) = analyse_flat(text, mode) else {
+        return refused("a prepared text that is not understood");
+    };
+    let ([only], None) = (analysis.statements.as_slice(), &analysis.rewritten) else {
+        return refused("a prepared text that is not one statement");
+    };
+    match name {
+        Some(name) => {
+            let kind = Kind::Prepare { name, inner: Arc::clone(only) };
+            Statement { kind, facts: only.facts.clone(), outputs: Outputs::Unknown }
+        }
+        None => only.as_ref().clone(),
+    }
+}
+
+fn analyse_flat(text: &str, mode: Mode) -> Result {
+    let head = lexer::lex(text, mode)?.tokens.first().map(keyword).unwrap_or_default();
+    if matches!(head.as_str(), "prepare" | "execute" | "deallocate" | "use" | "set" | "call") {
+        return Err("a text inside a text");
+    }
+    analyse(text, mode)
+}
+
+fn grammar(tokens: Vec<Token>, facts: &mut Facts) -> Outputs {
+    let tokens = without_extras(tokens, facts);
+    let dialect = MySqlDialect {};
+    let mut parser = Parser::new(&dialect).with_recursion_limit(DEPTH_MAX).with_tokens(tokens);
+    let tree = match parser.parse_statement() {
+        Ok(tree) if parser.peek_token().token == Token::EOF => tree,
+        _ => {
+            facts.opaque.get_or_insert("what IronVeil cannot parse");
+            return Outputs::Unknown;
+        }
+    };
+    facts::collect(&tree, facts);
+    let outputs = select::read(&tree, facts);
+    if !matches!(tree, Tree::Query(_) | Tree::Insert(_) | Tree::Update(_) | Tree::Delete(_)) {
+        facts.opaque.get_or_insert("a statement of this form");
+    }
+    outputs
+}
+
+/// Takes out what the grammar does not know and what changes nothing of a statement's meaning: `INTO @a`,
+/// `LOCK IN SHARE MODE`, `SQL_CACHE`.
+fn without_extras(tokens: Vec<Token>, facts: &mut Facts) -> Vec<Token> {
+    let mut kept = Vec::with_capacity(tokens.len());
+    let mut rest = tokens.as_slice();
+    let insert = matches!(tokens.first().map(keyword).as_deref(), Some("insert" | "replace"));
+    while let Some((token, after)) = rest.split_first() {
+        let words: Vec<String> = rest.iter().take(4).map(keyword).collect();
+        let word = |at: usize| words.get(at).map_or("", String::as_str);
+        rest = match (word(0), word(1), word(2), word(3)) {
+            ("lock", "in", "share", "mode") => rest.get(4..).unwrap_or_default(),
+            ("sql_cache", ..) if kept.last().is_some_and(|token| keyword(token) == "select") => after,
+            ("into", "outfile" | "dumpfile", ..) => {
+                facts.opaque.get_or_insert("INTO OUTFILE");
+                after
+            }
+            ("into", name, ..) if name.starts_with('@') && !insert => {
+                facts.assigns = true;
+                skip_variables(after)
+            }
+            _ => {
+                kept.push(token.clone());
+                after
+            }
+        };
+    }
+    kept
+}
+
+/// Passes over `@a, @b`.
+fn skip_variables(mut rest: &[Token]) -> &[Token] {
+    loop {
+        rest = match rest {
+            [_, Token::Comma, next, ..] if keyword(next).starts_with('@') => {
+                rest.get(2..).unwrap_or_default()
+            }
+            [_, after @ ..] => return after,
+            [] => return rest,
+        };
+    }
+}
+
+/// Every word before a parenthesis is a function.
+fn calls(tokens: &[Token], facts: &mut Facts) {
+    for window in tokens.windows(2) {
+        if let [Token::Word(word), Token::LParen] = window {
+            facts.functions.insert(Function { database: None, name: word.value.to_lowercase() });
+        }
+    }
+    if tokens
+        .windows(4)
+        .any(|window| matches!(window, [Token::Word(_), Token::Period, Token::Word(_), Token::LParen]))
+    {
+        facts.opaque.get_or_insert("a function of a database");
+    }
+}
+
+fn call(tokens: &[Token], facts: &mut Facts) -> Kind {
+    let (database, name, rest) = match tokens {
+        [Token::Word(database), Token::Period, Token::Word(name), rest @ ..] => {
+            (Some(database.value.clone()), &name.value, rest)
+        }
+        [Token::Word(name), rest @ ..] => (None, &name.value, rest),
+        _ => return Kind::Refused("CALL of this form"),
+    };
+    calls(rest, facts);
+    if head::mentions(rest, &["select", "values", "table", "with"]) {
+        return Kind::Refused("CALL with a query");
+    }
+    facts.functions.insert(Function { database, name: name.to_lowercase() });
+    Kind::Call
+}

@@ -1,0 +1,208 @@
+//! A snapshot of what tables and views a session can see, and what their columns are called.
+//!
+//! The queries ask for names in UTF-8 whatever the session's character set, and have a LIMIT of their own, so that the
+//! session's `sql_select_limit` does not cut what is known.
+
+use std::collections::HashMap;
+
+use super::analyse::analyse;
+use super::lexer::Mode;
+use super::statement::{Facts, Kind};
+use super::system;
+
+/// The queries whose rows make a catalog, in order.
+pub const QUERIES: [&str; 4] = [
+    "select @@lower_case_table_names, version() limit 18446744073709551615",
+    "select cast(convert(table_schema using utf8mb4) as binary), cast(convert(table_name using utf8mb4) as binary), \
+     cast(convert(table_type using utf8mb4) as binary), cast(convert(engine using utf8mb4) as binary) \
+     from information_schema.tables limit 18446744073709551615",
+    "select cast(convert(table_schema using utf8mb4) as binary), cast(convert(table_name using utf8mb4) as binary), \
+     cast(convert(column_name using utf8mb4) as binary), cast(convert(data_type using utf8mb4) as binary), \
+     cast(convert(extra using utf8mb4) as binary) from information_schema.columns \
+     where table_schema not in ('information_schema', 'mysql', 'performance_schema', 'sys') \
+     order by table_schema, table_name, ordinal_position limit 18446744073709551615",
+    "select cast(convert(table_schema using utf8mb4) as binary), cast(convert(table_name using utf8mb4) as binary), \
+     cast(convert(view_definition using utf8mb4) as binary) from information_schema.views \
+     limit 18446744073709551615",
+];
+
+/// Engines that keep rows of their own.
+const ENGINES: [&str; 12] = [
+    "archive",
+    "aria",
+    "blackhole",
+    "columnstore",
+    "csv",
+    "innodb",
+    "memory",
+    "myisam",
+    "ndbcluster",
+    "rocksdb",
+    "s3",
+    "tokudb",
+];
+
+/// What a table is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableKind {
+    /// It has rows of its own.
+    Base,
+    /// It shows rows of others.
+    View,
+    /// A sequence, a table over other tables or servers, a temporary one: nothing is known of its rows.
+    Other,
+}
+
+/// A column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Name.
+    pub name: String,
+    /// Type, as `varchar`.
+    pub data_type: String,
+    /// It is computed from other columns.
+    pub generated: bool,
+    /// A star leaves it out.
+    pub invisible: bool,
+}
+
+/// A table or view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Database.
+    pub database: String,
+    /// Name.
+    pub name: String,
+    /// What it is.
+    pub kind: TableKind,
+    /// Columns, in order.
+    pub columns: Vec<Column>,
+    /// What a view names, if its definition is known.
+    pub definition: Option<Facts>,
+}
+
+impl Table {
+    /// The only column of this name; names of columns have no case.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        let wanted = name.to_lowercase();
+        let mut found = self.columns.iter().filter(|column| column.name.to_lowercase() == wanted);
+        found.next().filter(|_| found.next().is_none())
+    }
+}
+
+/// One row: text in UTF-8, or NULL.
+pub type Row = Vec<Option<String>>;
+
+/// What can be seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Catalog {
+    /// Names of tables and databases have no case.
+    folds: bool,
+    tables: HashMap<(String, String), Table>,
+}
+
+impl Catalog {
+    /// From the rows of [`QUERIES`], in order.
+    #[must_use]
+    pub fn from_rows(results: &[Vec<Row>; QUERIES.len()]) -> Self {
+        let [settings, tables, columns, views] = results;
+        let setting =
+            |at: usize| settings.first().and_then(|row| row.get(at)).cloned().flatten().unwrap_or_default();
+        let mode = Mode::new("", &setting(1));
+        let mut catalog = Self { folds: setting(0) != "0", tables: HashMap::new() };
+        for row in tables {
+            if let [Some(database), Some(name), Some(kind), engine] = row.as_slice() {
+                let table = Table {
+                    database: database.clone(),
+                    name: name.clone(),
+                    kind: table_kind(kind, engine.as_deref()),
+                    columns: Vec::new(),
+                    definition: None,
+                };
+                catalog.tables.insert(catalog.key(database, name), table);
+            }
+        }
+        for row in columns {
+            if let [Some(database), Some(table), Some(name), Some(data_type), extra] = row.as_slice() {
+                let extra = extra.as_deref().unwrap_or_default().to_ascii_uppercase();
+                let column = Column {
+                    name: name.clone(),
+                    data_type: data_type.to_ascii_lowercase(),
+                    generated: ["VIRTUAL GENERATED", "STORED GENERATED", "PERSISTENT"]
+                        .iter()
+                        .any(|word| extra.contains(word)),
+                    invisible: extra.contains("INVISIBLE"),
+                };
+                let key = catalog.key(database, table);
+                if let Some(table) = catalog.tables.get_mut(&key) {
+                    table.columns.push(column);
+                }
+            }
+        }
+        for row in views {
+            if let [Some(database), Some(name), Some(definition)] = row.as_slice() {
+                let key = catalog.key(database, name);
+                if let Some(table) = catalog.tables.get_mut(&key) {
+                    table.definition = view_facts(definition, mode);
+                }
+            }
+        }
+        catalog
+    }
+
+    fn key(&self, database: &str, name: &str) -> (String, String) {
+        if self.folds || database.eq_ignore_ascii_case("information_schema") {
+            (database.to_lowercase(), name.to_lowercase())
+        } else {
+            (database.to_owned(), name.to_owned())
+        }
+    }
+
+    /// Whether names of tables and databases have no case.
+    #[must_use]
+    pub const fn folds(&self) -> bool {
+        self.folds
+    }
+
+    /// The table of this name.
+    #[must_use]
+    pub fn table(&self, database: &str, name: &str) -> Option<&Table> {
+        self.tables.get(&self.key(database, name))
+    }
+
+    /// Every table and view, the servers' own ones too.
+    pub fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.tables.values()
+    }
+
+    /// Whether two names of tables or databases are one.
+    #[must_use]
+    pub fn same_name(&self, a: &str, b: &str) -> bool {
+        a == b || (self.folds && a.to_lowercase() == b.to_lowercase())
+    }
+}
+
+fn table_kind(kind: &str, engine: Option<&str>) -> TableKind {
+    let engine = engine.unwrap_or_default().to_ascii_lowercase();
+    match kind.to_ascii_uppercase().as_str() {
+        "BASE TABLE" | "SYSTEM VERSIONED" if ENGINES.contains(&engine.as_str()) => TableKind::Base,
+        "VIEW" => TableKind::View,
+        _ => TableKind::Other,
+    }
+}
+
+/// What a view reads; its definition names databases throughout.
+fn view_facts(definition: &str, mode: Mode) -> Option<Facts> {
+    let analysis = analyse(definition, mode).ok()?;
+    match analysis.statements.as_slice() {
+        [only] if only.kind == Kind::Data => Some(only.facts.clone()),
+        _ => None,
+    }
+}
+
+/// Whether a database is the server's own.
+#[must_use]
+pub fn is_system(database: &str) -> bool {
+    system::is_system(&database.to_lowercase())
+}

@@ -1,0 +1,238 @@
+//! What a statement names: tables, functions, common table expressions. Only listed kinds of nodes are understood.
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    BinaryOperator, Expr, FunctionArguments, JoinOperator, ObjectName, Query, Select, SetExpr, Statement,
+    TableFactor, TableWithJoins, Visit, Visitor,
+};
+
+use super::statement::{Facts, Function, TableName};
+
+/// Collects what `node` names.
+pub(super) fn collect(node: &impl Visit, facts: &mut Facts) {
+    if let ControlFlow::Break(what) = node.visit(&mut Collector(facts)) {
+        facts.opaque.get_or_insert(what);
+    }
+}
+
+struct Collector<'a>(&'a mut Facts);
+
+type Flow = ControlFlow<&'static str>;
+
+impl Visitor for Collector<'_> {
+    type Break = &'static str;
+
+    fn pre_visit_statement(&mut self, statement: &Statement) -> Flow {
+        match statement {
+            Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => {
+                Flow::Continue(())
+            }
+            _ => Flow::Break("a statement inside a statement"),
+        }
+    }
+
+    fn pre_visit_query(&mut self, query: &Query) -> Flow {
+        if query.fetch.is_some()
+            || query.for_clause.is_some()
+            || query.settings.is_some()
+            || query.format_clause.is_some()
+            || !query.pipe_operators.is_empty()
+        {
+            return Flow::Break("a clause of another dialect");
+        }
+        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
+            self.0.expressions.insert(cte.alias.name.value.to_lowercase());
+        }
+        set_expression(&query.body)
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> Flow {
+        if select.into.is_some()
+            || select.top.is_some()
+            || select.exclude.is_some()
+            || select.prewhere.is_some()
+            || select.qualify.is_some()
+            || select.value_table_mode.is_some()
+            || !select.lateral_views.is_empty()
+            || !select.connect_by.is_empty()
+            || !select.cluster_by.is_empty()
+            || !select.distribute_by.is_empty()
+            || !select.sort_by.is_empty()
+        {
+            return Flow::Break("a clause of another dialect");
+        }
+        select.from.iter().try_for_each(joins)
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> Flow {
+        match table_name(relation) {
+            Some(name) => {
+                self.0.tables.insert(name);
+                Flow::Continue(())
+            }
+            None => Flow::Break("a table's name of this form"),
+        }
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> Flow {
+        match factor {
+            TableFactor::Table {
+                args: None,
+                version: None,
+                json_path: None,
+                sample: None,
+                with_hints,
+                ..
+            } if with_hints.is_empty() => Flow::Continue(()),
+            TableFactor::Derived { sample: None, .. } | TableFactor::JsonTable { .. } => Flow::Continue(()),
+            TableFactor::NestedJoin { table_with_joins, alias: None } => joins(table_with_joins),
+            _ => Flow::Break("a source of rows of this form"),
+        }
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> Flow {
+        match expr {
+            Expr::Function(function) => return self.function(function),
+            Expr::BinaryOp { op, .. } => match op {
+                BinaryOperator::Assignment => self.0.assigns = true,
+                op if is_operator(op) => {}
+                _ => return Flow::Break("an operator of another dialect"),
+            },
+            Expr::MatchAgainst { .. }
+            | Expr::Identifier(_)
+            | Expr::CompoundIdentifier(_)
+            | Expr::IsFalse(_)
+            | Expr::IsNotFalse(_)
+            | Expr::IsTrue(_)
+            | Expr::IsNotTrue(_)
+            | Expr::IsNull(_)
+            | Expr::IsNotNull(_)
+            | Expr::IsUnknown(_)
+            | Expr::IsNotUnknown(_)
+            | Expr::In { .. }
+            | Expr::Between { .. }
+            | Expr::Like { .. }
+            | Expr::RLike { .. }
+            | Expr::AnyOp { .. }
+            | Expr::AllOp { .. }
+            | Expr::UnaryOp { .. }
+            | Expr::Convert { .. }
+            | Expr::Cast { .. }
+            | Expr::Extract { .. }
+            | Expr::Ceil { .. }
+            | Expr::Floor { .. }
+            | Expr::Position { .. }
+            | Expr::Substring { .. }
+            | Expr::Trim { .. }
+            | Expr::Collate { .. }
+            | Expr::Nested(_)
+            | Expr::Value(_)
+            | Expr::Prefixed { .. }
+            | Expr::TypedString(_)
+            | Expr::Case { .. }
+            | Expr::Exists { .. }
+            | Expr::Subquery(_)
+            | Expr::Tuple(_)
+            | Expr::Interval(_)
+            | Expr::MemberOf(_) => {}
+            _ => return Flow::Break("an expression of another dialect"),
+        }
+        Flow::Continue(())
+    }
+}
+
+impl Collector<'_> {
+    fn function(&mut self, function: &sqlparser::ast::Function) -> Flow {
+        if !matches!(function.parameters, FunctionArguments::None)
+            || matches!(function.args, FunctionArguments::Subquery(_))
+            || !function.within_group.is_empty()
+            || function.filter.is_some()
+        {
+            return Flow::Break("a function call of this form");
+        }
+        let Some(TableName { database, name }) = table_name(&function.name) else {
+            return Flow::Break("a function's name of this form");
+        };
+        // `TABLE(...)` and others are grammar, not functions; as such they are on no list.
+        let name = name.to_lowercase();
+        self.0.asks_back |= matches!(name.as_str(), "found_rows" | "row_count");
+        self.0.functions.insert(Function { database, name });
+        Flow::Continue(())
+    }
+}
+
+/// The operators that the servers have.
+const fn is_operator(op: &BinaryOperator) -> bool {
+    use BinaryOperator as B;
+    matches!(
+        op,
+        B::Plus
+            | B::Minus
+            | B::Multiply
+            | B::Divide
+            | B::Modulo
+            | B::StringConcat
+            | B::Gt
+            | B::Lt
+            | B::GtEq
+            | B::LtEq
+            | B::Spaceship
+            | B::Eq
+            | B::NotEq
+            | B::And
+            | B::Or
+            | B::Xor
+            | B::BitwiseOr
+            | B::BitwiseAnd
+            | B::BitwiseXor
+            | B::MyIntegerDivide
+            | B::PGBitwiseShiftLeft
+            | B::PGBitwiseShiftRight
+            | B::PGOverlap
+            | B::Arrow
+            | B::LongArrow
+    )
+}
+
+fn set_expression(body: &SetExpr) -> Flow {
+    match body {
+        SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) => Flow::Continue(()),
+        SetExpr::SetOperation { left, right, .. } => {
+            set_expression(left)?;
+            set_expression(right)
+        }
+        _ => Flow::Break("a query of this form"),
+    }
+}
+
+fn joins(from: &TableWithJoins) -> Flow {
+    let known = |operator: &JoinOperator| {
+        matches!(
+            operator,
+            JoinOperator::Join(_)
+                | JoinOperator::Inner(_)
+                | JoinOperator::Left(_)
+                | JoinOperator::LeftOuter(_)
+                | JoinOperator::Right(_)
+                | JoinOperator::RightOuter(_)
+                | JoinOperator::CrossJoin(_)
+                | JoinOperator::StraightJoin(_)
+        )
+    };
+    if from.joins.iter().all(|join| !join.global && known(&join.join_operator)) {
+        Flow::Continue(())
+    } else {
+        Flow::Break("a join of another dialect")
+    }
+}
+
+/// A name of one or two parts.
+pub(super) fn table_name(name: &ObjectName) -> Option<TableName> {
+    let part = |at: usize| name.0.get(at).and_then(|part| part.as_ident()).map(|ident| ident.value.clone());
+    match name.0.len() {
+        1 => Some(TableName { database: None, name: part(0)? }),
+        2 => Some(TableName { database: Some(part(0)?), name: part(1)? }),
+        _ => None,
+    }
+}

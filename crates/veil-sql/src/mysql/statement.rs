@@ -1,0 +1,166 @@
+//! What is known of one statement.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// A table as it was written: perhaps with a database.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TableName {
+    /// Database, if it was written.
+    pub database: Option<String>,
+    /// The name itself.
+    pub name: String,
+}
+
+/// A function that is called.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Function {
+    /// Database, if it was written; such a function is a user's.
+    pub database: Option<String>,
+    /// The name, in lower case.
+    pub name: String,
+}
+
+/// One statement of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// What it is.
+    pub kind: Kind,
+    /// What it names and writes, statements inside it included.
+    pub facts: Facts,
+    /// The columns of its result.
+    pub outputs: Outputs,
+}
+
+/// The kinds that are told apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// SELECT, VALUES, TABLE, INSERT, REPLACE, UPDATE, DELETE, DO.
+    Data,
+    /// EXPLAIN or ANALYZE of such a statement.
+    Explain,
+    /// SHOW, DESCRIBE and others that list definitions and settings.
+    Show(Show),
+    /// SET: the session's settings are read again.
+    Set {
+        /// Privileges change, and with them what of the catalog can be seen.
+        role: bool,
+    },
+    /// USE of another database.
+    Use(String),
+    /// PREPARE of a literal text.
+    Prepare {
+        /// Name of the new statement.
+        name: String,
+        /// What it prepares.
+        inner: Arc<Statement>,
+    },
+    /// EXECUTE of a prepared statement.
+    Execute {
+        /// Its name.
+        name: String,
+    },
+    /// DEALLOCATE PREPARE.
+    Deallocate {
+        /// Its name.
+        name: String,
+    },
+    /// CALL of a procedure, which `facts.functions` names.
+    Call,
+    /// KILL.
+    Kill {
+        /// Number of the connection, as the client knows it.
+        connection: u64,
+        /// Only its statement.
+        query: bool,
+    },
+    /// Transactions, locks, maintenance: reads and writes no row.
+    Session,
+    /// Not done where anything is masked; the text says what it is.
+    Refused(&'static str),
+}
+
+/// What a SHOW lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// Definitions, settings, counters.
+    Definitions,
+    /// Warnings and errors, whose texts may quote values.
+    Warnings,
+    /// Connections, with the texts of their statements.
+    Processes,
+}
+
+/// What a statement names and writes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Tables and views.
+    pub tables: BTreeSet<TableName>,
+    /// Names of common table expressions, in lower case.
+    pub expressions: BTreeSet<String>,
+    /// Functions called.
+    pub functions: BTreeSet<Function>,
+    /// INSERT, REPLACE, UPDATE and DELETE.
+    pub writes: Vec<Write>,
+    /// A variable of the session is given a value.
+    pub assigns: bool,
+    /// It asks how the statement before went, which nothing may stand between.
+    pub asks_back: bool,
+    /// Something inside is not understood; the text says what.
+    pub opaque: Option<&'static str>,
+}
+
+/// One INSERT, REPLACE, UPDATE or DELETE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// The table written.
+    pub target: TableName,
+    /// Where the values come from.
+    pub source: Source,
+}
+
+/// Where written values come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Literals, parameters, functions of these, and these columns of the target.
+    Columns(BTreeSet<String>),
+    /// Anything else.
+    Query,
+}
+
+/// What is known of the columns of a result.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Outputs {
+    /// Nothing.
+    #[default]
+    Unknown,
+    /// They are these, over these tables and nothing else.
+    Plain {
+        /// The tables of FROM, in order.
+        tables: Vec<TableRef>,
+        /// Columns of the same name are merged (USING, NATURAL): a star shows them once.
+        merged: bool,
+        /// What is selected, in order.
+        items: Vec<Item>,
+    },
+}
+
+/// A table in FROM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableRef {
+    /// The table.
+    pub table: TableName,
+    /// Its name in the statement, if it is another.
+    pub alias: Option<String>,
+}
+
+/// What is selected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// `*`, `table.*` or `database.table.*`: all columns of all tables, or of one.
+    Star(Vec<String>),
+    /// A column, perhaps with table and database before it.
+    Column(Vec<String>),
+    /// Anything else.
+    Computed,
+}

@@ -1,0 +1,193 @@
+use std::fmt::Write as _;
+
+use super::analyse::analyse;
+use super::lexer::{Mode, lex};
+use super::{Item, Kind, Outputs, Source, Statement};
+
+fn mode() -> Mode {
+    Mode::new("", "10.11.6-MariaDB")
+}
+
+/// What is known of the first statement, in one line.
+fn summary(sql: &str) -> String {
+    summary_in(sql, mode())
+}
+
+fn summary_in(sql: &str, mode: Mode) -> String {
+    match analyse(sql, mode) {
+        Err(what) => format!("not cut: {what}"),
+        Ok(analysis) => {
+            analysis.statements.first().map_or("nothing".to_owned(), |statement| describe(statement))
+        }
+    }
+}
+
+fn describe(statement: &Statement) -> String {
+    let facts = &statement.facts;
+    if let Some(what) = facts.opaque {
+        return format!("opaque: {what}");
+    }
+    let mut out = match &statement.kind {
+        Kind::Data => "data".to_owned(),
+        Kind::Refused(_) => return "refused".to_owned(),
+        Kind::Prepare { inner, .. } => return format!("prepare {}", describe(inner)),
+        other => format!("{other:?}").to_lowercase(),
+    };
+    for table in &facts.tables {
+        let database = table.database.as_ref().map(|d| format!("{d}.")).unwrap_or_default();
+        write!(out, " {database}{}", table.name).unwrap();
+    }
+    for function in &facts.functions {
+        let mark = if function.database.is_some() { "?" } else { "" };
+        write!(out, " {mark}{}()", function.name).unwrap();
+    }
+    for write in &facts.writes {
+        match &write.source {
+            Source::Query => write!(out, " >{}:query", write.target.name).unwrap(),
+            Source::Columns(columns) => {
+                write!(
+                    out,
+                    " >{}:{}",
+                    write.target.name,
+                    columns.iter().cloned().collect::<Vec<_>>().join(",")
+                )
+                .unwrap();
+            }
+        }
+    }
+    if facts.assigns {
+        out.push_str(" :=");
+    }
+    if let Outputs::Plain { merged, items, .. } = &statement.outputs {
+        out.push_str(if *merged { " |~" } else { " |" });
+        for item in items {
+            match item {
+                Item::Star(of) => write!(out, " {}*", of.join(".")).unwrap(),
+                Item::Column(parts) => write!(out, " {}", parts.join(".")).unwrap(),
+                Item::Computed => out.push_str(" ="),
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn statements_are_taken_for_what_they_are() {
+    for (sql, expected) in [
+        ("select id, email from users", "data users | id email"),
+        ("select u.*, shop.users.id x from shop.users as u", "data shop.users | u* shop.users.id"),
+        ("SELECT `a b`.`c` FROM `a b`", "data a b | a b.c"),
+        ("select upper(email), 1, @v, (note) from users", "data users upper() | = = = note"),
+        ("select x from (select email x from users) as items", "data users"),
+        ("with a as (select 1) select * from a", "data a"),
+        ("select email from users union select label from items", "data items users"),
+        ("select a.id from a join b using (id) left join c on a.id = c.id", "data a b c |~ a.id"),
+        ("select id from users where email like 'a%' order by note limit 3, 4", "data users | id"),
+        ("select id from users where id in (select user_id from orders)", "data orders users | id"),
+        (
+            "select count(*), group_concat(distinct n order by n separator ';') from t",
+            "data t count() group_concat() | = =",
+        ),
+        ("select sql_no_cache high_priority id from t lock in share mode", "data t | id"),
+        ("select id into @a from t", "data t := | id"),
+        ("select email, id from users into @a, @b", "data users := | email id"),
+        ("select id from t into outfile '/tmp/x'", "opaque: INTO OUTFILE"),
+        ("select @a := email from users", "data users := | ="),
+        ("select f(1), db.g(2)", "data f() ?g() | = ="),
+        ("select count (*) from t", "data t count() ?count() | ="),
+        ("insert into users (id, note) values (1, 'x'), (?, default)", "data users >users:"),
+        ("insert into t set a = 1, b = c", "data t >t:c"),
+        ("insert into t select * from users", "data t users >t:query"),
+        ("insert into t values (1) on duplicate key update n = values(n) + m", "data t values() >t:m,n"),
+        ("replace into t values ((select email from users))", "data t users >t:query"),
+        ("insert into t values (1) returning id, n", "data t >t: | id n"),
+        ("update users set note = email where id = 1", "data users >users:email"),
+        ("update users u join t on t.id = u.id set t.n = u.email", "data t users >users:query >t:query"),
+        ("delete from users where id = 1", "data users >users:"),
+        ("explain select * from users", "explain users"),
+        ("describe users", "show(definitions)"),
+        ("desc select 1", "explain"),
+        ("explain for connection 5", "refused"),
+        ("show tables", "show(definitions)"),
+        ("show full columns from users", "show(definitions)"),
+        ("show full processlist", "show(processes)"),
+        ("show warnings limit 3", "show(warnings)"),
+        ("show engine innodb status", "refused"),
+        ("show tables where (select 1)", "refused"),
+        ("set names utf8mb4", "set { role: false }"),
+        ("set @a = upper('x'), sql_mode = ''", "set { role: false } upper()"),
+        ("set @a = (select email from users)", "refused"),
+        ("set role x", "set { role: true }"),
+        ("use shop", "use(\"shop\")"),
+        ("begin", "session"),
+        ("begin not atomic select 1; end", "refused"),
+        ("start transaction with consistent snapshot", "session"),
+        ("rollback to savepoint a", "session"),
+        ("kill query 12", "kill { connection: 12, query: true }"),
+        ("prepare s from 'select email from users'", "prepare data users | email"),
+        ("prepare s from @v", "refused"),
+        ("execute immediate 'select id from t'", "data t | id"),
+        ("execute immediate concat('a', 'b')", "refused"),
+        ("execute s using @a, @b", "execute { name: \"s\" } "),
+        ("call p(1, @x)", "call p()"),
+        ("call shop.p()", "call ?p()"),
+        ("do sleep(1)", "data sleep() | ="),
+        ("handler users open", "refused"),
+        ("load data local infile 'x' into table t", "refused"),
+        ("create temporary table t as select * from users", "refused"),
+        ("table users", "opaque: what IronVeil cannot parse"),
+        ("select * from users procedure analyse()", "opaque: what IronVeil cannot parse"),
+        ("select * from json_table('[1]', '$[*]' columns (a int path '$')) as j", "data"),
+        ("", "nothing"),
+    ] {
+        assert_eq!(summary(sql).trim_end(), expected.trim_end(), "{sql}");
+    }
+}
+
+#[test]
+fn quotes_and_comments_follow_the_session() {
+    let ansi = Mode { ansi_quotes: true, ..mode() };
+    let plain = Mode { no_backslash_escapes: true, ..mode() };
+    for (mode, sql, expected) in [
+        (mode(), r#"select "a\" from users -- " from t"#, "data t | ="),
+        (ansi, r#"select "id" from "users""#, "data users | id"),
+        (mode(), r"select 'a\' from users -- ' from t", "data t | ="),
+        (plain, r"select 'a\' from users -- ' from t", "data users | ="),
+        (mode(), "select 'it''s' from t # from users", "data t | ="),
+        (mode(), "select 1--1 from t", "data t | ="),
+        (mode(), "select /* from users */ 1 from t", "data t | ="),
+        (mode(), "select /*!50000 id, */ n from t", "data t | id n"),
+        (mode(), "select /*!50700 id, */ n from t", "data t | n"),
+        (mode(), "select /*M!50700 id, */ n from t", "data t | id n"),
+        (mode(), "select /*! id, */ n from t", "data t | id n"),
+        (mode(), "select /*!999999 id, */ n from t", "data t | n"),
+        (mode(), "select n from t /*! where /* x */ 1 */", "not cut: a comment inside another that runs"),
+        (mode(), "select n from t /*", "not cut: a comment without an end"),
+        (mode(), "select 'a", "not cut: a string without an end"),
+        (
+            mode(),
+            "select x'00', b'1', 0xff, n'a', _latin1'a', 1.5e-3, .5, 1e5 from t",
+            "data t | = = = = = = = =",
+        ),
+        (mode(), "select t.1a, 2b from t", "data t | t.1a 2b"),
+        (mode(), "select @`a b`, @'c', @@session.sql_mode from t", "data t | = = ="),
+        (mode(), r"select \N from t", "data t | ="),
+        (mode(), "select [id] from t", "not cut: a character that no statement has there"),
+    ] {
+        assert_eq!(summary_in(sql, mode), expected, "{sql}");
+    }
+}
+
+#[test]
+fn comments_that_run_are_written_out() {
+    let rewritten = |sql| lex(sql, mode()).unwrap().rewritten;
+    assert_eq!(rewritten("select 1 /* x */"), None);
+    assert_eq!(rewritten("select/*!50000 1*/,/*!50700 2*/3").as_deref(), Some("select   1 , 3"));
+}
+
+#[test]
+fn a_text_may_hold_several_statements() {
+    let analysis = analyse("select 1; select email from users;", mode()).unwrap();
+    assert_eq!(analysis.statements.len(), 2);
+    assert_eq!(analyse(" ; select 1", mode()).unwrap().statements.len(), 2);
+}

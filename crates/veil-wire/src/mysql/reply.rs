@@ -1,0 +1,219 @@
+//! What a server sends: OK, EOF, errors, column definitions.
+
+use crate::cursor::{Cursor, Malformed, Result};
+use crate::mysql::capability as cap;
+use crate::mysql::frame;
+
+/// Status flags of OK and EOF packets.
+pub mod status {
+    /// A transaction is open.
+    pub const IN_TRANSACTION: u16 = 1;
+    /// Another result follows.
+    pub const MORE_RESULTS: u16 = 8;
+    /// A cursor was opened: its rows have to be fetched.
+    pub const CURSOR_EXISTS: u16 = 0x40;
+    /// Session state follows in an OK packet.
+    pub const SESSION_CHANGED: u16 = 0x4000;
+    /// The result holds OUT parameters.
+    pub const OUT_PARAMETERS: u16 = 0x1000;
+}
+
+/// First byte of an OK packet.
+pub const OK: u8 = 0;
+/// First byte of an EOF packet, and of an OK packet in its place.
+pub const EOF: u8 = 0xfe;
+/// First byte of an error packet.
+pub const ERR: u8 = 0xff;
+/// First byte of a request for a file of the client.
+pub const LOCAL_FILE: u8 = 0xfb;
+/// From this length on a packet that begins like EOF is a row.
+const EOF_LENGTH_MAX: usize = 9;
+
+/// How rows and commands end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Status flags.
+    pub status: u16,
+}
+
+impl End {
+    /// Reads an OK packet; its first byte may be that of EOF.
+    ///
+    /// # Errors
+    /// Not the layout of one.
+    pub fn decode_ok(payload: &[u8]) -> Result<Self> {
+        let mut cursor = Cursor::new(payload);
+        cursor.u8()?;
+        cursor.lenenc()?;
+        cursor.lenenc()?;
+        Ok(Self { status: cursor.u16_le()? })
+    }
+
+    /// Reads the packet that ends rows or definitions: EOF, or OK in its place.
+    ///
+    /// # Errors
+    /// Not the layout of one.
+    pub fn decode_eof(payload: &[u8], capabilities: u64) -> Result<Self> {
+        if capabilities & cap::DEPRECATE_EOF != 0 {
+            return Self::decode_ok(payload);
+        }
+        let mut cursor = Cursor::new(payload);
+        cursor.take(3)?;
+        Ok(Self { status: cursor.u16_le()? })
+    }
+
+    /// Whether another result follows.
+    #[must_use]
+    pub const fn more(self) -> bool {
+        self.status & status::MORE_RESULTS != 0
+    }
+}
+
+/// Whether a packet in the place of a row ends the rows. A row may begin with the same byte, if its first text is
+/// longer than 16 MiB; then the packet is longer too.
+#[must_use]
+pub fn ends_rows(first: u8, length: usize, capabilities: u64) -> bool {
+    let max = if capabilities & cap::DEPRECATE_EOF == 0 { EOF_LENGTH_MAX } else { frame::PART_MAX };
+    first == EOF && length < max
+}
+
+/// An error packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Error<'a> {
+    /// MySQL's number.
+    pub number: u16,
+    /// SQLSTATE; "HY000" where the packet has none.
+    pub state: &'a [u8],
+    /// What is wrong.
+    pub message: &'a [u8],
+}
+
+impl<'a> Error<'a> {
+    /// Reads one, its first byte included.
+    ///
+    /// # Errors
+    /// Not the layout of one.
+    pub fn decode(payload: &'a [u8]) -> Result<Self> {
+        let mut cursor = Cursor::new(payload);
+        if cursor.u8()? != ERR {
+            return Err(Malformed("not an error packet"));
+        }
+        let number = cursor.u16_le()?;
+        if cursor.rest().first() != Some(&b'#') {
+            return Ok(Self { number, state: b"HY000", message: cursor.rest() });
+        }
+        cursor.u8()?;
+        let state = cursor.take(5)?;
+        Ok(Self { number, state, message: cursor.rest() })
+    }
+
+    /// Appends the payload.
+    pub fn put(&self, out: &mut Vec<u8>) {
+        out.push(ERR);
+        out.extend(self.number.to_le_bytes());
+        out.push(b'#');
+        out.extend_from_slice(self.state);
+        out.extend_from_slice(self.message);
+    }
+}
+
+/// Appends the payload of an OK packet that says nothing but `status`.
+pub fn put_ok(out: &mut Vec<u8>, status: u16) {
+    out.extend([OK, 0, 0]);
+    out.extend(status.to_le_bytes());
+    out.extend([0, 0]);
+}
+
+/// A column as its definition describes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column<'a> {
+    /// Database.
+    pub database: &'a [u8],
+    /// Table, by the name that the statement gives it.
+    pub table: &'a [u8],
+    /// Table, by its own name; empty for what is computed.
+    pub org_table: &'a [u8],
+    /// Column, by the name that the statement gives it.
+    pub name: &'a [u8],
+    /// Column, by its own name.
+    pub org_name: &'a [u8],
+    /// Character set and collation, by number.
+    pub collation: u16,
+    /// The longest value, in bytes.
+    pub length: u32,
+    /// Type.
+    pub kind: u8,
+    /// Flags of the type.
+    pub flags: u16,
+    /// Digits after the point.
+    pub decimals: u8,
+    /// Where the default value of COM_FIELD_LIST begins.
+    pub default_at: usize,
+}
+
+impl<'a> Column<'a> {
+    /// Reads a definition.
+    ///
+    /// # Errors
+    /// Not the layout of one.
+    pub fn decode(payload: &'a [u8], capabilities: u64) -> Result<Self> {
+        let mut cursor = Cursor::new(payload);
+        if cursor.lenenc_bytes()? != b"def" {
+            return Err(Malformed("not a column definition"));
+        }
+        let database = cursor.lenenc_bytes()?;
+        let table = cursor.lenenc_bytes()?;
+        let org_table = cursor.lenenc_bytes()?;
+        let name = cursor.lenenc_bytes()?;
+        let org_name = cursor.lenenc_bytes()?;
+        if capabilities & cap::MARIADB_EXTENDED_METADATA != 0 {
+            cursor.lenenc_bytes()?;
+        }
+        if cursor.lenenc()? < 12 {
+            return Err(Malformed("column definition is too short"));
+        }
+        let collation = cursor.u16_le()?;
+        let length = cursor.u32_le()?;
+        let kind = cursor.u8()?;
+        let flags = cursor.u16_le()?;
+        let decimals = cursor.u8()?;
+        cursor.take(2)?;
+        let default_at = payload.len() - cursor.rest().len();
+        Ok(Self {
+            database,
+            table,
+            org_table,
+            name,
+            org_name,
+            collation,
+            length,
+            kind,
+            flags,
+            decimals,
+            default_at,
+        })
+    }
+}
+
+/// The answer to COM_STMT_PREPARE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// Number of the statement.
+    pub statement: u32,
+    /// Columns of its result.
+    pub columns: u16,
+    /// Its parameters.
+    pub parameters: u16,
+}
+
+impl Prepared {
+    /// Reads one, its first byte included.
+    ///
+    /// # Errors
+    /// Not the layout of one.
+    pub fn decode(payload: &[u8]) -> Result<Self> {
+        let mut cursor = Cursor::new(payload);
+        cursor.u8()?;
+        Ok(Self { statement: cursor.u32_le()?, columns: cursor.u16_le()?, parameters: cursor.u16_le()? })
+    }
+}
