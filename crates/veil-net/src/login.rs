@@ -1,7 +1,7 @@
 //! Signing in: at an upstream as a client, and of a client as a server.
 
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use md5::{Digest, Md5};
-use ring::rand::{SecureRandom, SystemRandom};
 use veil_wire::Malformed;
 use veil_wire::pg::auth::{self, Request};
 use veil_wire::pg::{limits, reply};
