@@ -8,8 +8,8 @@ use veil_mask::{Masker, Param, RootKey, Strategy};
 use veil_model::{Format, PgType};
 use veil_policy::glob::Glob;
 use veil_policy::rule::{Action, Policy, Rule};
-use veil_proxy::catalogs::Slot;
-use veil_proxy::engine::{Engine, Guarded};
+use veil_proxy::engine::Engine;
+use veil_proxy::engine::pg::{self, Guarded, Slot};
 use veil_proxy::out::Out;
 use veil_wire::pg::{auth, command, frame, reply, row, startup};
 
@@ -82,7 +82,7 @@ pub fn engine(bytes: &[u8]) {
     let Ok(engine) = Guarded::new(Arc::default(), slot, "user".to_owned(), settings.into_iter()) else {
         return;
     };
-    let mut engine = Engine::Guarded(Box::new(engine));
+    let mut engine = Engine::Pg(pg::Engine::Guarded(Box::new(engine)));
     let (mut unread, mut rest) = ([Vec::new(), Vec::new()], bytes);
     while let Some((first, tail)) = rest.split_first() {
         let (piece, tail) = tail.split_at(tail.len().min(usize::from(first >> 1)));
@@ -95,7 +95,7 @@ pub fn engine(bytes: &[u8]) {
         let used = if from_server {
             engine.server(input, &mut out, now)
         } else {
-            engine.client(input, &mut out, now)
+            engine.client(input, &mut out, &mut Out::default(), now)
         };
         let Ok(used) = used else { return };
         input.drain(..used);

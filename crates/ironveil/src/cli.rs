@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-/// A proxy that masks personal data in the results of PostgreSQL.
+/// A proxy that masks personal data in the results of PostgreSQL, MySQL and MariaDB.
 #[derive(Debug, Parser)]
 #[command(name = "ironveil", version)]
 pub(crate) struct Cli {
@@ -31,13 +31,13 @@ pub(crate) struct Run {
     /// The configuration file [default: proxy.yaml, if it is there and no --upstream is given].
     #[arg(long)]
     pub(crate) config: Option<PathBuf>,
-    /// Where the database is, as postgres://host:5432; makes a file unnecessary.
+    /// Where the database is, as postgres://host:5432 or mysql://host:3306; makes a file unnecessary.
     #[arg(long, value_name = "URL", conflicts_with = "config")]
     pub(crate) upstream: Option<String>,
     /// What to mask, as users.email=email or '*.ssn=ssn'; may be repeated.
     #[arg(long = "rule", value_name = "TABLE.COLUMN=STRATEGY", conflicts_with = "config")]
     pub(crate) rules: Vec<String>,
-    /// Where clients connect [default: 127.0.0.1:6543, or what the file says].
+    /// Where clients connect [default: 127.0.0.1:6543 for PostgreSQL, 127.0.0.1:6306 for MySQL, or what the file says].
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
     /// The root key's file [default: what the configuration says, or the variable IRONVEIL_KEY].

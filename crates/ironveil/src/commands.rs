@@ -8,8 +8,12 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
-use veil_policy::config::{Config, Database, Listen, Secret, Upstream, default_listen, rule_from_argument};
+use veil_policy::config::{
+    Config, Database, Listen, Protocol as Speaks, Secret, Upstream, default_listen, default_listen_mysql,
+    rule_from_argument,
+};
 use veil_policy::glob::Glob;
+use veil_proxy::Protocol;
 
 use crate::cli::{Check, Cli, Command, Keys, Run};
 use crate::{demo, keys, wire_up};
@@ -49,8 +53,14 @@ fn start_logs(json: bool, level: &str) {
 fn serve(run: Run) -> Result<()> {
     start_logs(run.log_json, "info");
     let mut config = config(&run)?;
-    if let Some(address) = run.listen {
-        config.listen.postgres = address;
+    let both = config.has(Speaks::Postgres) && config.has(Speaks::MySql);
+    match run.listen {
+        Some(_) if both => {
+            bail!("--listen goes together with databases of one kind; write \"listen\" into the file")
+        }
+        Some(address) if config.has(Speaks::MySql) => config.listen.mysql = address,
+        Some(address) => config.listen.postgres = address,
+        None => {}
     }
     let root = match run.key_file.map(Secret::File).or_else(|| config.root_key.clone()) {
         Some(secret) => secret,
@@ -58,14 +68,22 @@ fn serve(run: Run) -> Result<()> {
     };
     let proxy = wire_up::proxy(&config, &keys::read_root(&root)?)?;
     runtime()?.block_on(async {
-        let address = config.listen.postgres;
-        let listener =
-            TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
         let rules = config.rules.len();
         if rules == 0 {
             warn!("there are no rules: every value is shown");
         }
-        info!(address = %listener.local_addr()?, rules, "IronVeil takes PostgreSQL connections");
+        let mut listeners = Vec::new();
+        for (speaks, protocol, address) in [
+            (Speaks::Postgres, Protocol::Pg, config.listen.postgres),
+            (Speaks::MySql, Protocol::MySql, config.listen.mysql),
+        ] {
+            if config.has(speaks) {
+                let listener =
+                    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+                info!(address = %listener.local_addr()?, protocol = ?speaks, rules, "IronVeil takes connections");
+                listeners.push((protocol, listener));
+            }
+        }
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let stop = async move {
@@ -74,7 +92,18 @@ fn serve(run: Run) -> Result<()> {
                 _ = interrupt.recv() => {}
             }
         };
-        Arc::new(proxy).serve(listener, stop).await;
+        let (stopping, stopped) = tokio::sync::watch::channel(false);
+        let proxy = Arc::new(proxy);
+        let mut serving = tokio::task::JoinSet::new();
+        for (protocol, listener) in listeners {
+            let mut stopped = stopped.clone();
+            serving.spawn(Arc::clone(&proxy).serve(protocol, listener, async move {
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            }));
+        }
+        stop.await;
+        let _ = stopping.send(true);
+        serving.join_all().await;
         info!("stopped");
         Ok(())
     })
@@ -112,12 +141,13 @@ fn config_from_arguments(url: &str, rules: &[String]) -> Result<Config> {
         bail!("{}", faults.join("\n"));
     }
     Ok(Config {
-        listen: Listen { postgres: default_listen(), tls: None },
+        listen: Listen { postgres: default_listen(), mysql: default_listen_mysql(), tls: None },
         root_key: None,
         databases: vec![Database { name: Glob::any(), upstream, auth_query: None }],
         users: Vec::new(),
         rules: parsed,
         trusted_functions: Vec::new(),
+        local_infile: false,
     })
 }
 

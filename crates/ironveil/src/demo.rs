@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use veil_mask::RootKey;
 use veil_policy::Config;
+use veil_proxy::Protocol;
 
 use crate::cli::Demo;
 use crate::{keys, wire_up};
@@ -35,7 +36,7 @@ pub(crate) async fn run(demo: &Demo) -> Result<()> {
     let listener = listen(demo, &config).await?;
     let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(Arc::new(proxy).serve(listener, async move {
+    let serving = tokio::spawn(Arc::new(proxy).serve(Protocol::Pg, listener, async move {
         let _ = stopped.await;
     }));
 

@@ -6,26 +6,48 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use tracing::warn;
 use veil_mask::RootKey;
+use veil_model::Sensitive;
 use veil_net::connect::{Encryption, Target};
+use veil_net::mysql::password::{native, sha2};
 use veil_net::scram::{ClientSecret, ITERATIONS, Verifier};
 use veil_net::tls::{self, ServerTls, Verify};
-use veil_policy::config::{AuthQuery, Config, Database, ListenTls, Login, Proof, SslMode, Upstream, User};
+use veil_policy::config::{
+    AuthQuery, Config, Database, ListenTls, Login, Proof, Protocol, SslMode, Upstream, User,
+};
 use veil_policy::rule::Policy;
-use veil_proxy::{Account, Proxy, Route};
+use veil_proxy::{Account, MySqlAccount, MySqlProof, MySqlRoute, Parts, Proxy, Route};
 
 use crate::keys;
+
+/// PostgreSQL's verifiers begin so.
+const SCRAM: &str = "SCRAM-SHA-256$";
 
 /// Builds the proxy that `config` describes, with the masks of `key`.
 pub(crate) fn proxy(config: &Config, key: &RootKey) -> Result<Proxy> {
     let tls = config.listen.tls.as_ref().map(server_tls).transpose()?;
-    let routes = config.databases.iter().map(route).collect::<Result<_>>()?;
-    let accounts = config
-        .users
-        .iter()
-        .map(|user| account(user).with_context(|| format!("user {}", user.name)))
-        .collect::<Result<HashMap<_, _>>>()?;
-    let policy = Policy::new(config.rules.clone(), config.trusted_functions.clone(), key);
-    Ok(Proxy::new(tls, routes, accounts, policy, keys::random()?))
+    let of =
+        |protocol| config.databases.iter().filter(move |database| database.upstream.protocol == protocol);
+    let (mut accounts, mut mysql_accounts) = (HashMap::new(), HashMap::new());
+    for user in &config.users {
+        let proof = read_proof(user).with_context(|| format!("user {}", user.name))?;
+        let name = || user.name.clone();
+        if let Some(account) = account(user, &proof).with_context(|| format!("user {}", user.name))? {
+            accounts.insert(name(), account);
+        }
+        if let Some(account) = mysql_account(user, &proof).with_context(|| format!("user {}", user.name))? {
+            mysql_accounts.insert(name(), account);
+        }
+    }
+    Ok(Proxy::new(Parts {
+        tls,
+        routes: of(Protocol::Postgres).map(route).collect::<Result<_>>()?,
+        accounts,
+        mysql_routes: of(Protocol::MySql).map(mysql_route).collect::<Result<_>>()?,
+        mysql_accounts,
+        policy: Policy::new(config.rules.clone(), config.trusted_functions.clone(), key),
+        local_files: config.local_infile,
+        mock_secret: keys::random()?,
+    }))
 }
 
 fn server_tls(tls: &ListenTls) -> Result<ServerTls> {
@@ -40,6 +62,14 @@ fn route(database: &Database) -> Result<Route> {
         target: Arc::new(target(upstream).with_context(|| format!("database {}", database.name))?),
         database: upstream.database.clone(),
         auth_query: database.auth_query.as_ref().map(auth_query).transpose()?,
+    })
+}
+
+fn mysql_route(database: &Database) -> Result<MySqlRoute> {
+    Ok(MySqlRoute {
+        name: database.name.clone(),
+        target: Arc::new(target(&database.upstream).with_context(|| format!("database {}", database.name))?),
+        database: database.upstream.database.clone(),
     })
 }
 
@@ -73,28 +103,56 @@ fn login(login: &Login) -> Result<(String, ClientSecret)> {
     Ok((login.user.clone(), ClientSecret::password(keys::read_secret(&login.password)?.expose().clone())))
 }
 
-fn account(user: &User) -> Result<(String, Account)> {
-    let verifier = match &user.proof {
-        Proof::Verifier(text) => Verifier::parse(text).context("the verifier cannot be read")?,
-        Proof::VerifierAt(secret) => {
-            Verifier::parse(keys::read_secret(secret)?.expose()).context("the verifier cannot be read")?
+/// What a user has to prove, as it was read from where it is.
+enum ReadProof {
+    Verifier(Sensitive<String>),
+    Password(Sensitive<String>),
+}
+
+fn read_proof(user: &User) -> Result<ReadProof> {
+    Ok(match &user.proof {
+        Proof::Verifier(text) => ReadProof::Verifier(Sensitive::new(text.clone())),
+        Proof::VerifierAt(secret) => ReadProof::Verifier(keys::read_secret(secret)?),
+        Proof::Password(secret) => ReadProof::Password(keys::read_secret(secret)?),
+    })
+}
+
+/// The account for PostgreSQL's protocol, if what the user proves serves there.
+fn account(user: &User, proof: &ReadProof) -> Result<Option<Account>> {
+    let own = user.upstream.as_ref().map(login).transpose()?;
+    Ok(match proof {
+        ReadProof::Verifier(text) if !text.expose().starts_with(SCRAM) => None,
+        ReadProof::Verifier(text) => {
+            let verifier = Verifier::parse(text.expose()).context("the verifier cannot be read")?;
+            Some(Account { verifier, upstream: own })
         }
-        Proof::Password(secret) => {
+        ReadProof::Password(password) => {
             let salt = keys::random()?;
-            Verifier::from_password(
-                keys::read_secret(secret)?.expose(),
-                salt.get(..16).unwrap_or(&salt),
-                ITERATIONS,
-            )
+            let salt = salt.get(..16).unwrap_or(&salt);
+            let verifier = Verifier::from_password(password.expose(), salt, ITERATIONS);
+            // A key proven against our own salt serves nowhere else; the password does.
+            let same = || (user.name.clone(), ClientSecret::password(password.expose().clone()));
+            Some(Account { verifier, upstream: Some(own.unwrap_or_else(same)) })
         }
+    })
+}
+
+/// The account for MySQL's protocol, if what the user proves serves there.
+fn mysql_account(user: &User, proof: &ReadProof) -> Result<Option<MySqlAccount>> {
+    let bytes = |text: &Sensitive<String>| Sensitive::new(text.expose().clone().into_bytes());
+    let proof = match proof {
+        ReadProof::Password(password) => MySqlProof::Password(bytes(password)),
+        ReadProof::Verifier(text) if text.expose().starts_with(SCRAM) => return Ok(None),
+        ReadProof::Verifier(text) if text.expose().starts_with('*') => MySqlProof::Native(
+            native::Verifier::parse(text.expose().as_bytes()).context("the verifier cannot be read")?,
+        ),
+        ReadProof::Verifier(text) => MySqlProof::Sha2(
+            sha2::Verifier::parse(text.expose().as_bytes()).context("the verifier cannot be read")?,
+        ),
     };
-    let upstream = match (&user.upstream, &user.proof) {
-        (Some(own), _) => Some(login(own)?),
-        // A key proven against our own salt serves nowhere else; the password does.
-        (None, Proof::Password(secret)) => {
-            Some((user.name.clone(), ClientSecret::password(keys::read_secret(secret)?.expose().clone())))
-        }
-        (None, _) => None,
+    let own = |login: &Login| {
+        Ok::<_, anyhow::Error>((login.user.clone(), bytes(&keys::read_secret(&login.password)?)))
     };
-    Ok((user.name.clone(), Account { verifier, upstream }))
+    let upstream = user.upstream.as_ref().map(own).transpose()?;
+    Ok(Some(MySqlAccount { proof, upstream }))
 }

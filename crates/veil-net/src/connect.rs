@@ -59,10 +59,19 @@ impl Target {
             .unwrap_or_else(|_| Err(self.unreachable(std::io::ErrorKind::TimedOut.into())))
     }
 
-    async fn connect_now(&self) -> Result<Connected, NetError> {
-        let tcp =
-            TcpStream::connect((self.host.as_str(), self.port)).await.map_err(|e| self.unreachable(e))?;
+    /// Connects by TCP.
+    pub(crate) async fn dial(&self) -> Result<TcpStream, NetError> {
+        let address = (self.host.as_str(), self.port);
+        let tcp = timeout(CONNECT_TIMEOUT, TcpStream::connect(address))
+            .await
+            .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+            .map_err(|error| self.unreachable(error))?;
         tcp.set_nodelay(true)?;
+        Ok(tcp)
+    }
+
+    async fn connect_now(&self) -> Result<Connected, NetError> {
+        let tcp = self.dial().await?;
         match &self.encryption {
             Encryption::Off => Ok(Connected { stream: Stream::Plain(tcp), end_point: None }),
             Encryption::Prefer(config) => self.start_tls(tcp, config, false).await,
@@ -85,6 +94,15 @@ impl Target {
             b'N' => return Ok(Connected { stream: Stream::Plain(tcp), end_point: None }),
             _ => return Err(Malformed("neither yes nor no to TLS").into()),
         }
+        self.secure(tcp, config).await
+    }
+
+    /// Sets TLS up on a connection whose server awaits it.
+    pub(crate) async fn secure(
+        &self,
+        tcp: TcpStream,
+        config: &Arc<ClientConfig>,
+    ) -> Result<Connected, NetError> {
         let name = ServerName::try_from(self.host.clone()).map_err(|error| NetError::TlsConfig {
             path: self.host.clone(),
             what: format!("not a host name: {error}"),

@@ -7,8 +7,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-pub use decode::{default_listen, rule_from_argument};
-pub use upstream::{SslMode, Upstream};
+pub use decode::{default_listen, default_listen_mysql, rule_from_argument};
+pub use upstream::{Protocol, SslMode, Upstream};
 
 use crate::glob::Glob;
 use crate::rule::Rule;
@@ -50,13 +50,17 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// Functions that users vouch for.
     pub trusted_functions: Vec<String>,
+    /// MySQL servers may ask clients for files.
+    pub local_infile: bool,
 }
 
 /// Listeners.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
-    /// For PostgreSQL clients.
+    /// For PostgreSQL clients; not used without such databases.
     pub postgres: SocketAddr,
+    /// For MySQL clients; not used without such databases.
+    pub mysql: SocketAddr,
     /// TLS towards clients.
     pub tls: Option<ListenTls>,
 }
@@ -74,7 +78,7 @@ pub struct ListenTls {
     pub client_ca: Option<PathBuf>,
 }
 
-/// Where a secret is; the file never holds one in clear, except SCRAM verifiers.
+/// Where a secret is; the file never holds one in clear, except verifiers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Secret {
     /// In a file; surrounding white space is not part of it.
@@ -115,9 +119,9 @@ pub struct Login {
 /// How a user proves who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// A SCRAM verifier as PostgreSQL stores it.
+    /// A verifier as the server stores it.
     Verifier(String),
-    /// A SCRAM verifier, elsewhere.
+    /// A verifier, elsewhere.
     VerifierAt(Secret),
     /// A password.
     Password(Secret),
@@ -135,6 +139,12 @@ pub struct User {
 }
 
 impl Config {
+    /// Whether a database speaks this protocol.
+    #[must_use]
+    pub fn has(&self, protocol: Protocol) -> bool {
+        self.databases.iter().any(|database| database.upstream.protocol == protocol)
+    }
+
     /// Reads a file's text.
     ///
     /// # Errors

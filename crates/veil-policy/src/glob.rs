@@ -54,6 +54,26 @@ impl Glob {
     }
 }
 
+/// Whether case counts in a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Case {
+    /// It does.
+    Kept,
+    /// It does not.
+    Folded,
+}
+
+impl Glob {
+    /// Whether `name` fits, with or without regard to case.
+    #[must_use]
+    pub fn fits(&self, name: &str, case: Case) -> bool {
+        match case {
+            Case::Kept => self.matches(name),
+            Case::Folded => Self(self.0.to_lowercase()).matches(&name.to_lowercase()),
+        }
+    }
+}
+
 impl fmt::Display for Glob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -47,10 +47,12 @@ impl Run {
     pub const CLOSED: Self = Self { untraced: Untraced::Close, clean: false, scrub: true };
 }
 
-const HINT_SELECT: &str = "Select the columns one by one; masked columns come masked, the others in clear.";
-const HINT_DIRECT: &str =
+pub(crate) const HINT_SELECT: &str =
+    "Select the columns one by one; masked columns come masked, the others in clear.";
+pub(crate) const HINT_DIRECT: &str =
     "Run it on the database itself, or as a user whom a rule with \"unmask: true\" exempts.";
-const HINT_TRUST: &str = "If the function shows no masked value, list it under protection.trusted_functions.";
+pub(crate) const HINT_TRUST: &str =
+    "If the function shows no masked value, list it under protection.trusted_functions.";
 
 /// Judges a statement. A name that is not known makes it closed, never refused.
 ///
@@ -266,7 +268,7 @@ fn function_effect(function: &QualifiedName, labels: &Labels) -> Result<Effect, 
     }
 }
 
-fn refuse<T>(what: String, hint: &'static str) -> Result<T, Refusal> {
+pub(crate) fn refuse<T>(what: String, hint: &'static str) -> Result<T, Refusal> {
     Err(Refusal { code: "42501", message: format!("IronVeil refused: {what}"), hint })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use veil_mask::{Masker, RootKey, Strategy};
 use veil_model::ColumnName;
 
-use crate::glob::Glob;
+use crate::glob::{Case, Glob};
 
 /// What happens to a column that a rule matches.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +37,11 @@ pub struct Rule {
 
 impl Rule {
     fn concerns(&self, database: &str, user: &str) -> bool {
-        self.database.matches(database) && (self.users.is_empty() || self.users.iter().any(|u| u == user))
+        self.database.matches(database) && self.is_for(user)
+    }
+
+    fn is_for(&self, user: &str) -> bool {
+        self.users.is_empty() || self.users.iter().any(|u| u == user)
     }
 
     fn covers_everything(&self) -> bool {
@@ -118,6 +122,42 @@ impl Policy {
                 && armed.rule.column.matches(&column.column)
                 && armed.rule.table.matches(&column.table)
                 && armed.rule.schema.matches(&column.schema)
+        })?;
+        first.masker.clone().map(|masker| (Arc::clone(&first.name), masker))
+    }
+
+    /// What is to be done about sessions of `user` on a MySQL server, in which a statement may name any database.
+    #[must_use]
+    pub fn scope_mysql(&self, user: &str) -> Scope {
+        for armed in self.rules.iter().filter(|armed| armed.rule.is_for(user)) {
+            match armed.masker {
+                Some(_) => return Scope::Guarded,
+                None if armed.rule.covers_everything() && armed.rule.database.is_any() => {
+                    return Scope::Exempt;
+                }
+                None => {}
+            }
+        }
+        Scope::Unprotected
+    }
+
+    /// The rule that masks a column of a MySQL server for `user`. Database and schema are one there; names of columns
+    /// have no case, those of databases and tables as the server has it.
+    #[must_use]
+    pub fn mask_mysql(
+        &self,
+        user: &str,
+        column: &ColumnName,
+        folds: bool,
+    ) -> Option<(Arc<str>, Arc<Masker>)> {
+        let case = if folds { Case::Folded } else { Case::Kept };
+        let first = self.rules.iter().find(|armed| {
+            let rule = &armed.rule;
+            rule.is_for(user)
+                && rule.column.fits(&column.column, Case::Folded)
+                && rule.table.fits(&column.table, case)
+                && rule.database.fits(&column.schema, case)
+                && rule.schema.fits(&column.schema, case)
         })?;
         first.masker.clone().map(|masker| (Arc::clone(&first.name), masker))
     }

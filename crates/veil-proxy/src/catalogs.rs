@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use veil_policy::{Labels, Policy};
-use veil_sql::Catalog;
+use veil_net::connect::Target;
+use veil_policy::{Labels, Policy, mysql};
 
 /// A catalog older than this is read again.
 const AGE_MAX: Duration = Duration::from_secs(30);
@@ -16,16 +16,40 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Users whose labels are kept.
 const USERS_MAX: usize = 1024;
 
-/// The catalog of one database.
-pub struct Slot {
-    database: String,
-    policy: Arc<Policy>,
-    state: Mutex<State>,
+/// What a policy makes of a catalog.
+pub trait Labelling {
+    /// The catalog.
+    type Catalog: Default + PartialEq;
+
+    /// Lays `policy` over `catalog` for sessions of `user` in `database`.
+    fn lay(policy: Arc<Policy>, catalog: Arc<Self::Catalog>, database: &str, user: &str) -> Self;
 }
 
-#[derive(Default)]
-struct State {
-    catalog: Option<Arc<Catalog>>,
+impl Labelling for Labels {
+    type Catalog = veil_sql::Catalog;
+
+    fn lay(policy: Arc<Policy>, catalog: Arc<Self::Catalog>, database: &str, user: &str) -> Self {
+        Self::new(policy, catalog, database, user)
+    }
+}
+
+impl Labelling for mysql::Labels {
+    type Catalog = veil_sql::mysql::Catalog;
+
+    fn lay(policy: Arc<Policy>, catalog: Arc<Self::Catalog>, _: &str, user: &str) -> Self {
+        Self::new(policy, catalog, user)
+    }
+}
+
+/// The catalog of one database; of MySQL's, what one account sees of all.
+pub struct Slot<L: Labelling> {
+    database: String,
+    policy: Arc<Policy>,
+    state: Mutex<State<L>>,
+}
+
+struct State<L: Labelling> {
+    catalog: Option<Arc<L::Catalog>>,
     /// Grows with every change.
     generation: u64,
     read_at: Option<Instant>,
@@ -33,10 +57,23 @@ struct State {
     stale: bool,
     /// Somebody reads it; nobody else begins before.
     not_before: Option<Instant>,
-    labels: HashMap<String, Arc<Labels>>,
+    labels: HashMap<String, Arc<L>>,
 }
 
-impl State {
+impl<L: Labelling> Default for State<L> {
+    fn default() -> Self {
+        Self {
+            catalog: None,
+            generation: 0,
+            read_at: None,
+            stale: false,
+            not_before: None,
+            labels: HashMap::new(),
+        }
+    }
+}
+
+impl<L: Labelling> State<L> {
     fn is_due(&self, now: Instant, names_missing: bool) -> bool {
         let Some(read_at) = self.read_at else { return true };
         if self.not_before.is_some_and(|moment| now < moment) {
@@ -44,6 +81,43 @@ impl State {
         }
         let age = now.saturating_duration_since(read_at);
         self.stale || age > AGE_MAX || (names_missing && age > MISSING_INTERVAL)
+    }
+}
+
+/// Databases whose catalogs are kept.
+const SLOTS_MAX: usize = 4096;
+
+/// The catalogs of all servers.
+pub struct Slots<L: Labelling> {
+    policy: Arc<Policy>,
+    known: Mutex<HashMap<(String, u16, String), Arc<Slot<L>>>>,
+}
+
+impl<L: Labelling> Slots<L> {
+    /// None yet.
+    #[must_use]
+    pub fn new(policy: Arc<Policy>) -> Self {
+        Self { policy, known: Mutex::default() }
+    }
+
+    /// The catalog of a server's database, or what an account sees of a server.
+    #[must_use]
+    pub fn of(&self, target: &Target, name: &str) -> Arc<Slot<L>> {
+        let key = (target.host.clone(), target.port, name.to_owned());
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= SLOTS_MAX && !known.contains_key(&key) {
+            known.clear();
+        }
+        let make = || Arc::new(Slot::new(name.to_owned(), Arc::clone(&self.policy)));
+        Arc::clone(known.entry(key).or_insert_with(make))
+    }
+
+    /// Objects of a server were defined or changed.
+    pub fn invalidate(&self, target: &Target) {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_server =
+            known.iter().filter(|((host, port, _), _)| (host, *port) == (&target.host, target.port));
+        of_server.for_each(|(_, slot)| slot.invalidate());
     }
 }
 
@@ -56,20 +130,20 @@ pub enum Due {
     Yes,
 }
 
-impl Slot {
+impl<L: Labelling> Slot<L> {
     /// For the database that its server calls `database`.
     #[must_use]
     pub fn new(database: String, policy: Arc<Policy>) -> Self {
         Self { database, policy, state: Mutex::default() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State<L>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Labels for `user`, and the generation they belong to, unless that is `known` already.
     #[must_use]
-    pub fn labels(&self, user: &str, known: u64) -> Option<(u64, Arc<Labels>)> {
+    pub fn labels(&self, user: &str, known: u64) -> Option<(u64, Arc<L>)> {
         let changed = self.state().generation != known;
         changed.then(|| self.labels_now(user))
     }
@@ -77,14 +151,14 @@ impl Slot {
     /// Labels for `user`, and the generation they belong to. Without a catalog nothing is known, and everything
     /// is closed.
     #[must_use]
-    pub fn labels_now(&self, user: &str) -> (u64, Arc<Labels>) {
+    pub fn labels_now(&self, user: &str) -> (u64, Arc<L>) {
         let mut state = self.state();
         let generation = state.generation;
         if let Some(labels) = state.labels.get(user) {
             return (generation, Arc::clone(labels));
         }
         let catalog = state.catalog.clone().unwrap_or_default();
-        let labels = Arc::new(Labels::new(Arc::clone(&self.policy), catalog, &self.database, user));
+        let labels = Arc::new(L::lay(Arc::clone(&self.policy), catalog, &self.database, user));
         if state.labels.len() >= USERS_MAX {
             state.labels.clear();
         }
@@ -112,7 +186,7 @@ impl Slot {
     }
 
     /// Takes a catalog that was read.
-    pub fn install(&self, catalog: Catalog, now: Instant) {
+    pub fn install(&self, catalog: L::Catalog, now: Instant) {
         let mut state = self.state();
         state.read_at = Some(now);
         state.stale = false;
@@ -126,8 +200,8 @@ impl Slot {
 
     /// Labels of an empty catalog: nothing is known, and everything is closed.
     #[must_use]
-    pub fn labels_of_nothing(&self, user: &str) -> Arc<Labels> {
-        Arc::new(Labels::new(Arc::clone(&self.policy), Arc::default(), &self.database, user))
+    pub fn labels_of_nothing(&self, user: &str) -> Arc<L> {
+        Arc::new(L::lay(Arc::clone(&self.policy), Arc::default(), &self.database, user))
     }
 
     /// Whether the catalog has to be read before the next statement.

@@ -1,40 +1,39 @@
 //! What is done with the bytes of a session, without sockets and clocks.
 
-mod catalog_read;
-pub mod guarded;
-mod scrub;
-mod watcher;
+pub mod mysql;
+pub mod pg;
 
 use std::time::Instant;
 
-pub use guarded::Guarded;
-pub use watcher::Watcher;
+use veil_wire::mysql::startup::ChangeUser;
 
 use crate::out::Out;
 use crate::problem::Problem;
 
 /// A session's engine.
 pub enum Engine {
-    /// Something is masked for this user: statements are analysed, rows follow plans.
-    Guarded(Box<Guarded>),
-    /// Nothing is masked for this user; what it defines may matter to others.
-    Watched(Watcher),
-    /// Nothing is masked for anybody.
-    Open,
+    /// PostgreSQL's protocol.
+    Pg(pg::Engine),
+    /// MySQL's protocol.
+    MySql(mysql::Engine),
 }
 
 impl Engine {
-    /// Takes bytes from the client; returns how many were used.
+    /// Takes bytes from the client; returns how many were used. What goes to the server is appended to `up`, what the
+    /// proxy answers itself to `down`.
     ///
     /// # Errors
     /// The session has to end; the client is told why.
-    pub fn client(&mut self, input: &[u8], up: &mut Out, now: Instant) -> Result<usize, Problem> {
+    pub fn client(
+        &mut self,
+        input: &[u8],
+        up: &mut Out,
+        down: &mut Out,
+        now: Instant,
+    ) -> Result<usize, Problem> {
         match self {
-            Self::Guarded(engine) => engine.client(input, up, now),
-            Self::Watched(_) | Self::Open => {
-                up.forward(input, 0..input.len());
-                Ok(input.len())
-            }
+            Self::Pg(engine) => engine.client(input, up, now),
+            Self::MySql(engine) => engine.client(input, up, down, now),
         }
     }
 
@@ -44,12 +43,8 @@ impl Engine {
     /// The session has to end; the client is told why.
     pub fn server(&mut self, input: &[u8], down: &mut Out, now: Instant) -> Result<usize, Problem> {
         match self {
-            Self::Guarded(engine) => engine.server(input, down, now),
-            Self::Watched(engine) => engine.server(input, down),
-            Self::Open => {
-                down.forward(input, 0..input.len());
-                Ok(input.len())
-            }
+            Self::Pg(engine) => engine.server(input, down, now),
+            Self::MySql(engine) => engine.server(input, down, now),
         }
     }
 
@@ -57,8 +52,8 @@ impl Engine {
     #[must_use]
     pub const fn is_waiting(&self) -> bool {
         match self {
-            Self::Guarded(engine) => engine.is_waiting(),
-            Self::Watched(_) | Self::Open => false,
+            Self::Pg(engine) => engine.is_waiting(),
+            Self::MySql(engine) => engine.is_waiting(),
         }
     }
 
@@ -66,8 +61,8 @@ impl Engine {
     #[must_use]
     pub const fn owes_server(&self) -> bool {
         match self {
-            Self::Guarded(engine) => engine.owes_sync(),
-            Self::Watched(_) | Self::Open => false,
+            Self::Pg(engine) => engine.owes_server(),
+            Self::MySql(_) => false,
         }
     }
 
@@ -75,19 +70,26 @@ impl Engine {
     #[must_use]
     pub const fn expects_end(&self) -> bool {
         match self {
-            Self::Guarded(engine) => engine.expects_end(),
-            Self::Watched(_) | Self::Open => true,
+            Self::Pg(engine) => engine.expects_end(),
+            Self::MySql(engine) => engine.expects_end(),
         }
     }
 
-    /// Whether the client has been sent part of a message, so that nothing else can be put in.
-    #[must_use]
-    pub fn inside_message(&self) -> bool {
+    /// The client wants to sign in anew on the same connection: what was asked before has been answered.
+    pub fn take_change(&mut self) -> Option<ChangeUser> {
         match self {
-            Self::Guarded(engine) => engine.inside_message(),
-            Self::Watched(engine) => engine.inside_message(),
-            // Nobody knows.
-            Self::Open => true,
+            Self::Pg(_) => None,
+            Self::MySql(engine) => engine.take_change(),
+        }
+    }
+
+    /// The error that ends the session, unless the client has been sent part of a message, so that nothing else can be
+    /// put in.
+    #[must_use]
+    pub fn fatal(&self, problem: &Problem) -> Option<Vec<u8>> {
+        match self {
+            Self::Pg(engine) => (!engine.inside_message()).then(|| problem.fatal()),
+            Self::MySql(engine) => engine.fatal(problem),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod cancel;
 pub mod catalogs;
+pub mod connections;
 pub mod engine;
 mod handshake;
 pub mod out;
@@ -12,4 +13,4 @@ mod problem;
 pub mod proxy;
 mod relay;
 
-pub use proxy::{Account, AuthQuery, Proxy, Route};
+pub use proxy::{Account, AuthQuery, MySqlAccount, MySqlProof, MySqlRoute, Parts, Protocol, Proxy, Route};

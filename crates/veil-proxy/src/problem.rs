@@ -2,6 +2,8 @@
 
 use veil_net::NetError;
 use veil_net::scram::ScramError;
+use veil_wire::mysql::frame;
+use veil_wire::mysql::reply::Error;
 use veil_wire::pg::reply::Report;
 
 /// An error for the client.
@@ -30,6 +32,37 @@ impl Problem {
         let mut out = Vec::new();
         Report { severity: "FATAL", code: self.code, message: &self.message, hint: self.hint }
             .write_error(&mut out);
+        out
+    }
+}
+
+/// MySQL's numbers and SQLSTATEs for PostgreSQL's SQLSTATEs.
+const MYSQL: [(&str, u16, &[u8]); 11] = [
+    ("08004", 1040, b"08004"),
+    ("08006", 2003, b"HY000"),
+    ("08P01", 1835, b"HY000"),
+    ("0A000", 1235, b"42000"),
+    // A command of the protocol that is not done.
+    ("0A001", 1047, b"08S01"),
+    ("28000", 1045, b"28000"),
+    ("28P01", 1045, b"28000"),
+    ("3D000", 1049, b"42000"),
+    ("42501", 1227, b"42000"),
+    ("42601", 1064, b"42000"),
+    ("54000", 1153, b"08S01"),
+];
+
+impl Problem {
+    /// The same as an error packet of MySQL's with this number in its conversation.
+    pub(crate) fn mysql(&self, sequence: u8) -> Vec<u8> {
+        let known = MYSQL.iter().find(|(code, ..)| *code == self.code);
+        let (number, state) = known.map_or((1105, &b"HY000"[..]), |(_, number, state)| (*number, *state));
+        let dot = if self.hint.is_empty() { "" } else { ". " };
+        let text = format!("{}{dot}{}", self.message, self.hint);
+        let mut out = Vec::new();
+        frame::write(&mut out, &mut { sequence }, |out| {
+            Error { number, state, message: text.as_bytes() }.put(out);
+        });
         out
     }
 }

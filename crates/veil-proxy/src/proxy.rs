@@ -6,18 +6,26 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
+use veil_model::Sensitive;
 use veil_net::connect::Target;
+use veil_net::mysql::password::rsa::ServerKey;
+use veil_net::mysql::password::sha2::Quick;
+use veil_net::mysql::password::{native, sha2};
 use veil_net::scram::{ClientSecret, Verifier};
 use veil_net::tls::ServerTls;
-use veil_policy::Policy;
 use veil_policy::glob::Glob;
+use veil_policy::{Labels, Policy, mysql};
 use veil_sql::Analyser;
+use veil_wire::mysql::startup::Greeting;
 
 use crate::cancel::Registry;
-use crate::catalogs::Slot;
+use crate::catalogs::Slots;
+use crate::connections::Connections;
 use crate::handshake;
+use crate::problem::Problem;
 
 /// A database that clients may ask for.
 pub struct Route {
@@ -57,48 +65,126 @@ pub struct Counters {
     pub prefer_in_clear: AtomicU64,
 }
 
+/// A MySQL or MariaDB server that clients may ask for.
+pub struct MySqlRoute {
+    /// The database asked for; `*` also stands for none.
+    pub name: Glob,
+    /// Its server.
+    pub target: Arc<Target>,
+    /// The database to begin in, whatever was asked for.
+    pub database: Option<String>,
+}
+
+/// What a user of MySQL's protocol has to prove.
+#[derive(Clone)]
+pub enum MySqlProof {
+    /// To know this password.
+    Password(Sensitive<Vec<u8>>),
+    /// By mysql_native_password.
+    Native(native::Verifier),
+    /// By caching_sha2_password.
+    Sha2(sha2::Verifier),
+}
+
+/// A user of MySQL's protocol that the proxy signs in itself.
+#[derive(Clone)]
+pub struct MySqlAccount {
+    /// What the user has to prove.
+    pub proof: MySqlProof,
+    /// Whom the user is upstream, with the password; itself, by what it has proven, if there is none.
+    pub upstream: Option<(String, Sensitive<Vec<u8>>)>,
+}
+
+/// What a proxy is made of.
+pub struct Parts {
+    /// TLS towards clients, if there is a certificate.
+    pub tls: Option<ServerTls>,
+    /// PostgreSQL databases.
+    pub routes: Vec<Route>,
+    /// Users of PostgreSQL's protocol.
+    pub accounts: HashMap<String, Account>,
+    /// MySQL servers.
+    pub mysql_routes: Vec<MySqlRoute>,
+    /// Users of MySQL's protocol.
+    pub mysql_accounts: HashMap<String, MySqlAccount>,
+    /// What is masked.
+    pub policy: Policy,
+    /// MySQL servers may ask clients for files.
+    pub local_files: bool,
+    /// Random.
+    pub mock_secret: [u8; 32],
+}
+
+/// A wire protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// PostgreSQL's.
+    Pg,
+    /// MySQL's and MariaDB's.
+    MySql,
+}
+
 /// The proxy.
 pub struct Proxy {
     pub(crate) tls: Option<ServerTls>,
     pub(crate) routes: Vec<Route>,
     pub(crate) accounts: HashMap<String, Account>,
+    pub(crate) mysql_routes: Vec<MySqlRoute>,
+    pub(crate) mysql_accounts: HashMap<String, MySqlAccount>,
     pub(crate) policy: Arc<Policy>,
+    pub(crate) local_files: bool,
     pub(crate) analyser: Arc<Analyser>,
+    pub(crate) mysql_analyser: Arc<veil_sql::mysql::analyse::Analyser>,
+    pub(crate) slots: Slots<Labels>,
+    pub(crate) mysql_slots: Arc<Slots<mysql::Labels>>,
     pub(crate) cancels: Arc<Registry>,
+    pub(crate) connections: Arc<Connections>,
     pub(crate) counters: Counters,
     /// For users who do not exist.
     pub(crate) mock_secret: [u8; 32],
-    slots: Mutex<HashMap<(String, u16, String), Arc<Slot>>>,
+    /// What MySQL servers have said of themselves.
+    greetings: Mutex<HashMap<(String, u16), Greeting>>,
+    /// What has been learnt of passwords from full exchanges.
+    quick: Mutex<HashMap<String, Quick>>,
+    rsa_key: OnceCell<Option<Arc<ServerKey>>>,
 }
 
-/// Databases whose catalogs are kept.
-const SLOTS_MAX: usize = 4096;
-
 impl Proxy {
-    /// A proxy for `routes`, with TLS towards clients if there is a certificate.
+    /// A proxy of these parts.
     #[must_use]
-    pub fn new(
-        tls: Option<ServerTls>,
-        routes: Vec<Route>,
-        accounts: HashMap<String, Account>,
-        policy: Policy,
-        mock_secret: [u8; 32],
-    ) -> Self {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { tls, routes, accounts, mysql_routes, mysql_accounts, policy, local_files, mock_secret } =
+            parts;
+        let policy = Arc::new(policy);
         Self {
             tls,
             routes,
             accounts,
-            policy: Arc::new(policy),
+            mysql_routes,
+            mysql_accounts,
+            local_files,
             analyser: Arc::default(),
+            mysql_analyser: Arc::default(),
+            slots: Slots::new(Arc::clone(&policy)),
+            mysql_slots: Arc::new(Slots::new(Arc::clone(&policy))),
+            policy,
             cancels: Arc::default(),
+            connections: Arc::default(),
             counters: Counters::default(),
             mock_secret,
-            slots: Mutex::default(),
+            greetings: Mutex::default(),
+            quick: Mutex::default(),
+            rsa_key: OnceCell::new(),
         }
     }
 
     /// Accepts clients until `stop` is done, then ends their sessions.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) {
+    pub async fn serve(
+        self: Arc<Self>,
+        protocol: Protocol,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+    ) {
         let mut sessions = JoinSet::new();
         let mut stop = std::pin::pin!(stop);
         loop {
@@ -109,7 +195,7 @@ impl Proxy {
                 accepted = listener.accept() => match accepted {
                     Ok((tcp, peer)) => {
                         let proxy = Arc::clone(&self);
-                        sessions.spawn(async move { proxy.session(tcp, peer).await });
+                        sessions.spawn(async move { proxy.session(protocol, tcp, peer).await });
                     }
                     Err(error) => {
                         warn!(%error, "a connection could not be accepted");
@@ -121,27 +207,68 @@ impl Proxy {
         sessions.shutdown().await;
     }
 
-    async fn session(&self, tcp: TcpStream, peer: SocketAddr) {
+    async fn session(&self, protocol: Protocol, tcp: TcpStream, peer: SocketAddr) {
         if let Err(error) = tcp.set_nodelay(true) {
             debug!(%error, "the client left at once");
             return;
         }
-        // A boxed future: what a handshake holds is not kept by every idle session.
-        if let Some(session) = Box::pin(handshake::open(self, tcp, peer)).await {
-            let end = session.run().await;
-            info!(%peer, ?end, "session ended");
-        }
+        // Boxed futures: what a handshake holds is not kept by every idle session.
+        let end = match protocol {
+            Protocol::Pg => match Box::pin(handshake::pg::open(self, tcp, peer)).await {
+                Some(session) => session.run().await,
+                None => return,
+            },
+            Protocol::MySql => match Box::pin(handshake::mysql::open(self, tcp, peer)).await {
+                Some(session) => Box::pin(session.run()).await,
+                None => return,
+            },
+        };
+        info!(%peer, ?end, "session ended");
     }
 
-    /// The catalog of a database of a server.
-    pub(crate) fn slot(&self, target: &Target, database: &str) -> Arc<Slot> {
-        let key = (target.host.clone(), target.port, database.to_owned());
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if slots.len() >= SLOTS_MAX && !slots.contains_key(&key) {
-            slots.clear();
-        }
-        let make = || Arc::new(Slot::new(database.to_owned(), Arc::clone(&self.policy)));
-        Arc::clone(slots.entry(key).or_insert_with(make))
+    /// The MySQL server that a client's request means.
+    pub(crate) fn mysql_route(&self, database: &str) -> Result<&MySqlRoute, Problem> {
+        let found = match self.mysql_routes.as_slice() {
+            [only] if database.is_empty() => Some(only),
+            routes => routes.iter().find(|route| match database {
+                "" => route.name.is_any(),
+                name => route.name.matches(name),
+            }),
+        };
+        found.ok_or_else(|| {
+            let message = match database {
+                "" => "no database named".to_owned(),
+                name => format!("unknown database '{name}'"),
+            };
+            Problem::new("3D000", message, "Name a database that the proxy's configuration has.")
+        })
+    }
+
+    pub(crate) fn greeting(&self, target: &Target) -> Option<Greeting> {
+        let known = self.greetings.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&(target.host.clone(), target.port)).cloned()
+    }
+
+    pub(crate) fn set_greeting(&self, target: &Target, greeting: Greeting) {
+        let mut known = self.greetings.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert((target.host.clone(), target.port), greeting);
+    }
+
+    pub(crate) fn quick(&self, user: &str) -> Option<Quick> {
+        self.quick.lock().unwrap_or_else(PoisonError::into_inner).get(user).cloned()
+    }
+
+    pub(crate) fn learn_quick(&self, user: &str, quick: Quick) {
+        self.quick.lock().unwrap_or_else(PoisonError::into_inner).insert(user.to_owned(), quick);
+    }
+
+    /// The key by which clients without TLS send passwords, made when the first one asks for it.
+    pub(crate) async fn rsa_key(&self) -> Option<Arc<ServerKey>> {
+        let make = || async {
+            let made = tokio::task::spawn_blocking(ServerKey::generate).await;
+            made.ok().and_then(Result::ok).map(Arc::new)
+        };
+        self.rsa_key.get_or_init(make).await.clone()
     }
 
     pub(crate) fn count_prefer_in_clear(&self) -> u64 {

@@ -1,4 +1,4 @@
-//! The one loop: both sockets of a session in one task.
+//! The one loop, for both protocols: both sockets of a session in one task.
 //!
 //! Each direction reads only while what it has to send is below a mark, so that a peer that does not read
 //! stops its other side from being read, and neither direction ever waits for the other. Reads go to a buffer
@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use veil_net::Stream;
-use veil_wire::pg::reply::Report;
+use veil_wire::mysql::startup::ChangeUser;
 
 use crate::engine::Engine;
 use crate::out::Out;
@@ -34,6 +34,8 @@ pub(crate) enum End {
     Server,
     /// Something broke.
     Broken(Problem),
+    /// The client signs in anew.
+    Change(ChangeUser),
 }
 
 /// One side: its socket, what was read but not used yet, and what waits to be written.
@@ -52,6 +54,13 @@ impl Side {
     /// A side with bytes that were read ahead.
     pub(crate) fn new(stream: Stream, unread: Vec<u8>) -> Self {
         Self { stream, unread, out: Out::default(), ended: false, told: false, unflushed: false }
+    }
+
+    /// Writes what waits; returns the stream, and what was read ahead.
+    async fn into_parts(mut self) -> io::Result<(Stream, Vec<u8>)> {
+        self.stream.write_all(self.out.waiting()).await?;
+        self.stream.flush().await?;
+        Ok((self.stream, self.unread))
     }
 
     /// Reads into `buffer` if there is something; `None` means that it would wait.
@@ -150,16 +159,26 @@ impl Relay {
     }
 
     /// Relays until one side has ended, and tells the client why if it was not the client.
-    pub(crate) async fn run(mut self) -> End {
+    pub(crate) async fn run(&mut self) -> End {
         let end = poll_fn(|cx| self.poll(cx)).await;
-        if let End::Broken(problem) = &end
-            && !self.engine.inside_message()
-        {
-            let fatal = problem.fatal();
-            self.client.out.owned(&[]).extend(fatal);
+        match &end {
+            End::Change(_) => return end,
+            End::Broken(problem) => {
+                let fatal = self.engine.fatal(problem).unwrap_or_default();
+                self.client.out.owned(&[]).extend(fatal);
+            }
+            End::Client | End::Server => {}
         }
         self.finish().await;
         end
+    }
+
+    /// Both connections, client first, with what was read ahead.
+    ///
+    /// # Errors
+    /// One of them takes nothing any more.
+    pub(crate) async fn into_parts(self) -> io::Result<[(Stream, Vec<u8>); 2]> {
+        Ok([self.client.into_parts().await?, self.server.into_parts().await?])
     }
 
     /// Sends what waits and says goodbye. A peer that takes nothing is left at once.
@@ -179,6 +198,9 @@ impl Relay {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         for _ in 0..TURNS {
             let (up, down) = (self.turn(cx, Way::Up), self.turn(cx, Way::Down));
+            if let Some(change) = self.engine.take_change() {
+                return Poll::Ready(End::Change(change));
+            }
             match (up, down) {
                 (Err(end), _) | (_, Err(end)) => return Poll::Ready(end),
                 (Ok(false), Ok(false)) => {
@@ -205,7 +227,7 @@ impl Relay {
             return Ok(moved);
         }
         let kept = std::mem::take(&mut from.unread);
-        let used = use_bytes(&mut self.engine, way, &kept, to);
+        let used = use_bytes(&mut self.engine, way, &kept, from, to);
         // What was let through before an error goes first.
         to.write_span(cx, &kept).map_err(|error| write_lost(way, &error))?;
         let used = used?;
@@ -237,7 +259,7 @@ impl Relay {
             from.unread.extend_from_slice(fresh);
             return Ok(true);
         }
-        let used = use_bytes(&mut self.engine, way, fresh, to);
+        let used = use_bytes(&mut self.engine, way, fresh, from, to);
         to.write_span(cx, fresh).map_err(|error| write_lost(way, &error))?;
         let used = used?;
         from.unread = fresh.get(used..).unwrap_or_default().to_vec();
@@ -245,12 +267,18 @@ impl Relay {
     }
 }
 
-fn use_bytes(engine: &mut Engine, way: Way, input: &[u8], to: &mut Side) -> Result<usize, End> {
+fn use_bytes(
+    engine: &mut Engine,
+    way: Way,
+    input: &[u8],
+    from: &mut Side,
+    to: &mut Side,
+) -> Result<usize, End> {
     if input.is_empty() && !(way == Way::Up && engine.owes_server()) {
         return Ok(0);
     }
     match way {
-        Way::Up => engine.client(input, &mut to.out, Instant::now()),
+        Way::Up => engine.client(input, &mut to.out, &mut from.out, Instant::now()),
         Way::Down => engine.server(input, &mut to.out, Instant::now()),
     }
     .map_err(End::Broken)
@@ -290,11 +318,8 @@ fn server_lost(error: &io::Error) -> End {
     End::Broken(Problem::new("08006", format!("the connection to the database was lost: {error}"), ""))
 }
 
-/// Writes an error to a client that has no session yet.
-pub(crate) async fn reject(client: &mut Stream, problem: &Problem) {
-    let mut out = Vec::new();
-    Report { severity: "FATAL", code: problem.code, message: &problem.message, hint: problem.hint }
-        .write_error(&mut out);
-    let _ = client.write_all(&out).await;
+/// Writes an error to a client that has no session, and closes its connection.
+pub(crate) async fn reject(client: &mut Stream, fatal: &[u8]) {
+    let _ = client.write_all(fatal).await;
     let _ = client.shutdown().await;
 }

@@ -12,11 +12,18 @@ use crate::rule::{Action, Rule};
 use crate::yaml::{self, Faults, Map, Value};
 
 const DEFAULT_PORT: u16 = 6543;
+const DEFAULT_MYSQL_PORT: u16 = 6306;
 
-/// Where clients connect unless told otherwise.
+/// Where PostgreSQL clients connect unless told otherwise.
 #[must_use]
 pub fn default_listen() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, DEFAULT_PORT).into()
+}
+
+/// Where MySQL clients connect unless told otherwise.
+#[must_use]
+pub fn default_listen_mysql() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, DEFAULT_MYSQL_PORT).into()
 }
 
 pub(super) fn decode(text: &str) -> Result<Config, Vec<Fault>> {
@@ -47,10 +54,10 @@ fn config(root: &Value<'_>, faults: &mut Faults) -> Option<Config> {
     let databases = list(map.need("databases", faults), faults, database);
     let users = list(map.take("users"), faults, user);
     let rules = list(map.take("rules"), faults, rule);
-    let trusted_functions =
+    let (trusted_functions, local_infile) =
         map.take("protection").map(|value| protection(&value, faults)).unwrap_or_default();
     map.end(faults, &["listen", "keys", "databases", "users", "rules", "protection"]);
-    Some(Config { listen, root_key, databases, users, rules, trusted_functions })
+    Some(Config { listen, root_key, databases, users, rules, trusted_functions, local_infile })
 }
 
 fn list<T>(
@@ -63,23 +70,22 @@ fn list<T>(
 }
 
 fn default_listener() -> Listen {
-    Listen { postgres: default_listen(), tls: None }
+    Listen { postgres: default_listen(), mysql: default_listen_mysql(), tls: None }
 }
 
 fn listen(value: &Value<'_>, faults: &mut Faults) -> Listen {
     let mut listen = default_listener();
     let Some(mut map) = value.map(faults) else { return listen };
-    if let Some(value) = map.take("postgres")
-        && let Some(text) = value.text(faults)
-    {
+    for (key, place) in [("postgres", &mut listen.postgres), ("mysql", &mut listen.mysql)] {
+        let Some(value) = map.take(key) else { continue };
+        let Some(text) = value.text(faults) else { continue };
         match text.parse() {
-            Ok(address) => listen.postgres = address,
-            Err(_) => faults
-                .at(&value, format!("\"{text}\" is not an address and port, as 127.0.0.1:{DEFAULT_PORT}")),
+            Ok(address) => *place = address,
+            Err(_) => faults.at(&value, format!("\"{text}\" is not an address and port, as {place}")),
         }
     }
     listen.tls = map.take("tls").and_then(|value| listen_tls(&value, faults));
-    map.end(faults, &["postgres", "tls"]);
+    map.end(faults, &["postgres", "mysql", "tls"]);
     listen
 }
 
@@ -200,18 +206,20 @@ fn verifier(value: &Value<'_>, faults: &mut Faults) -> Option<Proof> {
         return secret(value, faults).map(Proof::VerifierAt);
     }
     let text = value.text(faults)?;
-    if !text.starts_with("SCRAM-SHA-256$") {
-        faults.at(value, "a verifier begins with SCRAM-SHA-256$, as in pg_authid.rolpassword");
+    if !["SCRAM-SHA-256$", "*", "$A$", "$B$", "0x24"].iter().any(|start| text.starts_with(start)) {
+        let what = "a verifier begins with SCRAM-SHA-256$, as in pg_authid.rolpassword, or with * or $A$, as in mysql.user";
+        faults.at(value, what);
         return None;
     }
     Some(Proof::Verifier(text))
 }
 
-fn protection(value: &Value<'_>, faults: &mut Faults) -> Vec<String> {
-    let Some(mut map) = value.map(faults) else { return Vec::new() };
+fn protection(value: &Value<'_>, faults: &mut Faults) -> (Vec<String>, bool) {
+    let Some(mut map) = value.map(faults) else { return Default::default() };
     let trusted = map.take("trusted_functions").and_then(|value| value.texts(faults)).unwrap_or_default();
-    map.end(faults, &["trusted_functions"]);
-    trusted
+    let local_infile = map.take("local_infile").and_then(|value| value.bool(faults)).unwrap_or(false);
+    map.end(faults, &["trusted_functions", "local_infile"]);
+    (trusted, local_infile)
 }
 
 fn rule(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {

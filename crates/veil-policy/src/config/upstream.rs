@@ -1,4 +1,4 @@
-//! `postgres://host:port/database?sslmode=...`: where an upstream is and how it is spoken to.
+//! `postgres://host:port/database?sslmode=...`, `mysql://...`: where an upstream is and how it is spoken to.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -18,9 +18,20 @@ pub enum SslMode {
     VerifyFull,
 }
 
+/// The wire protocol of an upstream, and of its clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// PostgreSQL's.
+    Postgres,
+    /// MySQL's and MariaDB's.
+    MySql,
+}
+
 /// An upstream server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
+    /// What it speaks.
+    pub protocol: Protocol,
     /// Host name or address.
     pub host: String,
     /// Port.
@@ -35,8 +46,21 @@ pub struct Upstream {
     pub client_cert: Option<(PathBuf, PathBuf)>,
 }
 
-const DEFAULT_PORT: u16 = 5432;
-const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
+const SCHEMES: [(&str, Protocol); 4] = [
+    ("postgres://", Protocol::Postgres),
+    ("postgresql://", Protocol::Postgres),
+    ("mysql://", Protocol::MySql),
+    ("mariadb://", Protocol::MySql),
+];
+
+impl Protocol {
+    const fn default_port(self) -> u16 {
+        match self {
+            Self::Postgres => 5432,
+            Self::MySql => 3306,
+        }
+    }
+}
 
 impl Upstream {
     /// Reads a URL.
@@ -45,19 +69,27 @@ impl Upstream {
     /// Everything that is wrong with it.
     pub fn parse(url: &str) -> Result<Self, Vec<String>> {
         let mut faults = Vec::new();
-        let Some(rest) = SCHEMES.iter().find_map(|scheme| url.strip_prefix(scheme)) else {
-            return Err(vec!["an upstream is written postgres://host:port/database".to_owned()]);
+        let known =
+            SCHEMES.iter().find_map(|(scheme, protocol)| Some((*protocol, url.strip_prefix(scheme)?)));
+        let Some((protocol, rest)) = known else {
+            let what = "an upstream is written postgres://host:port/database or mysql://host:port";
+            return Err(vec![what.to_owned()]);
         };
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         if authority.contains('@') {
             faults.push("user and password do not belong into the URL; see users and auth_query".to_owned());
         }
-        let (host, port) = host_and_port(authority.rsplit('@').next().unwrap_or(authority), &mut faults);
+        let (host, port) = host_and_port(
+            authority.rsplit('@').next().unwrap_or(authority),
+            protocol.default_port(),
+            &mut faults,
+        );
         let database = (!path.is_empty()).then(|| path.to_owned());
         // Off the machine, an upstream has to prove who it is unless the file says otherwise.
         let sslmode = if is_loopback(&host) { SslMode::Disable } else { SslMode::VerifyFull };
-        let mut upstream = Self { host, port, database, sslmode, root_cert: None, client_cert: None };
+        let mut upstream =
+            Self { protocol, host, port, database, sslmode, root_cert: None, client_cert: None };
         upstream.read_options(query, &mut faults);
         if faults.is_empty() { Ok(upstream) } else { Err(faults) }
     }
@@ -100,7 +132,7 @@ fn sslmode(value: &str) -> Option<SslMode> {
     })
 }
 
-fn host_and_port(text: &str, faults: &mut Vec<String>) -> (String, u16) {
+fn host_and_port(text: &str, default_port: u16, faults: &mut Vec<String>) -> (String, u16) {
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, rest)) => (address, rest.strip_prefix(':')),
         None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
@@ -109,11 +141,11 @@ fn host_and_port(text: &str, faults: &mut Vec<String>) -> (String, u16) {
         faults.push("the host is missing".to_owned());
     }
     let port = match port.map(str::parse) {
-        None => DEFAULT_PORT,
+        None => default_port,
         Some(Ok(port)) if port != 0 => port,
         Some(_) => {
             faults.push("the port is not a number from 1 to 65535".to_owned());
-            DEFAULT_PORT
+            default_port
         }
     };
     (host.to_owned(), port)
@@ -146,6 +178,8 @@ mod tests {
     fn every_fault_of_a_url_is_named() {
         let faults = Upstream::parse("postgres://u:p@:99999/x?sslmode=no&x=1&sslcert=a").unwrap_err();
         assert_eq!(faults.len(), 6, "{faults:?}");
-        assert!(Upstream::parse("mysql://db").is_err());
+        assert!(Upstream::parse("oracle://db").is_err());
+        let mysql = Upstream::parse("mariadb://127.0.0.1/shop").unwrap();
+        assert_eq!((mysql.protocol, mysql.port), (Protocol::MySql, 3306));
     }
 }

@@ -1,6 +1,6 @@
 //! What a server says while a client signs in, up to OK or an error.
 
-use crate::cursor::{Cursor, Malformed, Result};
+use crate::cursor::{Cursor, Result};
 
 /// Names of authentication plugins, as both sides write them.
 pub mod plugin {
@@ -44,13 +44,15 @@ pub enum Request<'a> {
     More(&'a [u8]),
     /// A second factor is wanted.
     NextFactor,
+    /// Data for the plugin, without the mark that most data have.
+    Other(&'a [u8]),
 }
 
 impl<'a> Request<'a> {
     /// Reads a message.
     ///
     /// # Errors
-    /// Not one that a server sends here.
+    /// It is empty, or a name has no end.
     pub fn decode(payload: &'a [u8]) -> Result<Self> {
         let mut cursor = Cursor::new(payload);
         Ok(match cursor.u8()? {
@@ -65,7 +67,7 @@ impl<'a> Request<'a> {
                 let data = cursor.rest();
                 Self::Switch { plugin, data: data.strip_suffix(&[0]).unwrap_or(data) }
             }
-            _ => return Err(Malformed("unexpected message during login")),
+            _ => Self::Other(payload),
         })
     }
 }

@@ -74,7 +74,7 @@ users:
         "line 11: rules[3].strategy: ",
         "line 12: rules[4]: expected keys and values",
         "line 14: users[0]: a user needs exactly one of",
-        "line 15: users[1].verifier: a verifier begins with SCRAM-SHA-256$",
+        "line 15: users[1].verifier: a verifier begins with SCRAM-SHA-256$, as in pg_authid.rolpassword, or with * or $A$, as in mysql.user",
     ] {
         assert!(found.iter().any(|fault| fault.starts_with(expected)), "{expected} is not in {found:#?}");
     }

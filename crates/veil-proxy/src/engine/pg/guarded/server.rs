@@ -11,7 +11,7 @@ use veil_wire::pg::reply::{self, Report, Tag};
 use veil_wire::pg::session::{Expected, Object};
 
 use super::{CatalogRead, CopyState, Guarded, Prepared, Streamed};
-use crate::engine::scrub;
+use crate::engine::pg::scrub;
 use crate::out::Out;
 use crate::problem::Problem;
 

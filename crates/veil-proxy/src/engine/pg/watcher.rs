@@ -5,8 +5,8 @@ use std::sync::Arc;
 use veil_wire::pg::frame::Header;
 use veil_wire::pg::reply::Tag;
 
-use super::Streamed;
-use crate::catalogs::Slot;
+use crate::engine::Streamed;
+use crate::engine::pg::Slot;
 use crate::out::Out;
 use crate::problem::Problem;
 

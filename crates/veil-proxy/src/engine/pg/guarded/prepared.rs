@@ -7,7 +7,7 @@ use veil_policy::judge::names_missing;
 use veil_policy::{Labels, Refusal, Run, judge};
 use veil_sql::{Analyser, Kind, Statement};
 
-use crate::catalogs::Slot;
+use crate::engine::pg::Slot;
 
 /// Judges statements by the labels of the moment.
 pub struct Judge {

@@ -16,9 +16,10 @@ use veil_policy::{Labels, Plan};
 use veil_sql::Analyser;
 use veil_wire::pg::session::Session;
 
-use super::Streamed;
 use super::catalog_read::CatalogRead;
-use crate::catalogs::{Due, Slot};
+use crate::catalogs::Due;
+use crate::engine::Streamed;
+use crate::engine::pg::Slot;
 use crate::problem::Problem;
 use prepared::Prepared;
 

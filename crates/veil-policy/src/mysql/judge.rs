@@ -1,0 +1,171 @@
+//! The gate: may a statement run, and what of its result is closed.
+
+use veil_sql::mysql::functions::{self, Effect};
+use veil_sql::mysql::{Facts, Function, Kind, Show, Source, Statement, Write, catalog};
+
+use super::labels::Labels;
+use crate::judge::{HINT_DIRECT, HINT_SELECT, HINT_TRUST, Refusal, Run, Untraced, refuse};
+use crate::labels::Standing;
+
+/// Judges a statement of a session whose database is `database`. A name that is not known makes it closed.
+///
+/// # Errors
+/// The refusal, for the client.
+pub fn judge(statement: &Statement, labels: &Labels, database: Option<&str>) -> Result<Run, Refusal> {
+    let facts = &statement.facts;
+    if let Kind::Refused(what) = statement.kind {
+        return refuse(format!("{what} is not available where columns are masked"), HINT_DIRECT);
+    }
+    if let Some(what) = facts.opaque {
+        return refuse(format!("the statement contains {what}"), HINT_DIRECT);
+    }
+    let worst = worst_effect(facts, labels);
+    if worst == Effect::Dangerous {
+        return refuse(
+            format!("{} is not available where columns are masked", culprit(facts, labels)),
+            HINT_DIRECT,
+        );
+    }
+    let shown = |scrub| Ok(Run { untraced: Untraced::Show, clean: true, scrub });
+    match &statement.kind {
+        Kind::Data | Kind::Explain => judge_data(statement, worst, labels, database),
+        Kind::Call | Kind::Set { .. } if worst == Effect::Unknown => {
+            refuse(format!("{} in this statement", culprit(facts, labels)), HINT_TRUST)
+        }
+        Kind::Show(Show::Warnings | Show::Processes) => {
+            Ok(Run { untraced: Untraced::Show, clean: false, scrub: true })
+        }
+        // What EXECUTE runs is judged under its own name as well; a transaction's end may report what others did.
+        Kind::Execute { .. } => Ok(Run { untraced: Untraced::Close, clean: false, scrub: true }),
+        Kind::Call => shown(true),
+        Kind::Show(Show::Definitions)
+        | Kind::Set { .. }
+        | Kind::Use(_)
+        | Kind::Prepare { .. }
+        | Kind::Deallocate { .. }
+        | Kind::Kill { .. }
+        | Kind::Session
+        | Kind::Refused(_) => shown(false),
+    }
+}
+
+fn judge_data(
+    statement: &Statement,
+    worst: Effect,
+    labels: &Labels,
+    database: Option<&str>,
+) -> Result<Run, Refusal> {
+    let facts = &statement.facts;
+    let keeps_values = facts.assigns || !facts.writes.is_empty();
+    if let Some(write) = facts.writes.iter().find(|write| is_reserved(write, database)) {
+        return refuse(format!("\"{}\" may not be written to", write.target.name), HINT_DIRECT);
+    }
+    if worst == Effect::Unknown && keeps_values {
+        return refuse(format!("{} in a statement that keeps values", culprit(facts, labels)), HINT_TRUST);
+    }
+    let clean = names_only_clean(facts, labels, database);
+    if !clean {
+        judge_guarded(statement, worst, labels, database)?;
+    }
+    let untraced = if clean && worst != Effect::Unknown { Untraced::Show } else { Untraced::Close };
+    if statement.kind == Kind::Explain && untraced == Untraced::Close {
+        return refuse("EXPLAIN of a statement that calls what is not known".to_owned(), HINT_SELECT);
+    }
+    // A trigger runs what the statement does not show.
+    let scrub = !clean || worst != Effect::Pure || !facts.writes.is_empty();
+    Ok(Run { untraced, clean: clean && untraced == Untraced::Show, scrub })
+}
+
+/// A statement that names something sensitive.
+fn judge_guarded(
+    statement: &Statement,
+    worst: Effect,
+    labels: &Labels,
+    database: Option<&str>,
+) -> Result<(), Refusal> {
+    let facts = &statement.facts;
+    if statement.kind == Kind::Explain {
+        return refuse("EXPLAIN of a statement over masked columns".to_owned(), HINT_DIRECT);
+    }
+    if worst != Effect::Pure {
+        return refuse(
+            format!("{} may not be used together with masked columns", culprit(facts, labels)),
+            HINT_TRUST,
+        );
+    }
+    if facts.assigns {
+        return refuse("variables may not be set in a statement over masked columns".to_owned(), HINT_SELECT);
+    }
+    match facts.writes.iter().find(|write| !may_write(write, labels, database)) {
+        None => Ok(()),
+        Some(write) => refuse(
+            format!(
+                "values may not be copied into \"{}\" in a statement over masked columns",
+                write.target.name
+            ),
+            "Write literals or parameters.",
+        ),
+    }
+}
+
+/// Whether a view with this definition shows nothing sensitive.
+pub(super) fn shows_nothing(facts: &Facts, labels: &Labels, database: &str) -> bool {
+    facts.opaque.is_none()
+        && facts.writes.is_empty()
+        && !facts.assigns
+        && matches!(worst_effect(facts, labels), Effect::Pure | Effect::Keeps)
+        && names_only_clean(facts, labels, Some(database))
+}
+
+/// Whether a statement names a table that the catalog does not have.
+#[must_use]
+pub fn names_missing(statement: &Statement, labels: &Labels, database: Option<&str>) -> bool {
+    let facts = &statement.facts;
+    facts.tables.iter().any(|name| labels.standing(name, facts, database) == Standing::Missing)
+}
+
+fn names_only_clean(facts: &Facts, labels: &Labels, database: Option<&str>) -> bool {
+    facts.tables.iter().all(|name| labels.standing(name, facts, database) == Standing::Clean)
+}
+
+fn worst_effect(facts: &Facts, labels: &Labels) -> Effect {
+    let effects = facts.functions.iter().map(|function| effect(function, labels));
+    effects.max_by_key(|effect| badness(*effect)).unwrap_or(Effect::Pure)
+}
+
+const fn badness(effect: Effect) -> u8 {
+    match effect {
+        Effect::Pure => 0,
+        Effect::Keeps => 1,
+        Effect::Unknown => 2,
+        Effect::Dangerous => 3,
+    }
+}
+
+fn effect(function: &Function, labels: &Labels) -> Effect {
+    let schema = function.database.as_deref();
+    if labels.policy().trusts(schema.filter(|database| !database.is_empty()), &function.name) {
+        return Effect::Pure;
+    }
+    if schema.is_some() { Effect::Unknown } else { functions::effect(&function.name) }
+}
+
+/// The function that is at fault, by name.
+fn culprit(facts: &Facts, labels: &Labels) -> String {
+    let worst = facts.functions.iter().max_by_key(|function| badness(effect(function, labels)));
+    worst.map_or_else(|| "a function".to_owned(), |function| format!("function {}", function.name))
+}
+
+fn is_reserved(write: &Write, database: Option<&str>) -> bool {
+    write.target.database.as_deref().or(database).is_some_and(catalog::is_system)
+}
+
+fn may_write(write: &Write, labels: &Labels, database: Option<&str>) -> bool {
+    let Source::Columns(columns) = &write.source else { return false };
+    if columns.is_empty() {
+        return true;
+    }
+    let table = write.target.database.as_deref().or(database);
+    let table = table.and_then(|database| labels.catalog().table(database, &write.target.name));
+    table.is_some_and(|table| columns.iter().all(|column| labels.is_plain_column(table, column)))
+}

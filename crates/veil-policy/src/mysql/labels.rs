@@ -1,0 +1,175 @@
+//! A policy laid over a catalog for one user.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use veil_model::ColumnName;
+use veil_sql::mysql::catalog::is_system;
+use veil_sql::mysql::{Catalog, Facts, Table, TableKind, TableName, system};
+
+use super::judge;
+use crate::labels::{Fate, Label, Standing};
+use crate::rule::Policy;
+
+/// Views over views deeper than this are closed.
+const VIEW_DEPTH_MAX: usize = 32;
+
+/// Labels of one catalog for one user.
+pub struct Labels {
+    catalog: Arc<Catalog>,
+    policy: Arc<Policy>,
+    user: String,
+    tables: HashMap<(String, String), TableLabels>,
+}
+
+#[derive(Clone, Default)]
+struct TableLabels {
+    clean: bool,
+    /// By the column's name in lower case.
+    columns: HashMap<String, Label>,
+}
+
+impl Labels {
+    /// Lays `policy` over `catalog` for sessions of `user`.
+    #[must_use]
+    pub fn new(policy: Arc<Policy>, catalog: Arc<Catalog>, user: &str) -> Self {
+        let mut labels =
+            Self { catalog: Arc::clone(&catalog), policy, user: user.to_owned(), tables: HashMap::new() };
+        for table in catalog.tables().filter(|table| !is_system(&table.database)) {
+            let columns = table.columns.iter().filter_map(|column| {
+                let label = labels.rule(&table.database, &table.name, &column.name)?;
+                Some((column.name.to_lowercase(), label))
+            });
+            let columns = columns.collect();
+            labels.tables.insert(key(table), TableLabels { clean: false, columns });
+        }
+        for table in catalog.tables() {
+            labels.settle(table, 0);
+        }
+        labels
+    }
+
+    /// The catalog below.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The policy above.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The rule for a column, whether or not the catalog has it.
+    #[must_use]
+    pub fn rule(&self, database: &str, table: &str, column: &str) -> Option<Label> {
+        let name =
+            ColumnName { schema: database.to_owned(), table: table.to_owned(), column: column.to_owned() };
+        let (rule, masker) = self.policy.mask_mysql(&self.user, &name, self.catalog.folds())?;
+        Some(Label { rule, masker })
+    }
+
+    /// What a name in a statement stands for. `database` is the session's.
+    #[must_use]
+    pub fn standing(&self, name: &TableName, facts: &Facts, database: Option<&str>) -> Standing {
+        let expression = name.database.is_none() && facts.expressions.contains(&name.name.to_lowercase());
+        let Some(database) = name.database.as_deref().or(database) else {
+            return if expression { Standing::Clean } else { Standing::Missing };
+        };
+        if is_system(database) {
+            let harmless = system::harmless(&database.to_lowercase(), &name.name.to_lowercase());
+            return if harmless { Standing::Clean } else { Standing::Guarded };
+        }
+        match self.catalog.table(database, &name.name) {
+            Some(table) if self.is_clean(table) => Standing::Clean,
+            Some(_) => Standing::Guarded,
+            // Where there is no such table, the name can only be that of a common table expression.
+            None if expression => Standing::Clean,
+            None => Standing::Missing,
+        }
+    }
+
+    /// What happens to a column of a table.
+    #[must_use]
+    pub fn fate(&self, table: &Table, column: &str) -> Fate {
+        if is_system(&table.database) {
+            let harmless = system::harmless(&table.database.to_lowercase(), &table.name.to_lowercase());
+            return if harmless { Fate::Pass } else { Fate::Close };
+        }
+        let known = self.tables.get(&key(table));
+        if let Some(label) = known.and_then(|known| known.columns.get(&column.to_lowercase())) {
+            return Fate::Mask(label.clone());
+        }
+        // A column that came after the catalog was read may be one that a rule names.
+        let Some(found) = table.column(column) else {
+            return self.rule(&table.database, &table.name, column).map_or(Fate::Close, Fate::Mask);
+        };
+        match table.kind {
+            _ if self.is_clean(table) => Fate::Pass,
+            TableKind::Base if !found.generated => Fate::Pass,
+            // What is left is computed from columns with labels, or not known.
+            TableKind::Base | TableKind::View | TableKind::Other => Fate::Close,
+        }
+    }
+
+    /// What a column definition has to say against a column that the statement's text clears.
+    #[must_use]
+    pub fn objection(&self, database: &str, table: &str, column: &str) -> Fate {
+        match self.catalog.table(database, table) {
+            Some(table) => self.fate(table, column),
+            None => self.rule(database, table, column).map_or(Fate::Pass, Fate::Mask),
+        }
+    }
+
+    /// Whether a column may be copied inside the database: stored, and without a label.
+    #[must_use]
+    pub fn is_plain_column(&self, table: &Table, column: &str) -> bool {
+        table.kind == TableKind::Base
+            && table.column(column).is_some_and(|column| !column.generated)
+            && matches!(self.fate(table, column), Fate::Pass)
+    }
+
+    /// Whether nothing in a table is labelled.
+    #[must_use]
+    pub fn is_clean(&self, table: &Table) -> bool {
+        self.tables.get(&key(table)).is_some_and(|labels| labels.clean)
+    }
+
+    /// Finds out, once for each table, whether it is clean.
+    fn settle(&mut self, table: &Table, depth: usize) {
+        let known = self.tables.entry(key(table)).or_default();
+        if known.clean || depth > VIEW_DEPTH_MAX {
+            return;
+        }
+        let labelled = !known.columns.is_empty();
+        let clean = if is_system(&table.database) {
+            system::harmless(&table.database.to_lowercase(), &table.name.to_lowercase())
+        } else {
+            match (table.kind, &table.definition) {
+                _ if labelled => false,
+                (TableKind::Base, _) => true,
+                (TableKind::View, Some(facts)) => self.view_is_clean(table, facts, depth),
+                (TableKind::View, None) | (TableKind::Other, _) => false,
+            }
+        };
+        if let Some(known) = self.tables.get_mut(&key(table)) {
+            known.clean = clean;
+        }
+    }
+
+    fn view_is_clean(&mut self, view: &Table, facts: &Facts, depth: usize) -> bool {
+        let catalog = Arc::clone(&self.catalog);
+        for name in &facts.tables {
+            let database = name.database.as_deref().unwrap_or(&view.database);
+            if let Some(table) = catalog.table(database, &name.name) {
+                self.settle(table, depth + 1);
+            }
+        }
+        judge::shows_nothing(facts, self, &view.database)
+    }
+}
+
+fn key(table: &Table) -> (String, String) {
+    (table.database.clone(), table.name.clone())
+}

@@ -1,0 +1,233 @@
+//! A session in which something is masked.
+//!
+//! Invariants: a row reaches the client only by a plan made from the column definitions that the server sent for these
+//! very rows; a refused statement never reaches the server; no statement is read by settings that another may have
+//! changed.
+
+mod client;
+mod server;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use veil_model::{Charset, Format};
+use veil_policy::mysql::Plan;
+use veil_policy::{Refusal, Run};
+use veil_sql::mysql::{Facts, Kind, Outputs, Show, Statement};
+use veil_wire::mysql::reply::status;
+use veil_wire::mysql::startup::ChangeUser;
+
+use super::Parts;
+use super::hidden::{Hidden, Settings};
+use super::judge::{Judge, Judged};
+use crate::catalogs::Due;
+use crate::connections::OfServer;
+use crate::problem::Problem;
+
+/// The engine of one session.
+pub struct Guarded {
+    judge: Judge,
+    connections: OfServer,
+    capabilities: u64,
+    /// `None` if something may have changed them.
+    settings: Option<Settings>,
+    /// Status flags that the server sent last.
+    status: u16,
+    from_client: Parts,
+    from_server: Parts,
+    phase: Phase,
+    /// Number of the next packet for the client.
+    sequence: u8,
+    /// Prepared statements, by the server's number.
+    statements: HashMap<u32, Prepared>,
+    last_prepared: Option<u32>,
+    /// Statements that SQL prepared, by name in lower case.
+    named: HashMap<String, Arc<Statement>>,
+    /// Messages of the statement before may quote data.
+    scrubbed: bool,
+    change: Option<ChangeUser>,
+    /// The client has said goodbye, or the server has said why it leaves.
+    ending: bool,
+    /// After a catalog could not be read.
+    read_not_before: Option<Instant>,
+    /// The server waits for the next query of the proxy's own.
+    next_query: bool,
+}
+
+/// A statement that the server has prepared.
+struct Prepared {
+    statement: Arc<Statement>,
+    /// The session's database at that time.
+    database: Option<Arc<str>>,
+    /// How the rows of an open cursor are written.
+    cursor: Option<Arc<Plan>>,
+}
+
+/// Whose turn it is.
+enum Phase {
+    /// The client's.
+    Idle,
+    /// The server answers the client.
+    Reply(Box<Reply>),
+    /// The server answers the proxy.
+    Hidden(Box<Hidden>),
+}
+
+/// An answer that is coming.
+struct Reply {
+    /// The statements that are answered, in order.
+    statements: Vec<Judged>,
+    /// The one that is answered now.
+    at: usize,
+    stage: Stage,
+    format: Format,
+    /// Number of the prepared statement that runs.
+    prepared: Option<u32>,
+    /// Definitions of the current result's columns.
+    definitions: Vec<Vec<u8>>,
+    plan: Option<Arc<Plan>>,
+    then: Then,
+}
+
+/// What comes next of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// OK, an error, or the count of columns.
+    First,
+    /// So many definitions.
+    Definitions(usize),
+    DefinitionsEnd,
+    Rows,
+    /// The answer to COM_STMT_PREPARE.
+    Prepared,
+    /// So many packets that hold no data.
+    Packets(usize),
+    /// Definitions with default values, up to EOF.
+    Fields,
+    /// One packet.
+    Single,
+}
+
+/// What a success of a command that is no statement changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    Nothing,
+    /// The session's database.
+    Database,
+    /// Everything.
+    Reset,
+}
+
+impl Reply {
+    fn new(statements: Vec<Judged>, stage: Stage) -> Self {
+        Self {
+            statements,
+            at: 0,
+            stage,
+            format: Format::Text,
+            prepared: None,
+            definitions: Vec::new(),
+            plan: None,
+            then: Then::Nothing,
+        }
+    }
+
+    /// The statement that is answered now; nothing is known of an answer that nobody asked for.
+    fn judged(&self) -> Judged {
+        self.statements.get(self.at).cloned().unwrap_or_else(|| Judged {
+            statement: unknown(Kind::Data),
+            run: Run::CLOSED,
+            database: None,
+        })
+    }
+}
+
+fn unknown(kind: Kind) -> Arc<Statement> {
+    Arc::new(Statement { kind, facts: Facts::default(), outputs: Outputs::Unknown })
+}
+
+impl Guarded {
+    /// For a session that has just been signed in, with the status that the server sent.
+    #[must_use]
+    pub fn new(judge: Judge, connections: OfServer, capabilities: u64, status: u16) -> Self {
+        Self {
+            judge,
+            connections,
+            capabilities,
+            settings: None,
+            status,
+            from_client: Parts::default(),
+            from_server: Parts::default(),
+            phase: Phase::Idle,
+            sequence: 0,
+            statements: HashMap::new(),
+            last_prepared: None,
+            named: HashMap::new(),
+            scrubbed: true,
+            change: None,
+            ending: false,
+            read_not_before: None,
+            next_query: false,
+        }
+    }
+
+    pub(super) const fn is_waiting(&self) -> bool {
+        !matches!(self.phase, Phase::Idle) || self.change.is_some()
+    }
+
+    pub(super) const fn expects_end(&self) -> bool {
+        self.ending
+    }
+
+    pub(super) fn take_change(&mut self) -> Option<ChangeUser> {
+        self.change.take()
+    }
+
+    pub(super) fn fatal(&self, problem: &Problem) -> Option<Vec<u8>> {
+        let inside = self.from_server.active() || self.from_server.continues;
+        (!inside).then(|| problem.mysql(self.sequence))
+    }
+
+    /// Before a statement: whether the catalog has to be read first.
+    fn wants_catalog(&self, now: Instant, names_missing: bool) -> bool {
+        let paused = self.read_not_before.is_some_and(|moment| now < moment);
+        // A transaction's view of the data begins with its first query, which is the client's.
+        let inside = self.status & status::IN_TRANSACTION != 0;
+        !paused && !inside && self.judge.slot().due(now, names_missing) == Due::Yes
+    }
+
+    /// The inner statement that EXECUTE runs.
+    fn executed(&self, statement: &Arc<Statement>, before: &[Arc<Statement>]) -> Arc<Statement> {
+        let Kind::Execute { name } = &statement.kind else { return Arc::clone(statement) };
+        let here = before.iter().rev().find_map(|earlier| match &earlier.kind {
+            Kind::Prepare { name: made, inner } if made == name => Some(inner),
+            _ => None,
+        });
+        here.or_else(|| self.named.get(name)).map_or_else(|| unknown(Kind::Data), Arc::clone)
+    }
+}
+
+/// A statement that lists connections.
+fn processes() -> Judged {
+    Judged { statement: unknown(Kind::Show(Show::Processes)), run: Run::CLOSED, database: None }
+}
+
+fn problem(refusal: Refusal) -> Problem {
+    Problem::new(refusal.code, refusal.message, refusal.hint)
+}
+
+/// The text of a statement, and whether it can be written back without a loss.
+fn decode_text(charset: Charset, bytes: &[u8]) -> Option<(std::borrow::Cow<'_, str>, bool)> {
+    use veil_mask::charset;
+    if matches!(charset, Charset::Utf8mb3 | Charset::Utf8mb4 | Charset::Ascii) {
+        // Literals may hold any bytes; none of them can hide a character of ASCII.
+        let text = String::from_utf8_lossy(bytes);
+        let exact = matches!(text, std::borrow::Cow::Borrowed(_));
+        return Some((text, exact));
+    }
+    let text = charset::decode(charset, bytes)?;
+    let mut back = Vec::new();
+    charset::encode(charset, &text, &mut back)?;
+    (back == bytes).then_some((text, true))
+}

@@ -1,0 +1,378 @@
+//! From the client to the server.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use veil_mask::charset;
+use veil_model::Format;
+use veil_policy::Refusal;
+use veil_sql::mysql::analyse::Analysis;
+use veil_sql::mysql::{Kind, Statement};
+use veil_wire::mysql::command::{self, Command};
+use veil_wire::mysql::frame::{self, HEADER, Header, Message};
+use veil_wire::mysql::startup::ChangeUser;
+use veil_wire::mysql::{capability as cap, limits};
+
+use super::{
+    Guarded, Hidden, Judged, Phase, Reply, Settings, Stage, Then, decode_text, problem, processes, unknown,
+};
+use crate::engine::mysql::hidden;
+use crate::out::Out;
+use crate::problem::Problem;
+
+/// Stands for the statement prepared last, in MariaDB.
+const LAST_PREPARED: u32 = u32::MAX;
+
+/// How far a message has come.
+enum Step {
+    /// It was used, so many bytes.
+    Used(usize),
+    /// It passes in pieces.
+    Streamed,
+    /// It is not whole yet, or has to wait.
+    Wait,
+}
+
+/// Where things go.
+struct Ways<'a> {
+    input: &'a [u8],
+    at: usize,
+    up: &'a mut Out,
+    down: &'a mut Out,
+    now: Instant,
+}
+
+impl<'a> Ways<'a> {
+    fn rest(&self) -> &'a [u8] {
+        self.input.get(self.at..).unwrap_or_default()
+    }
+
+    fn forward(&mut self, total: usize) {
+        self.up.forward(self.input, self.at..self.at + total);
+    }
+
+    fn up(&mut self) -> &mut Vec<u8> {
+        self.up.owned(self.input)
+    }
+}
+
+impl Guarded {
+    /// Takes bytes from the client; returns how many were used.
+    ///
+    /// # Errors
+    /// The client broke the protocol.
+    pub(in crate::engine) fn client(
+        &mut self,
+        input: &[u8],
+        up: &mut Out,
+        down: &mut Out,
+        now: Instant,
+    ) -> Result<usize, Problem> {
+        if let (true, Phase::Hidden(hidden)) = (std::mem::take(&mut self.next_query), &self.phase) {
+            hidden.put_query(self.capabilities, up.owned(input));
+        }
+        let mut at = 0;
+        loop {
+            at += self.from_client.piece.pass(input, at, up);
+            let rest = input.get(at..).unwrap_or_default();
+            if self.from_client.active() || rest.is_empty() {
+                return Ok(at);
+            }
+            if self.from_client.continues {
+                let Some(header) = Header::decode(rest) else { return Ok(at) };
+                let swallow = self.from_client.piece.swallow;
+                self.from_client.begin(header.total(), swallow, header.continues());
+                continue;
+            }
+            if self.is_waiting() {
+                return Ok(at);
+            }
+            let Some(header) = Header::decode(rest) else { return Ok(at) };
+            if header.body == 0 {
+                return Err(Problem::protocol("an empty command"));
+            }
+            let Some(first) = rest.get(HEADER) else { return Ok(at) };
+            let mut ways = Ways { input, at, up: &mut *up, down: &mut *down, now };
+            match self.command(Command::decode(*first), header, &mut ways)? {
+                Step::Used(total) => at += total,
+                Step::Streamed => {}
+                Step::Wait => return Ok(at),
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command, header: Header, ways: &mut Ways<'_>) -> Result<Step, Problem> {
+        match command {
+            Command::StmtSendLongData => {
+                self.from_client.begin(header.total(), false, header.continues());
+                return Ok(Step::Streamed);
+            }
+            Command::StmtExecute | Command::StmtBulkExecute => return self.execute(header, ways),
+            Command::Other(_) | Command::Debug => {
+                let what = "this command of the protocol is not available where columns are masked";
+                self.answer(&Problem::new("0A001", what, ""), header.sequence, ways);
+                self.from_client.begin(header.total(), true, header.continues());
+                return Ok(Step::Streamed);
+            }
+            _ => {}
+        }
+        let max = match command {
+            Command::Query | Command::StmtPrepare => limits::STATEMENT_MAX,
+            _ => limits::AUTH_MAX,
+        };
+        let Some(message) = frame::decode(ways.rest(), max)? else { return Ok(Step::Wait) };
+        let body = message.payload.get(1..).unwrap_or_default();
+        let reply = match command {
+            Command::Query => return self.query(&message, body, ways),
+            Command::StmtPrepare => return self.prepare(&message, body, ways),
+            Command::ChangeUser => {
+                self.change = Some(ChangeUser::decode(body, self.capabilities)?);
+                return Ok(Step::Used(message.total));
+            }
+            Command::ProcessKill => return self.kill(&message, body, ways),
+            Command::Quit => {
+                self.ending = true;
+                None
+            }
+            Command::StmtClose => {
+                self.statements.remove(&command::statement(body)?);
+                None
+            }
+            Command::FieldList => Some(Reply::new(Vec::new(), Stage::Fields)),
+            Command::ProcessInfo => Some(Reply::new(vec![processes()], Stage::First)),
+            Command::StmtFetch => Some(self.fetch(command::statement(body)?)),
+            Command::InitDb => Some(Reply { then: Then::Database, ..Reply::new(Vec::new(), Stage::Single) }),
+            Command::ResetConnection => {
+                Some(Reply { then: Then::Reset, ..Reply::new(Vec::new(), Stage::Single) })
+            }
+            Command::Statistics | Command::Ping | Command::StmtReset | Command::SetOption => {
+                Some(Reply::new(Vec::new(), Stage::Single))
+            }
+            Command::StmtSendLongData
+            | Command::StmtExecute
+            | Command::StmtBulkExecute
+            | Command::Debug
+            | Command::Other(_) => None,
+        };
+        ways.forward(message.total);
+        if let Some(reply) = reply {
+            self.expect(reply, message.sequence);
+        }
+        Ok(Step::Used(message.total))
+    }
+
+    fn expect(&mut self, reply: Reply, sequence: u8) {
+        self.sequence = sequence.wrapping_add(1);
+        self.phase = Phase::Reply(Box::new(reply));
+    }
+
+    /// Answers in the server's place.
+    fn answer(&mut self, problem: &Problem, sequence: u8, ways: &mut Ways<'_>) {
+        ways.down.owned(&[]).extend(problem.mysql(sequence.wrapping_add(1)));
+    }
+
+    fn refuse(&mut self, refusal: Refusal, message: &Message<'_>, ways: &mut Ways<'_>) -> Step {
+        self.answer(&problem(refusal), message.sequence, ways);
+        Step::Used(message.total)
+    }
+
+    fn ask(&mut self, hidden: Hidden, ways: &mut Ways<'_>) -> Step {
+        hidden.put_query(self.capabilities, ways.up());
+        self.phase = Phase::Hidden(Box::new(hidden));
+        Step::Wait
+    }
+
+    fn query(&mut self, message: &Message<'_>, body: &[u8], ways: &mut Ways<'_>) -> Result<Step, Problem> {
+        let from = command::query_text(body, self.capabilities)?;
+        let text = body.get(from..).unwrap_or_default();
+        let (analysis, settings) = match self.analyse(text, ways)? {
+            Ok(found) => found,
+            Err(Some(refusal)) => return Ok(self.refuse(refusal, message, ways)),
+            Err(None) => return Ok(Step::Wait),
+        };
+        let judged = match self.judge_all(&analysis.statements, &settings) {
+            Ok(judged) => judged,
+            Err(refusal) => return Ok(self.refuse(refusal, message, ways)),
+        };
+        match self.killed(&analysis).or_else(|| analysis.rewritten.clone()) {
+            None => ways.forward(message.total),
+            Some(text) => {
+                let mut bytes = Vec::new();
+                if charset::encode(settings.client, &text, &mut bytes).is_none() {
+                    return Err(Problem::protocol("a text that cannot be written back"));
+                }
+                hidden::put_query(&bytes, self.capabilities, ways.up());
+            }
+        }
+        self.expect(Reply::new(judged, Stage::First), message.sequence);
+        Ok(Step::Used(message.total))
+    }
+
+    /// Analyses a text by the settings of the moment; `Err(None)` if something has to be asked first.
+    #[allow(clippy::type_complexity, reason = "two outcomes, each of two kinds")]
+    fn analyse(
+        &mut self,
+        text: &[u8],
+        ways: &mut Ways<'_>,
+    ) -> Result<Result<(Arc<Analysis>, Settings), Option<Refusal>>, Problem> {
+        let Some(settings) = self.settings.clone() else {
+            self.ask(Hidden::settings(), ways);
+            return Ok(Err(None));
+        };
+        let unreadable = |message: &str| Refusal { code: "42601", message: message.to_owned(), hint: "" };
+        let Some((text, exact)) = decode_text(settings.client, text) else {
+            return Ok(Err(Some(unreadable(
+                "IronVeil refused: the text is not valid in character_set_client",
+            ))));
+        };
+        let analysis = match self.judge.analyse(&text, settings.mode) {
+            Ok(analysis) => analysis,
+            Err(refusal) => return Ok(Err(Some(refusal))),
+        };
+        if analysis.rewritten.is_some() && !exact {
+            return Ok(Err(Some(unreadable(
+                "IronVeil refused: a comment that runs, in a text with raw bytes",
+            ))));
+        }
+        self.judge.refresh();
+        let database = settings.database.as_deref();
+        let missing =
+            analysis.statements.iter().any(|statement| self.judge.names_missing(statement, database));
+        // What asks how the statement before went must follow it.
+        let asks_back = analysis.statements.iter().any(|statement| statement.facts.asks_back);
+        if !asks_back && self.wants_catalog(ways.now, missing) {
+            self.ask(Hidden::catalog(), ways);
+            return Ok(Err(None));
+        }
+        Ok(Ok((analysis, settings)))
+    }
+
+    fn judge_all(&self, statements: &[Arc<Statement>], settings: &Settings) -> Result<Vec<Judged>, Refusal> {
+        let mut database = settings.database.clone();
+        let mut judged = Vec::with_capacity(statements.len());
+        for (at, statement) in statements.iter().enumerate() {
+            let last = at + 1 == statements.len();
+            if !last && changes_reading(&statement.kind) {
+                let message =
+                    "IronVeil refused: a statement that changes settings, before others in one text"
+                        .to_owned();
+                return Err(Refusal { code: "42501", message, hint: "Send it by itself." });
+            }
+            let runs = self.executed(statement, statements.get(..at).unwrap_or_default());
+            let mut one = self.judge.judge(&runs, database.clone())?;
+            if let Kind::Show(veil_sql::mysql::Show::Warnings) = runs.kind {
+                one.run.scrub =
+                    if at == 0 { self.scrubbed } else { judged.last().is_none_or(|j: &Judged| j.run.scrub) };
+            }
+            judged.push(one);
+            if let Kind::Use(name) = &statement.kind {
+                database = Some(name.as_str().into());
+            }
+        }
+        Ok(judged)
+    }
+
+    /// The text to send for a KILL of a number that is the proxy's.
+    fn killed(&self, analysis: &Analysis) -> Option<String> {
+        let [only] = analysis.statements.as_slice() else { return None };
+        let Kind::Kill { connection, query } = only.kind else { return None };
+        let number = self.connections.find(connection)?;
+        Some(format!("kill {} {number}", if query { "query" } else { "connection" }))
+    }
+
+    fn kill(&mut self, message: &Message<'_>, body: &[u8], ways: &mut Ways<'_>) -> Result<Step, Problem> {
+        match self.connections.find(command::statement(body)?.into()) {
+            None => ways.forward(message.total),
+            Some(number) => frame::write(ways.up(), &mut 0, |out| {
+                out.push(12);
+                out.extend(number.to_le_bytes());
+            }),
+        }
+        self.expect(Reply::new(Vec::new(), Stage::Single), message.sequence);
+        Ok(Step::Used(message.total))
+    }
+
+    fn prepare(&mut self, message: &Message<'_>, text: &[u8], ways: &mut Ways<'_>) -> Result<Step, Problem> {
+        if self.statements.len() >= limits::STATEMENTS_MAX {
+            return Err(Problem::new("54000", "too many prepared statements", ""));
+        }
+        let (analysis, settings) = match self.analyse(text, ways)? {
+            Ok(found) => found,
+            Err(Some(refusal)) => return Ok(self.refuse(refusal, message, ways)),
+            Err(None) => return Ok(Step::Wait),
+        };
+        let statement = match analysis.statements.as_slice() {
+            [only] => Arc::clone(only),
+            // The server has something to say about others.
+            _ => unknown(Kind::Refused("a text that is not one statement")),
+        };
+        let judged = match self.judge.judge(&statement, settings.database.clone()) {
+            Ok(judged) => judged,
+            Err(refusal) => return Ok(self.refuse(refusal, message, ways)),
+        };
+        match &analysis.rewritten {
+            None => ways.forward(message.total),
+            Some(text) => {
+                let mut bytes = vec![22];
+                if charset::encode(settings.client, text, &mut bytes).is_none() {
+                    return Err(Problem::protocol("a text that cannot be written back"));
+                }
+                frame::write(ways.up(), &mut 0, |out| out.extend(bytes));
+            }
+        }
+        self.expect(Reply::new(vec![judged], Stage::Prepared), message.sequence);
+        Ok(Step::Used(message.total))
+    }
+
+    fn execute(&mut self, header: Header, ways: &mut Ways<'_>) -> Result<Step, Problem> {
+        let Some(body) = ways.rest().get(HEADER + 1..HEADER + 5) else { return Ok(Step::Wait) };
+        let number = match command::statement(body)? {
+            LAST_PREPARED => self.last_prepared.unwrap_or(LAST_PREPARED),
+            number => number,
+        };
+        self.judge.refresh();
+        if self.settings.is_none() {
+            return Ok(self.ask(Hidden::settings(), ways));
+        }
+        if self.wants_catalog(ways.now, false) {
+            return Ok(self.ask(Hidden::catalog(), ways));
+        }
+        let judged = match self.statements.get(&number) {
+            Some(prepared) => self.judge.judge(&prepared.statement, prepared.database.clone()),
+            // The server has something to say about it.
+            None => Ok(Reply::new(Vec::new(), Stage::First).judged()),
+        };
+        let judged = match judged {
+            Ok(judged) => judged,
+            Err(refusal) => {
+                self.answer(&problem(refusal), header.sequence, ways);
+                self.from_client.begin(header.total(), true, header.continues());
+                return Ok(Step::Streamed);
+            }
+        };
+        self.from_client.begin(header.total(), false, header.continues());
+        let reply = Reply {
+            format: Format::Binary,
+            prepared: Some(number),
+            ..Reply::new(vec![judged], Stage::First)
+        };
+        self.expect(reply, header.sequence);
+        Ok(Step::Streamed)
+    }
+
+    fn fetch(&self, number: u32) -> Reply {
+        let number = if number == LAST_PREPARED { self.last_prepared.unwrap_or(number) } else { number };
+        let plan = self.statements.get(&number).and_then(|prepared| prepared.cursor.clone());
+        Reply { format: Format::Binary, plan, ..Reply::new(Vec::new(), Stage::Rows) }
+    }
+
+    /// Whether the server shortens answers that it would otherwise end twice.
+    pub(super) const fn deprecates_eof(&self) -> bool {
+        self.capabilities & cap::DEPRECATE_EOF != 0
+    }
+}
+
+/// Whether what follows in the same text may be read otherwise.
+const fn changes_reading(kind: &Kind) -> bool {
+    matches!(kind, Kind::Set { .. } | Kind::Call | Kind::Execute { .. })
+}

@@ -1,0 +1,370 @@
+//! From the server to the client.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use veil_policy::mysql::{Context, Plan};
+use veil_sql::mysql::Kind;
+use veil_wire::mysql::frame::{self, HEADER, Header, Message};
+use veil_wire::mysql::limits;
+use veil_wire::mysql::reply::{self, Column, End, Error, Prepared as PreparedOk, status};
+use veil_wire::{Cursor, Malformed};
+
+use super::{Guarded, Hidden, Phase, Prepared, Reply, Stage, Then};
+use crate::engine::mysql::hidden::Progress;
+use crate::engine::mysql::scrub;
+use crate::out::Out;
+use crate::problem::Problem;
+
+/// A catalog that could not be read is read again after this long.
+const READ_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What becomes of a message.
+enum Pass {
+    /// It goes to the client.
+    Forward,
+    /// This goes in its place.
+    Instead(Vec<u8>),
+}
+
+impl Guarded {
+    /// Takes bytes from the server; returns how many were used.
+    ///
+    /// # Errors
+    /// The server broke the protocol, or sent rows that nothing is known of.
+    pub(in crate::engine) fn server(
+        &mut self,
+        input: &[u8],
+        down: &mut Out,
+        now: Instant,
+    ) -> Result<usize, Problem> {
+        let mut at = 0;
+        loop {
+            at += self.from_server.piece.pass(input, at, down);
+            let rest = input.get(at..).unwrap_or_default();
+            if self.from_server.active() || rest.is_empty() {
+                return Ok(at);
+            }
+            let Some(header) = Header::decode(rest) else { return Ok(at) };
+            if self.from_server.continues || self.streams(header, rest)? {
+                at += self.begin(header, input, at, down);
+                continue;
+            }
+            let max = if self.in_rows() { limits::ROW_MAX } else { self.message_max() };
+            let Some(message) = frame::decode(rest, max).map_err(|_| too_large())? else { return Ok(at) };
+            self.message(&message, input, at, down, now)?;
+            at += message.total;
+        }
+    }
+
+    const fn message_max(&self) -> usize {
+        match self.phase {
+            Phase::Hidden(_) => Hidden::message_max(),
+            Phase::Idle | Phase::Reply(_) => limits::REPLY_MAX,
+        }
+    }
+
+    fn in_rows(&self) -> bool {
+        matches!(&self.phase, Phase::Reply(reply) if reply.stage == Stage::Rows)
+    }
+
+    /// Whether a message may pass without being looked at.
+    fn streams(&self, header: Header, rest: &[u8]) -> Result<bool, Problem> {
+        let Phase::Reply(reply) = &self.phase else { return Ok(false) };
+        if reply.stage != Stage::Rows || header.body == 0 {
+            return Ok(false);
+        }
+        let Some(first) = rest.get(HEADER) else { return Ok(false) };
+        if self.ends_rows(*first, header.body) {
+            return Ok(false);
+        }
+        match &reply.plan {
+            Some(plan) => Ok(plan.passes()),
+            None => Err(Problem::protocol("rows that the server had not described")),
+        }
+    }
+
+    fn ends_rows(&self, first: u8, length: usize) -> bool {
+        first == reply::ERR || reply::ends_rows(first, length, self.capabilities)
+    }
+
+    /// Lets a part pass, by its number or another; returns how many bytes of it were used at once.
+    fn begin(&mut self, header: Header, input: &[u8], at: usize, down: &mut Out) -> usize {
+        let own = self.sequence;
+        self.sequence = own.wrapping_add(1);
+        if own == header.sequence {
+            self.from_server.begin(header.total(), false, header.continues());
+            return self.from_server.piece.pass(input, at, down);
+        }
+        Header { sequence: own, ..header }.write(down.owned(input));
+        self.from_server.begin(header.body, false, header.continues());
+        HEADER
+    }
+
+    fn message(
+        &mut self,
+        message: &Message<'_>,
+        input: &[u8],
+        at: usize,
+        down: &mut Out,
+        now: Instant,
+    ) -> Result<(), Problem> {
+        let payload = message.payload.as_ref();
+        let first = *payload.first().ok_or(Malformed("an empty message from server"))?;
+        let pass = match std::mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Hidden(hidden) => return self.hidden(hidden, payload, now),
+            Phase::Idle => self.unasked(first, payload)?,
+            Phase::Reply(mut reply) => {
+                if reply.stage == Stage::Rows && !self.ends_rows(first, payload.len()) {
+                    self.row(&reply, payload, input, down)?;
+                    self.phase = Phase::Reply(reply);
+                    return Ok(());
+                }
+                let (pass, more) = self.reply(&mut reply, first, payload)?;
+                if more {
+                    self.phase = Phase::Reply(reply);
+                }
+                pass
+            }
+        };
+        let expected = Header::decode(input.get(at..).unwrap_or_default()).map(|header| header.sequence);
+        match pass {
+            Pass::Forward if expected == Some(self.sequence) => {
+                down.forward(input, at..at + message.total);
+                self.sequence = message.sequence.wrapping_add(1);
+            }
+            Pass::Forward => {
+                frame::write(down.owned(input), &mut self.sequence, |out| out.extend_from_slice(payload))
+            }
+            Pass::Instead(other) => {
+                frame::write(down.owned(input), &mut self.sequence, |out| out.extend(other))
+            }
+        }
+        Ok(())
+    }
+
+    /// The server speaks although nobody has asked: it is about to leave.
+    fn unasked(&mut self, first: u8, payload: &[u8]) -> Result<Pass, Problem> {
+        if first != reply::ERR {
+            return Err(Problem::protocol("a message from server that nobody asked for"));
+        }
+        self.ending = true;
+        self.sequence = 0;
+        let mut out = Vec::new();
+        scrub::put(&Error::decode(payload)?, false, &mut out);
+        Ok(Pass::Instead(out))
+    }
+
+    fn hidden(&mut self, mut hidden: Box<Hidden>, payload: &[u8], now: Instant) -> Result<(), Problem> {
+        match hidden.message(payload, self.capabilities)? {
+            Progress::Waiting => self.phase = Phase::Hidden(hidden),
+            Progress::Next => {
+                self.next_query = true;
+                self.phase = Phase::Hidden(hidden);
+            }
+            Progress::Settings(settings) => self.settings = Some(settings),
+            Progress::Catalog(catalog) => {
+                self.judge.slot().install(*catalog, now);
+                self.judge.refresh();
+            }
+            Progress::Failed if hidden.is_catalog() => {
+                self.judge.distrust();
+                self.read_not_before = Some(now + READ_INTERVAL);
+            }
+            Progress::Failed => {
+                return Err(Problem::new(
+                    "0A000",
+                    "the session's settings could not be read, or its character set is not known",
+                    "",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, reply: &Reply, payload: &[u8], input: &[u8], down: &mut Out) -> Result<(), Problem> {
+        let plan =
+            reply.plan.as_ref().ok_or_else(|| Problem::protocol("rows that the server had not described"))?;
+        let out = down.owned(input);
+        let start = out.len();
+        out.extend([0; HEADER]);
+        if let Err(error) = plan.write_row(reply.format, payload, out) {
+            out.truncate(start);
+            return Err(error.into());
+        }
+        frame::seal(out, start, &mut self.sequence);
+        Ok(())
+    }
+
+    /// Takes a message that is no row; says whether more of the answer follows.
+    fn reply(&mut self, reply: &mut Reply, first: u8, payload: &[u8]) -> Result<(Pass, bool), Problem> {
+        if first == reply::ERR {
+            return self.error(reply, payload).map(|pass| (pass, false));
+        }
+        match reply.stage {
+            Stage::First if first == reply::OK => self.ok(reply, payload),
+            Stage::First if first == reply::LOCAL_FILE => Err(Problem::new(
+                "0A000",
+                "the server asks for a file of the client, which is not allowed",
+                "",
+            )),
+            Stage::First => {
+                let count = usize::try_from(Cursor::new(payload).lenenc()?).unwrap_or(usize::MAX);
+                if count == 0 || count > limits::COLUMNS_MAX {
+                    return Err(Problem::protocol("an impossible number of columns"));
+                }
+                reply.definitions.clear();
+                reply.plan = None;
+                reply.stage = Stage::Definitions(count);
+                Ok((Pass::Forward, true))
+            }
+            Stage::Definitions(left) => {
+                reply.definitions.push(payload.to_vec());
+                reply.stage = match left {
+                    0 | 1 if self.deprecates_eof() => self.described(reply)?,
+                    0 | 1 => Stage::DefinitionsEnd,
+                    left => Stage::Definitions(left - 1),
+                };
+                Ok((Pass::Forward, true))
+            }
+            Stage::DefinitionsEnd => {
+                reply.stage = self.described(reply)?;
+                let end = End::decode_eof(payload, self.capabilities)?;
+                // Of an open cursor no rows come until they are fetched.
+                let more = end.status & status::CURSOR_EXISTS == 0 || self.ended(reply, end);
+                Ok((Pass::Forward, more))
+            }
+            Stage::Rows => {
+                let end = End::decode_eof(payload, self.capabilities)?;
+                Ok((Pass::Forward, self.ended(reply, end)))
+            }
+            Stage::Prepared => self.prepared(reply, payload),
+            Stage::Packets(left) => {
+                reply.stage = Stage::Packets(left.saturating_sub(1));
+                Ok((Pass::Forward, left > 1))
+            }
+            Stage::Fields => self.field(first, payload),
+            Stage::Single => self.single(reply, first, payload).map(|pass| (pass, false)),
+        }
+    }
+
+    /// All columns of a result are known: makes the plan of its rows.
+    fn described(&mut self, reply: &mut Reply) -> Result<Stage, Problem> {
+        let judged = reply.judged();
+        let columns: Result<Vec<Column<'_>>, Malformed> =
+            reply.definitions.iter().map(|payload| Column::decode(payload, self.capabilities)).collect();
+        let context = Context {
+            labels: self.judge.labels(),
+            database: judged.database.as_deref(),
+            names: self.settings.as_ref().and_then(|settings| settings.names),
+        };
+        let plan = Arc::new(Plan::new(&columns?, &judged.statement, judged.run, context)?);
+        if let Some(prepared) = reply.prepared.and_then(|number| self.statements.get_mut(&number)) {
+            prepared.cursor = Some(Arc::clone(&plan));
+        }
+        reply.plan = Some(plan);
+        reply.definitions = Vec::new();
+        Ok(Stage::Rows)
+    }
+
+    /// A result has ended; says whether another follows.
+    fn ended(&mut self, reply: &mut Reply, end: End) -> bool {
+        self.status = end.status;
+        let judged = reply.judged();
+        self.scrubbed = judged.run.scrub;
+        // A procedure ends with an OK of its own.
+        if judged.statement.kind != Kind::Call {
+            reply.at += 1;
+        }
+        reply.stage = Stage::First;
+        end.more()
+    }
+
+    fn ok(&mut self, reply: &mut Reply, payload: &[u8]) -> Result<(Pass, bool), Problem> {
+        let end = End::decode_ok(payload)?;
+        let judged = reply.judged();
+        self.status = end.status;
+        self.scrubbed = judged.run.scrub;
+        match &judged.statement.kind {
+            Kind::Set { role: true } => {
+                self.settings = None;
+                self.judge.distrust();
+            }
+            Kind::Set { role: false } | Kind::Use(_) | Kind::Call => self.settings = None,
+            Kind::Prepare { name, inner } => drop(self.named.insert(name.clone(), Arc::clone(inner))),
+            Kind::Deallocate { name } => drop(self.named.remove(name)),
+            _ => {}
+        }
+        if self.named.len() > limits::STATEMENTS_MAX {
+            return Err(Problem::new("54000", "too many prepared statements", ""));
+        }
+        reply.at += 1;
+        reply.stage = Stage::First;
+        Ok((Pass::Forward, end.more()))
+    }
+
+    fn error(&mut self, reply: &Reply, payload: &[u8]) -> Result<Pass, Problem> {
+        let judged = reply.judged();
+        let of_statement = matches!(reply.stage, Stage::First | Stage::Rows | Stage::Prepared);
+        self.scrubbed = judged.run.scrub && of_statement;
+        // A statement in the middle of several may have changed what the others are read by.
+        self.settings = None;
+        if !self.scrubbed {
+            return Ok(Pass::Forward);
+        }
+        let reads = matches!(judged.statement.kind, Kind::Data | Kind::Execute { .. });
+        let foreign = !reads || !judged.statement.facts.writes.is_empty();
+        let mut out = Vec::new();
+        scrub::put(&Error::decode(payload)?, foreign && reply.stage != Stage::Prepared, &mut out);
+        Ok(Pass::Instead(out))
+    }
+
+    fn prepared(&mut self, reply: &mut Reply, payload: &[u8]) -> Result<(Pass, bool), Problem> {
+        let ok = PreparedOk::decode(payload)?;
+        let judged = reply.judged();
+        let made = Prepared { statement: judged.statement, database: judged.database, cursor: None };
+        self.statements.insert(ok.statement, made);
+        self.last_prepared = Some(ok.statement);
+        let packets = |count: u16| match usize::from(count) {
+            0 => 0,
+            count => count + usize::from(!self.deprecates_eof()),
+        };
+        let left = packets(ok.parameters) + packets(ok.columns);
+        reply.stage = Stage::Packets(left);
+        Ok((Pass::Forward, left > 0))
+    }
+
+    /// A column of COM_FIELD_LIST, of which the default value is left out.
+    fn field(&mut self, first: u8, payload: &[u8]) -> Result<(Pass, bool), Problem> {
+        if reply::ends_rows(first, payload.len(), self.capabilities) {
+            return Ok((Pass::Forward, false));
+        }
+        let column = Column::decode(payload, self.capabilities)?;
+        let mut out = payload.get(..column.default_at).unwrap_or_default().to_vec();
+        out.push(0xfb);
+        Ok((Pass::Instead(out), true))
+    }
+
+    fn single(&mut self, reply: &Reply, first: u8, payload: &[u8]) -> Result<Pass, Problem> {
+        if first == reply::OK {
+            self.status = End::decode_ok(payload)?.status;
+        }
+        match reply.then {
+            Then::Nothing => {}
+            Then::Database => self.settings = None,
+            Then::Reset => {
+                self.settings = None;
+                self.statements.clear();
+                self.named.clear();
+                self.last_prepared = None;
+                // Roles are those of the login again.
+                self.judge.distrust();
+            }
+        }
+        Ok(Pass::Forward)
+    }
+}
+
+fn too_large() -> Problem {
+    Problem::new("54000", "a row or message is too large to be masked", "")
+}

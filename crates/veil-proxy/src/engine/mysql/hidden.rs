@@ -1,0 +1,177 @@
+//! What the proxy asks in a client's own session, unseen by it: the settings that change what a text means, and the
+//! catalog.
+
+use veil_model::Charset;
+use veil_sql::mysql::catalog::{QUERIES, Row};
+use veil_sql::mysql::{Catalog, Mode};
+use veil_wire::cursor::Result;
+use veil_wire::mysql::capability as cap;
+use veil_wire::mysql::reply::{self, End};
+use veil_wire::mysql::row::TextCells;
+use veil_wire::mysql::{command, frame, limits};
+use veil_wire::{Cursor, Malformed};
+
+/// Asked as bytes, so that the session's character set does not touch the answer.
+const SETTINGS: &str = "select cast(convert(@@sql_mode using utf8mb4) as binary), \
+    cast(convert(@@character_set_client using utf8mb4) as binary), \
+    cast(convert(@@character_set_results using utf8mb4) as binary), \
+    cast(convert(version() using utf8mb4) as binary), \
+    cast(convert(database() using utf8mb4) as binary) limit 18446744073709551615";
+
+/// The settings of a session by which its texts are read.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) mode: Mode,
+    /// Of what the client sends.
+    pub(super) client: Charset,
+    /// Of names in what the server sends.
+    pub(super) names: Option<Charset>,
+    pub(super) database: Option<std::sync::Arc<str>>,
+}
+
+/// What is being asked.
+pub(super) struct Hidden {
+    what: What,
+    results: [Vec<Row>; QUERIES.len()],
+    /// The query that is being answered.
+    at: usize,
+    stage: Stage,
+}
+
+enum What {
+    Settings,
+    Catalog,
+}
+
+enum Stage {
+    First,
+    Definitions(u64),
+    DefinitionsEnd,
+    Rows,
+}
+
+/// How far it is.
+pub(super) enum Progress {
+    /// The server has more to say.
+    Waiting,
+    /// The next query is to be sent.
+    Next,
+    Settings(Settings),
+    Catalog(Box<Catalog>),
+    /// The server refused; nothing is known.
+    Failed,
+}
+
+impl Hidden {
+    pub(super) fn settings() -> Self {
+        Self {
+            what: What::Settings,
+            results: <[Vec<Row>; QUERIES.len()]>::default(),
+            at: 0,
+            stage: Stage::First,
+        }
+    }
+
+    pub(super) fn catalog() -> Self {
+        Self { what: What::Catalog, ..Self::settings() }
+    }
+
+    /// Appends the query that is to be asked now.
+    pub(super) fn put_query(&self, capabilities: u64, out: &mut Vec<u8>) {
+        let text = match self.what {
+            What::Settings => SETTINGS,
+            What::Catalog => QUERIES.get(self.at).copied().unwrap_or_default(),
+        };
+        put_query(text.as_bytes(), capabilities, out);
+    }
+
+    /// Takes a message of the server.
+    pub(super) fn message(&mut self, payload: &[u8], capabilities: u64) -> Result<Progress> {
+        let first = payload.first().copied().ok_or(Malformed("empty message"))?;
+        match self.stage {
+            _ if first == reply::ERR => return Ok(Progress::Failed),
+            Stage::First => {
+                let mut cursor = Cursor::new(payload);
+                self.stage = Stage::Definitions(cursor.lenenc()?);
+            }
+            Stage::Definitions(left) => {
+                self.stage = match left {
+                    0 | 1 if capabilities & cap::DEPRECATE_EOF == 0 => Stage::DefinitionsEnd,
+                    0 | 1 => Stage::Rows,
+                    more => Stage::Definitions(more - 1),
+                };
+            }
+            Stage::DefinitionsEnd => self.stage = Stage::Rows,
+            Stage::Rows if reply::ends_rows(first, payload.len(), capabilities) => {
+                End::decode_eof(payload, capabilities)?;
+                return Ok(self.ended());
+            }
+            Stage::Rows => self.row(payload)?,
+        }
+        Ok(Progress::Waiting)
+    }
+
+    fn row(&mut self, payload: &[u8]) -> Result<()> {
+        let mut cells = TextCells::new(payload);
+        let count = match (&self.what, self.at) {
+            (What::Settings, _) | (What::Catalog, 2) => 5,
+            (What::Catalog, 0) => 2,
+            (What::Catalog, 1) => 4,
+            (What::Catalog, _) => 3,
+        };
+        let mut row = Row::with_capacity(count);
+        for _ in 0..count {
+            row.push(cells.step()?.map(|cell| String::from_utf8_lossy(cell).into_owned()));
+        }
+        cells.end()?;
+        if let Some(rows) = self.results.get_mut(self.at) {
+            rows.push(row);
+        }
+        Ok(())
+    }
+
+    fn ended(&mut self) -> Progress {
+        self.at += 1;
+        self.stage = Stage::First;
+        match self.what {
+            What::Settings => self.read_settings().map_or(Progress::Failed, Progress::Settings),
+            What::Catalog if self.at < QUERIES.len() => Progress::Next,
+            What::Catalog => Progress::Catalog(Box::new(Catalog::from_rows(&self.results))),
+        }
+    }
+
+    fn read_settings(&self) -> Option<Settings> {
+        let [sql_mode, client, results, version, database] = self.results.first()?.first()?.as_slice() else {
+            return None;
+        };
+        // Where results are not converted, names come in the servers' own character set.
+        let names = results.as_deref().map_or(Some(Charset::Utf8mb3), Charset::named);
+        Some(Settings {
+            mode: Mode::new(sql_mode.as_deref()?, version.as_deref()?),
+            client: Charset::named(client.as_deref()?)?,
+            names,
+            database: database.as_deref().map(Into::into),
+        })
+    }
+
+    pub(super) const fn is_catalog(&self) -> bool {
+        matches!(self.what, What::Catalog)
+    }
+
+    /// The longest message of an answer: a view's definition.
+    pub(super) const fn message_max() -> usize {
+        limits::STATEMENT_MAX
+    }
+}
+
+/// Appends COM_QUERY as a message of its own.
+pub(super) fn put_query(text: &[u8], capabilities: u64, out: &mut Vec<u8>) {
+    frame::write(out, &mut 0, |out| {
+        out.push(command::QUERY);
+        if capabilities & cap::QUERY_ATTRIBUTES != 0 {
+            // No attributes, in one set.
+            out.extend([0, 1]);
+        }
+        out.extend_from_slice(text);
+    });
+}

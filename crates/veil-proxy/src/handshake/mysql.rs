@@ -1,0 +1,305 @@
+//! From an accepted connection to a MySQL session that can be relayed, and from one user to another inside it.
+
+mod account;
+mod bridge;
+pub(crate) mod greeting;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use aws_lc_rs::rand;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tracing::{debug, info, warn};
+use veil_net::connect::Encryption;
+use veil_net::mysql::password::Nonce;
+use veil_net::mysql::{Link, accept, connect};
+use veil_net::{NetError, Stream};
+use veil_policy::rule::Scope;
+use veil_wire::mysql::auth::plugin;
+use veil_wire::mysql::capability as cap;
+use veil_wire::mysql::reply::{self, End};
+use veil_wire::mysql::startup::{ChangeUser, Response};
+
+use super::{Failure, LOGIN_TIMEOUT};
+use crate::connections::{OfServer, Registered};
+use crate::engine::Engine;
+use crate::engine::mysql::{self, Guarded, Watcher};
+use crate::problem::Problem;
+use crate::proxy::{MySqlRoute, Proxy};
+use crate::relay::{self, End as SessionEnd, Relay, Side};
+
+/// A plugin that no server has: naming it makes a server say which one it wants.
+const NO_PLUGIN: &[u8] = b"ironveil_asks";
+
+/// Capabilities that decide how packets are laid out, so that both sides have to agree on them.
+const LAYOUT: u64 = cap::DEPRECATE_EOF
+    | cap::SESSION_TRACK
+    | cap::QUERY_ATTRIBUTES
+    | cap::MULTI_STATEMENTS
+    | cap::MULTI_RESULTS
+    | cap::PS_MULTI_RESULTS
+    | cap::MARIADB_BULK
+    | cap::MARIADB_EXTENDED_METADATA;
+
+/// A session that is signed in.
+pub(crate) struct Session<'a> {
+    proxy: &'a Proxy,
+    relay: Relay,
+    facts: Facts<'a>,
+}
+
+/// What stays the same while users change.
+struct Facts<'a> {
+    route: &'a MySqlRoute,
+    peer: SocketAddr,
+    /// What both sides have agreed on.
+    capabilities: u64,
+    /// Withdraws the connection's number when the session ends.
+    _registered: Registered,
+}
+
+impl Session<'_> {
+    /// Relays to the end, through every change of user.
+    pub(crate) async fn run(self) -> SessionEnd {
+        let Self { proxy, mut relay, facts } = self;
+        loop {
+            let SessionEnd::Change(change) = relay.run().await else { return SessionEnd::Client };
+            let Ok([client, upstream]) = relay.into_parts().await else { return SessionEnd::Client };
+            let (mut client, mut upstream) =
+                (Link::new(client.0, client.1), Link::new(upstream.0, upstream.1));
+            // The command was packet 0.
+            client.set_sequence(1);
+            let changed =
+                timeout(LOGIN_TIMEOUT, change_user(proxy, &mut client, &mut upstream, &facts, change)).await;
+            let engine = match changed {
+                Ok(Ok(engine)) => engine,
+                Ok(Err(failure)) => {
+                    tell(client, failure, facts.peer).await;
+                    return SessionEnd::Server;
+                }
+                Err(_) => return SessionEnd::Client,
+            };
+            relay = Relay::new(side(client), side(upstream), engine);
+        }
+    }
+}
+
+fn side(link: Link) -> Side {
+    let (stream, unread) = link.into_parts();
+    Side::new(stream, unread)
+}
+
+/// Does all that comes before a session. `None` if there will be none; the client has been told why.
+pub(crate) async fn open(proxy: &Proxy, tcp: TcpStream, peer: SocketAddr) -> Option<Session<'_>> {
+    let mut link = Link::new(Stream::Plain(tcp), Vec::new());
+    match timeout(LOGIN_TIMEOUT, sign_in(proxy, &mut link, peer)).await {
+        Err(_) => {
+            debug!(%peer, "login timed out");
+            None
+        }
+        Ok(Ok((upstream, engine, facts))) => {
+            let relay = Relay::new(side(link), side(upstream), engine);
+            Some(Session { proxy, relay, facts })
+        }
+        Ok(Err(failure)) => {
+            tell(link, failure, peer).await;
+            None
+        }
+    }
+}
+
+async fn tell(link: Link, failure: Failure, peer: SocketAddr) {
+    let Failure::Problem(problem) = failure else { return };
+    info!(%peer, code = problem.code, reason = problem.message, "login failed");
+    let sequence = link.sequence();
+    relay::reject(&mut link.into_parts().0, &problem.mysql(sequence)).await;
+}
+
+/// Who asks for a session, and as what.
+struct Asked<'a> {
+    user: String,
+    response: &'a Response,
+    scope: Scope,
+}
+
+async fn sign_in<'a>(
+    proxy: &'a Proxy,
+    client: &mut Link,
+    peer: SocketAddr,
+) -> Result<(Link, Engine, Facts<'a>), Failure> {
+    let mut nonce = [0; Nonce::LENGTH];
+    rand::fill(&mut nonce).map_err(|_| Problem::new("58000", "the system gives no randomness", ""))?;
+    let nonce = Nonce::from_random(nonce);
+    let registered = proxy.connections.register();
+    let greeting = greeting::of_proxy(proxy, *nonce.as_bytes(), registered.number()).await?;
+    let mut response = match accept::greet(client, &greeting, proxy.tls.as_ref()).await {
+        Ok(response) => response,
+        Err(NetError::Closed) => return Err(Failure::Told),
+        Err(error) => return Err(error.into()),
+    };
+    if proxy.tls.as_ref().is_some_and(|tls| !tls.optional) && !client.is_tls() {
+        let message = "connections without TLS are refused";
+        return Err(Problem::new("28000", message, "Connect with TLS (--ssl-mode=REQUIRED).").into());
+    }
+    if response.capabilities & cap::DEMANDED != cap::DEMANDED {
+        return Err(Problem::protocol("the client is too old: it knows no authentication plugins").into());
+    }
+    let offered = greeting.capabilities | cap::MYSQL;
+    response.capabilities &= offered & !cap::SSL;
+    let user = text(&response.user)?;
+    let database = text(&response.database)?;
+    let route = proxy.mysql_route(&database)?;
+    if let Some(own) = &route.database {
+        response.database = own.clone().into_bytes();
+    }
+    if !response.database.is_empty() {
+        response.capabilities |= cap::CONNECT_WITH_DB;
+    }
+    let asked = Asked { scope: proxy.policy.scope_mysql(&user), user, response: &response };
+
+    let (upstream, status) = authenticate(proxy, client, route, &asked, nonce).await?;
+    info!(%peer, user = asked.user, database, tls = client.is_tls(), scope = ?asked.scope, "session opened");
+    registered.stands_for(Arc::clone(&route.target), upstream.1);
+    let capabilities = response.capabilities;
+    let facts = Facts { route, peer, capabilities, _registered: registered };
+    let engine = engine(proxy, &facts, &asked.user, asked.scope, status);
+    Ok((upstream.0, engine, facts))
+}
+
+fn text(bytes: &[u8]) -> Result<String, Failure> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Problem::protocol("a name that is not UTF-8"))?;
+    Ok(text.to_owned())
+}
+
+/// Signs the client in at its upstream. Returns the upstream's link, the connection's number there, and its status.
+async fn authenticate(
+    proxy: &Proxy,
+    client: &mut Link,
+    route: &MySqlRoute,
+    asked: &Asked<'_>,
+    nonce: Nonce,
+) -> Result<((Link, u32), u16), Failure> {
+    let account = proxy.mysql_accounts.get(&asked.user);
+    let proven = match account {
+        Some(account) => {
+            let proof = account::Proof { plugin: &asked.response.plugin, nonce, data: &asked.response.proof };
+            Some(account::prove(proxy, client, account, &asked.user, Some(proof)).await?)
+        }
+        None => None,
+    };
+    let (mut upstream, number) = reach(proxy, route, asked, account).await?;
+    let last = match (account, proven) {
+        (Some(account), Some(proven)) => {
+            account::sign_in(proxy, client, &mut upstream, (&asked.user, account), proven, &route.target)
+                .await?
+        }
+        _ => bridge::run(proxy, client, &mut upstream, &route.target).await?,
+    };
+    let status = End::decode_ok(&last)?.status;
+    client.write(|out| out.extend(&last)).await?;
+    Ok(((upstream, number), status))
+}
+
+/// Connects to the upstream and sends the response that has it ask for its own plugin.
+async fn reach(
+    proxy: &Proxy,
+    route: &MySqlRoute,
+    asked: &Asked<'_>,
+    account: Option<&crate::proxy::MySqlAccount>,
+) -> Result<(Link, u32), Failure> {
+    let (mut upstream, greeting) = connect::connect(&route.target).await?;
+    greeting::remember(proxy, &route.target, &greeting);
+    let missing = asked.response.capabilities & LAYOUT & !greeting.capabilities;
+    if missing != 0 {
+        return Err(Problem::new(
+            "08004",
+            "the upstream cannot do what the client was told it can",
+            "Connect again.",
+        )
+        .into());
+    }
+    let user =
+        account.and_then(|account| account.upstream.as_ref()).map_or(asked.user.as_str(), |(user, _)| user);
+    let mut response = Response {
+        user: user.as_bytes().to_vec(),
+        proof: Vec::new(),
+        plugin: NO_PLUGIN.to_vec(),
+        ..asked.response.clone()
+    };
+    if connect::secure(&mut upstream, &route.target, &greeting, &response).await? {
+        response.capabilities |= cap::SSL;
+    } else if matches!(route.target.encryption, Encryption::Prefer(_)) {
+        let sessions = proxy.count_prefer_in_clear();
+        warn!(
+            host = route.target.host,
+            sessions, "sslmode=prefer: the upstream has no TLS, it is spoken to in clear"
+        );
+    }
+    upstream.write(|out| response.put(out)).await?;
+    Ok((upstream, greeting.connection))
+}
+
+async fn change_user(
+    proxy: &Proxy,
+    client: &mut Link,
+    upstream: &mut Link,
+    facts: &Facts<'_>,
+    change: ChangeUser,
+) -> Result<Engine, Failure> {
+    let user = text(&change.user)?;
+    let account = proxy.mysql_accounts.get(&user);
+    let proven = match account {
+        Some(account) => Some(account::prove(proxy, client, account, &user, None).await?),
+        None => None,
+    };
+    let name = account.and_then(|account| account.upstream.as_ref()).map_or(user.as_str(), |(user, _)| user);
+    let mut asking = ChangeUser {
+        user: name.as_bytes().to_vec(),
+        proof: Vec::new(),
+        plugin: NO_PLUGIN.to_vec(),
+        ..change
+    };
+    if let Some(own) = &facts.route.database {
+        asking.database = own.clone().into_bytes();
+    }
+    upstream.set_sequence(0);
+    upstream.write(|out| asking.put(facts.capabilities, out)).await?;
+    let last = match (account, proven) {
+        (Some(account), Some(proven)) => {
+            account::sign_in(proxy, client, upstream, (&user, account), proven, &facts.route.target).await?
+        }
+        _ => bridge::run(proxy, client, upstream, &facts.route.target).await?,
+    };
+    let status = End::decode_ok(&last)?.status;
+    client.write(|out| out.extend(&last)).await?;
+    let scope = proxy.policy.scope_mysql(&user);
+    info!(peer = %facts.peer, user, ?scope, "session changed its user");
+    Ok(engine(proxy, facts, &user, scope, status))
+}
+
+fn engine(proxy: &Proxy, facts: &Facts<'_>, user: &str, scope: Scope, status: u16) -> Engine {
+    let connections =
+        OfServer { connections: Arc::clone(&proxy.connections), target: Arc::clone(&facts.route.target) };
+    Engine::MySql(match scope {
+        Scope::Guarded => {
+            let slot = proxy.mysql_slots.of(&facts.route.target, user);
+            let judge = mysql::Judge::new(Arc::clone(&proxy.mysql_analyser), slot, user.to_owned());
+            mysql::Engine::Guarded(Box::new(Guarded::new(judge, connections, facts.capabilities, status)))
+        }
+        Scope::Unprotected | Scope::Exempt => {
+            let slots = proxy.policy.masks_anything().then(|| Arc::clone(&proxy.mysql_slots));
+            mysql::Engine::Watched(Watcher::new(slots, connections, facts.capabilities))
+        }
+    })
+}
+
+/// What an upstream has refused, for the client as it is.
+fn refused(payload: &[u8]) -> bool {
+    payload.first() == Some(&reply::ERR)
+}
+
+/// Whether the proxy relays a plugin's messages without understanding them.
+fn is_relayed(name: &[u8]) -> bool {
+    matches!(name, plugin::NATIVE | plugin::ED25519 | plugin::PARSEC)
+}

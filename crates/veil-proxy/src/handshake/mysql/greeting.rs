@@ -1,0 +1,60 @@
+//! What the proxy says it can do: what its upstreams can, as far as it can be relayed.
+
+use veil_net::connect::Target;
+use veil_net::mysql::connect;
+use veil_wire::mysql::capability as cap;
+use veil_wire::mysql::startup::{Greeting, NONCE};
+
+use super::Failure;
+use crate::problem::Problem;
+use crate::proxy::Proxy;
+
+/// The server's status before anybody has signed in: autocommit.
+const STATUS: u16 = 2;
+
+/// The proxy's greeting. Versions and capabilities are those of the upstreams, which are asked once.
+pub(super) async fn of_proxy(
+    proxy: &Proxy,
+    nonce: [u8; NONCE],
+    connection: u32,
+) -> Result<Greeting, Failure> {
+    let mut found: Option<Greeting> = None;
+    for route in &proxy.mysql_routes {
+        let greeting = match proxy.greeting(&route.target) {
+            Some(known) => known,
+            None => match connect::connect(&route.target).await {
+                Ok((_, greeting)) => {
+                    remember(proxy, &route.target, &greeting);
+                    greeting
+                }
+                // Another upstream may be reached all the same.
+                Err(error) if proxy.mysql_routes.len() > 1 => {
+                    tracing::warn!(%error, "an upstream could not be asked what it can do");
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            },
+        };
+        found = Some(match found {
+            None => greeting,
+            // Flags in which servers differ are given up; the first one's version is shown.
+            Some(first) => Greeting { capabilities: first.capabilities & greeting.capabilities, ..first },
+        });
+    }
+    let Some(upstream) = found else {
+        return Err(Problem::new("08006", "no database server can be reached", "").into());
+    };
+    let mut capabilities = upstream.capabilities & cap::RELAYED;
+    if proxy.tls.is_some() {
+        capabilities |= cap::SSL;
+    }
+    if proxy.local_files {
+        capabilities |= upstream.capabilities & cap::LOCAL_FILES;
+    }
+    Ok(Greeting { connection, nonce, capabilities, status: STATUS, ..upstream })
+}
+
+/// Keeps what an upstream has said of itself.
+pub(super) fn remember(proxy: &Proxy, target: &Target, greeting: &Greeting) {
+    proxy.set_greeting(target, greeting.clone());
+}

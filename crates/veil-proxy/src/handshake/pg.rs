@@ -1,0 +1,341 @@
+//! From an accepted connection to a PostgreSQL session that can be relayed.
+
+mod pass_through;
+mod query;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tracing::{debug, info, warn};
+use veil_net::accept::{self, Opened};
+use veil_net::connect::{Connected, Encryption, Target};
+use veil_net::scram::{ClientSecret, Verifier};
+use veil_net::{Link, NetError, Stream, login};
+use veil_policy::rule::Scope;
+use veil_wire::pg::auth::Request;
+use veil_wire::pg::startup::{self, Version};
+use veil_wire::pg::{frame, limits, reply};
+
+use super::{Failure, LOGIN_TIMEOUT, is_loopback};
+use crate::cancel::{Registered, Running};
+use crate::engine::Engine;
+use crate::engine::pg::{self, Guarded, Watcher};
+use crate::problem::Problem;
+use crate::proxy::{Account, Proxy, Route};
+use crate::relay::{self, End, Relay, Side};
+
+/// Bytes of a name that a server tells apart.
+const NAME_MAX: usize = 63;
+
+/// A session that is signed in.
+pub(crate) struct Session {
+    relay: Relay,
+    /// Withdraws the cancel key when the session ends.
+    _cancel: Option<Registered>,
+}
+
+impl Session {
+    pub(crate) async fn run(mut self) -> End {
+        self.relay.run().await
+    }
+}
+
+/// Does all that comes before a session. `None` if there will be none; the client has been told why.
+pub(crate) async fn open(proxy: &Proxy, tcp: TcpStream, peer: SocketAddr) -> Option<Session> {
+    let Ok(session) = timeout(LOGIN_TIMEOUT, open_in_time(proxy, tcp, peer)).await else {
+        debug!(%peer, "login timed out");
+        return None;
+    };
+    session
+}
+
+async fn open_in_time(proxy: &Proxy, tcp: TcpStream, peer: SocketAddr) -> Option<Session> {
+    let (mut stream, version, parameters) = match accept::open(tcp, proxy.tls.as_ref()).await {
+        Ok(Opened::Session { stream, version, parameters }) => (stream, version, parameters),
+        Ok(Opened::Cancel { process, key }) => {
+            cancel(proxy, process, &key).await;
+            return None;
+        }
+        Ok(Opened::Nothing) => return None,
+        Err(error) => {
+            info!(%peer, %error, "connection refused");
+            return None;
+        }
+    };
+    let asked = match Asked::new(proxy, &stream, version, parameters, peer) {
+        Ok(asked) => asked,
+        Err(problem) => {
+            info!(%peer, code = problem.code, "login refused");
+            relay::reject(&mut stream, &problem.fatal()).await;
+            return None;
+        }
+    };
+    let mut client = Link::new(stream);
+    match sign_in(proxy, &mut client, &asked).await {
+        Ok(ready) => {
+            let tls = client.is_tls();
+            info!(%peer, user = asked.user, database = asked.database, tls, scope = ?asked.scope, "session opened");
+            let (stream, unread) = client.into_parts();
+            Some(ready.into_session(Side::new(stream, unread)))
+        }
+        Err(Failure::Told) => None,
+        Err(Failure::Problem(problem)) => {
+            info!(%peer, user = asked.user, code = problem.code, reason = problem.message, "login failed");
+            relay::reject(&mut client.into_parts().0, &problem.fatal()).await;
+            None
+        }
+    }
+}
+
+/// What a client asks for, checked.
+struct Asked<'a> {
+    route: &'a Route,
+    peer: SocketAddr,
+    version: Version,
+    /// Options of the protocol that the proxy does not know.
+    unknown: Vec<String>,
+    user: String,
+    database: String,
+    /// For the server: all but user and database.
+    parameters: Vec<(String, String)>,
+    scope: Scope,
+}
+
+impl<'a> Asked<'a> {
+    fn new(
+        proxy: &'a Proxy,
+        stream: &Stream,
+        version: Version,
+        parameters: Vec<(String, String)>,
+        peer: SocketAddr,
+    ) -> Result<Self, Problem> {
+        if proxy.tls.as_ref().is_some_and(|tls| !tls.optional) && !stream.is_tls() {
+            return Err(Problem::new(
+                "28000",
+                "this proxy takes connections with TLS only",
+                "Set sslmode=require.",
+            ));
+        }
+        let value = |name: &str| parameters.iter().rfind(|(n, _)| n == name).map(|(_, value)| value.clone());
+        let Some(user) = value("user").filter(|user| !user.is_empty()) else {
+            return Err(Problem::new("28000", "no PostgreSQL user name specified in startup packet", ""));
+        };
+        let database = value("database").filter(|name| !name.is_empty()).unwrap_or_else(|| user.clone());
+        // The server would cut them, and rules would be for other names than the server's.
+        if user.len().max(database.len()) > NAME_MAX {
+            return Err(Problem::new(
+                "42622",
+                format!("names longer than {NAME_MAX} bytes are not served"),
+                "",
+            ));
+        }
+        let Some(route) = proxy.routes.iter().find(|route| route.name.matches(&database)) else {
+            let message = format!("database \"{database}\" is not served by this proxy");
+            return Err(Problem::new("3D000", message, "Add it under \"databases\" in proxy.yaml."));
+        };
+        let scope = proxy.policy.scope(route.database.as_ref().unwrap_or(&database), &user);
+        let replication = value("replication").is_some_and(|value| !is_false(&value));
+        if replication && scope != Scope::Exempt && proxy.policy.masks_anything() {
+            return Err(Problem::new(
+                "0A000",
+                "IronVeil refused: replication sends rows that are not masked",
+                "Exempt the user by a rule with \"unmask: true\", or connect to the database itself.",
+            ));
+        }
+        let known = |name: &str| !matches!(name, "user" | "database") && !name.starts_with("_pq_.");
+        let (parameters, unknown): (Vec<_>, Vec<_>) = parameters
+            .into_iter()
+            .filter(|(name, _)| !matches!(name.as_str(), "user" | "database"))
+            .partition(|(name, _)| known(name));
+        let unknown = unknown.into_iter().map(|(name, _)| name).collect();
+        Ok(Self { route, peer, version, unknown, user, database, parameters, scope })
+    }
+
+    /// The version that both sides will speak.
+    fn spoken(&self) -> Version {
+        if self.version.minor >= Version::V3_2.minor { Version::V3_2 } else { Version::V3_0 }
+    }
+
+    /// The database by its name on the server: a client may call it what it likes.
+    fn server_database(&self) -> &str {
+        self.route.database.as_ref().unwrap_or(&self.database)
+    }
+
+    async fn connect(&self, proxy: &Proxy, user: &str) -> Result<(Link, Option<Vec<u8>>), NetError> {
+        let Connected { stream, end_point } = self.route.target.connect().await?;
+        if matches!(self.route.target.encryption, Encryption::Prefer(_)) && !stream.is_tls() {
+            let sessions = proxy.count_prefer_in_clear();
+            warn!(
+                host = self.route.target.host,
+                sessions, "sslmode=prefer: the upstream has no TLS, it is spoken to in clear"
+            );
+        }
+        let mut link = Link::new(stream);
+        let fixed = [("user", user), ("database", self.server_database())];
+        let rest = self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut out = Vec::new();
+        startup::write_session(&mut out, self.spoken(), fixed.into_iter().chain(rest));
+        link.write(&out).await?;
+        Ok((link, end_point))
+    }
+}
+
+/// A boolean setting that says no, as PostgreSQL reads it.
+fn is_false(value: &str) -> bool {
+    ["false", "off", "no", "0", "f", "n", "fa", "fal", "fals", "of"]
+        .iter()
+        .any(|no| value.eq_ignore_ascii_case(no))
+}
+
+async fn cancel(proxy: &Proxy, process: i32, key: &[u8]) {
+    let Some(running) = proxy.cancels.find(process, key) else {
+        debug!("cancel request with an unknown key");
+        return;
+    };
+    let sent = async {
+        let Connected { stream, .. } = running.target.connect().await?;
+        let mut link = Link::new(stream);
+        let mut out = Vec::new();
+        startup::write_cancel(&mut out, running.process, &running.key);
+        link.write(&out).await?;
+        // The server closes once it has passed the request on; so does the proxy then.
+        let _ = link.read(0).await;
+        Ok::<(), NetError>(())
+    };
+    if let Err(error) = sent.await {
+        warn!(%error, "a cancel request did not reach the upstream");
+    }
+}
+
+async fn sign_in(proxy: &Proxy, client: &mut Link, asked: &Asked<'_>) -> Result<Ready, Failure> {
+    let newer = asked.version.minor > Version::V3_2.minor || asked.version.minor == 1;
+    if newer || !asked.unknown.is_empty() {
+        let unknown: Vec<&str> = asked.unknown.iter().map(String::as_str).collect();
+        let mut out = Vec::new();
+        startup::write_negotiate(&mut out, asked.spoken(), &unknown);
+        client.write(&out).await?;
+    }
+    let upstream = match account(proxy, asked).await? {
+        Some(account) => {
+            let end_point = proxy.tls.as_ref().and_then(|tls| tls.end_point.as_deref());
+            let secret = login::authenticate(client, account.verifier.clone(), end_point).await?;
+            let (user, secret) =
+                account.upstream.as_ref().map_or((&asked.user, &secret), |(user, s)| (user, s));
+            let upstream = connect_as(proxy, asked, user, secret).await?;
+            let mut out = Vec::new();
+            Request::Ok.write(&mut out);
+            client.write(&out).await?;
+            upstream
+        }
+        None => {
+            let (mut upstream, _) = asked.connect(proxy, &asked.user).await?;
+            let private = upstream.is_tls() || is_loopback(&asked.route.target.host);
+            pass_through::run(client, &mut upstream, asked.peer, private).await?;
+            upstream
+        }
+    };
+    await_ready(proxy, client, upstream, asked).await
+}
+
+async fn connect_as(
+    proxy: &Proxy,
+    asked: &Asked<'_>,
+    user: &str,
+    secret: &ClientSecret,
+) -> Result<Link, NetError> {
+    let (mut upstream, end_point) = asked.connect(proxy, user).await?;
+    login::sign_in(&mut upstream, user, secret, end_point.as_deref()).await?;
+    Ok(upstream)
+}
+
+/// The account by which the proxy signs the client in itself; `None` if the upstream does it.
+async fn account<'a>(
+    proxy: &'a Proxy,
+    asked: &Asked<'_>,
+) -> Result<Option<std::borrow::Cow<'a, Account>>, Failure> {
+    use std::borrow::Cow;
+    if let Some(account) = proxy.accounts.get(&asked.user) {
+        return Ok(Some(Cow::Borrowed(account)));
+    }
+    let Some(auth_query) = &asked.route.auth_query else { return Ok(None) };
+    let verifier =
+        query::verifier(&asked.route.target, asked.server_database(), auth_query, &asked.user).await?;
+    let verifier = verifier.unwrap_or_else(|| Verifier::mock(&asked.user, &proxy.mock_secret));
+    Ok(Some(Cow::Owned(Account { verifier, upstream: None })))
+}
+
+/// An upstream that waits for statements.
+struct Ready {
+    upstream: Link,
+    engine: Engine,
+    cancel: Option<Registered>,
+}
+
+impl Ready {
+    fn into_session(self, client: Side) -> Session {
+        let (stream, unread) = self.upstream.into_parts();
+        let relay = Relay::new(client, Side::new(stream, unread), self.engine);
+        Session { relay, _cancel: self.cancel }
+    }
+}
+
+/// Relays what the server says after authentication, up to its first ReadyForQuery.
+async fn await_ready(
+    proxy: &Proxy,
+    client: &mut Link,
+    mut upstream: Link,
+    asked: &Asked<'_>,
+) -> Result<Ready, Failure> {
+    let mut settings: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    let mut cancel = None;
+    let mut out = Vec::new();
+    loop {
+        let message = upstream.read(limits::REPLY_MAX).await?;
+        match message.tag {
+            b'S' => {
+                let (name, value) = reply::decode_parameter(&message.body)?;
+                settings.push((name.to_vec(), value.to_vec()));
+            }
+            b'K' => {
+                let (process, key) = reply::decode_key(&message.body)?;
+                let target: &Arc<Target> = &asked.route.target;
+                let running = Running { target: Arc::clone(target), process, key: key.to_vec() };
+                cancel = proxy.cancels.register(asked.spoken(), running);
+                if let Some(registered) = &cancel {
+                    reply::write_key(&mut out, registered.process, &registered.key);
+                }
+                continue;
+            }
+            b'v' => continue,
+            b'N' | b'E' | b'Z' => {}
+            _ => return Err(Problem::protocol("unexpected message during login").into()),
+        }
+        let engine = if message.tag == b'Z' { Some(engine(proxy, asked, &settings)?) } else { None };
+        frame::write(&mut out, message.tag, |out| out.extend(&message.body));
+        if message.tag == b'E' {
+            client.write(&out).await?;
+            return Err(Failure::Told);
+        }
+        if let Some(engine) = engine {
+            client.write(&out).await?;
+            return Ok(Ready { upstream, engine, cancel });
+        }
+    }
+}
+
+fn engine(proxy: &Proxy, asked: &Asked<'_>, settings: &[(Vec<u8>, Vec<u8>)]) -> Result<Engine, Problem> {
+    if !proxy.policy.masks_anything() {
+        return Ok(Engine::Pg(pg::Engine::Open));
+    }
+    let slot = proxy.slots.of(&asked.route.target, asked.server_database());
+    Ok(Engine::Pg(match asked.scope {
+        Scope::Unprotected | Scope::Exempt => pg::Engine::Watched(Watcher::new(slot)),
+        Scope::Guarded => {
+            let settings = settings.iter().map(|(name, value)| (name.as_slice(), value.as_slice()));
+            let guarded = Guarded::new(Arc::clone(&proxy.analyser), slot, asked.user.clone(), settings)?;
+            pg::Engine::Guarded(Box::new(guarded))
+        }
+    }))
+}
