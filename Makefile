@@ -3,12 +3,15 @@
 PG_ALL := 14 15 16 17 18
 NEXTEST := cargo nextest run --locked
 
-.PHONY: help setup demo test test-full lint fuzz clean
+MYSQL_ALL := mariadb-11.8 mysql-9.7
+
+.PHONY: help setup demo demo-mysql test test-full lint fuzz clean
 
 help:
 	@echo "make demo       sample data on a throw-away PostgreSQL, direct and masked"
-	@echo "make test       lints and all tests, against PostgreSQL 15"
-	@echo "make test-full  the end-to-end tests against PostgreSQL 14 to 18, and a longer fuzz"
+	@echo "make demo-mysql the same on a throw-away MariaDB"
+	@echo "make test       lints and all tests, against PostgreSQL 15, MariaDB 10.11 and some against MySQL 9.7"
+	@echo "make test-full  the end-to-end tests against PostgreSQL 14 to 18, MariaDB 11.8, MySQL 9.7; a longer fuzz"
 	@echo "make setup      installs what the others need (they call it themselves)"
 
 setup:
@@ -17,6 +20,10 @@ setup:
 demo:
 	@./setup.sh demo
 	@cargo run --locked --quiet -p ironveil -- demo
+
+demo-mysql:
+	@./setup.sh demo-mysql
+	@cargo run --locked --quiet -p ironveil -- demo --mysql
 
 lint: setup
 	cargo fmt --all --check
@@ -31,7 +38,11 @@ test-full: test
 	sh crates/veil-testkit/install-postgres.sh 14 16 17 18
 	for version in $(PG_ALL); do \
 	    echo "PostgreSQL $$version"; \
-	    IRONVEIL_PG_VERSION=$$version $(NEXTEST) -p ironveil -p veil-testkit || exit 1; \
+	    IRONVEIL_PG_VERSION=$$version $(NEXTEST) -p ironveil -p veil-testkit -E 'not binary(mysql)' || exit 1; \
+	done
+	for server in $(MYSQL_ALL); do \
+	    echo "$$server"; \
+	    IRONVEIL_MYSQL=$$server $(NEXTEST) -p ironveil -E 'binary(mysql)' || exit 1; \
 	done
 	$(MAKE) fuzz
 

@@ -2,9 +2,10 @@
 # Installs what a fresh Debian machine lacks; quick when nothing is missing. Without the right to install, it
 # says what to install.
 #
-#     setup.sh demo    what `make demo` needs
-#     setup.sh all     and `make test`
-#     setup.sh full    and `make test-full`
+#     setup.sh demo          what `make demo` needs
+#     setup.sh demo-mysql    what `make demo-mysql` needs
+#     setup.sh all           and `make test`
+#     setup.sh full          and `make test-full`
 set -eu
 cd -- "$(dirname -- "$0")"
 for_what=${1:-all}
@@ -21,9 +22,15 @@ need gcc cc
 need libc6-dev "/usr/include/stdlib.h"
 need libclang-dev "$(ls /usr/lib/llvm-*/lib/libclang.so* /usr/lib/llvm-*/lib/libclang-[0-9]*.so* /usr/lib/*/libclang-[0-9]*.so* 2>/dev/null || true)"
 need util-linux setpriv
-need postgresql-client psql
-need postgresql "initdb $(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || true)"
+if [ "$for_what" != demo-mysql ]; then
+    need postgresql-client psql
+    need postgresql "initdb $(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || true)"
+fi
 if [ "$for_what" != demo ]; then
+    need mariadb-server "mariadbd /usr/sbin/mariadbd"
+    need mariadb-client mariadb
+fi
+if [ "$for_what" = all ] || [ "$for_what" = full ]; then
     need git git
     need python3 python3
     need postgresql-contrib "pgbench $(ls /usr/lib/postgresql/*/bin/pgbench 2>/dev/null || true)"
@@ -53,7 +60,7 @@ if [ "$oldest" != "$rust_wanted" ]; then
     echo "Please install Rust $rust_wanted or newer (found: ${rust:-none}): https://rustup.rs" >&2
     exit 1
 fi
-[ "$for_what" != demo ] || exit 0
+case $for_what in demo*) exit 0 ;; esac
 
 for tool in fmt clippy; do
     cargo $tool --version >/dev/null 2>&1 || { echo "Please install cargo $tool (rustup component add)" >&2; exit 1; }
@@ -66,13 +73,18 @@ if [ ! -x /usr/lib/postgresql/15/bin/initdb ] && [ -z "${IRONVEIL_PG_15_BIN:-}" 
     sh crates/veil-testkit/install-postgres.sh 15
 fi
 
+# Oracle's MySQL, where it can be had; the tests say so where it cannot.
+sh crates/veil-testkit/install-mysql.sh mysql-9.7
+[ "$for_what" != full ] || sh crates/veil-testkit/install-mysql.sh mariadb-11.8
+
 # Python clients for the tests, in an environment of their own.
 venv=target/venv
-wanted="psycopg[binary]==3.3.9"
+wanted="psycopg[binary]==3.3.9 PyMySQL==1.2.4 mysql-connector-python==26.10.0 cryptography==50.0.2"
 if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
     rm -rf "$venv"
     mkdir -p target
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check "$wanted"
+    # shellcheck disable=SC2086 # a list of packages
+    "$venv/bin/pip" install --quiet --disable-pip-version-check $wanted
     echo "$wanted" >"$venv/installed"
 fi

@@ -41,19 +41,28 @@ pub(crate) fn program(bin: &Path, name: &str) -> PathBuf {
 /// # Errors
 /// When the version is not installed or `initdb` fails.
 pub fn init_template(version: u32) -> Result<PathBuf> {
-    let account = Account::of_servers()?;
+    let account = Account::of_postgres()?;
+    template(&format!("pg-{version}"), account, |to| init(version, account, to))
+}
+
+/// The directory of that name and owner among the templates, made by `init` if there is none.
+pub(crate) fn template(
+    name: &str,
+    account: Account,
+    init: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
     let templates = servers().join("templates");
     // Each user has its own, since data directories are private to their owner.
-    let template = templates.join(format!("pg-{version}-uid{}", account.uid()));
+    let template = templates.join(format!("{name}-uid{}", account.uid()));
     fs::create_dir_all(&templates).with_context(|| format!("cannot create {}", templates.display()))?;
-    let lock = File::create(template.with_extension("lock"))?;
+    let lock = File::create(template.with_added_extension("lock"))?;
     lock.lock()?;
     if !template.exists() {
-        let partial = template.with_extension("partial");
+        let partial = template.with_added_extension("partial");
         if partial.exists() {
             fs::remove_dir_all(&partial)?;
         }
-        init(version, account, &partial)?;
+        init(&partial)?;
         fs::rename(&partial, &template)?;
     }
     Ok(template)
@@ -61,11 +70,11 @@ pub fn init_template(version: u32) -> Result<PathBuf> {
 
 /// Initialises in a temporary directory, because the account may have no access to `to`.
 fn init(version: u32, account: Account, to: &Path) -> Result<()> {
-    let dir = account.temp_dir()?;
+    let dir = account.temp_dir("veil-pg-")?;
     let (data, password) = (dir.path().join("data"), dir.path().join("password"));
     fs::write(&password, Postgres::password())?;
     account.own(&password)?;
-    let mut initdb = account.command(&required_bin(version)?.join("initdb"), dir.path());
+    let mut initdb = account.command(&required_bin(version)?.join("initdb"), dir.path(), "QUIT");
     initdb.args(["--no-sync", "--auth=trust", "--encoding=UTF8", "--locale=C"]);
     initdb.arg(format!("--username={}", Postgres::superuser()));
     run(initdb.arg("--pwfile").arg(&password).arg("--pgdata").arg(&data))?;
@@ -78,7 +87,7 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// `$IRONVEIL_SERVERS`, else `target/servers`; a relative path starts at the workspace, as for the script.
-fn servers() -> PathBuf {
+pub(crate) fn servers() -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("a crate of a workspace");
     workspace.join(env::var_os("IRONVEIL_SERVERS").unwrap_or_else(|| "target/servers".into()))
 }

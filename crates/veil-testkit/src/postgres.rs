@@ -4,22 +4,19 @@ use std::env;
 use std::fs::{self, File};
 use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
 use crate::account::{Account, run, without_settings};
 use crate::install::{copy, init_template, program, required_bin};
+use crate::process::{Process, signal};
 use crate::{Authority, free_port};
 
 const VERSION: u32 = 15;
-const START_MAX: Duration = Duration::from_secs(60);
 const STOP_MAX: Duration = Duration::from_secs(10);
-const POLL: Duration = Duration::from_millis(5);
 /// How often a start is tried when another process takes the port first.
 const PORTS_MAX: u32 = 5;
 
@@ -57,9 +54,7 @@ pub struct Postgres {
     bin: PathBuf,
     port: u16,
     authority: Authority,
-    postmaster: Child,
-    /// Ends, when dropped, the thread that spawned the postmaster.
-    _spawner: mpsc::Sender<()>,
+    postmaster: Process,
     dir: TempDir,
 }
 
@@ -152,16 +147,16 @@ impl Postgres {
 
     fn launch(version: u32, options: &PostgresOptions) -> Result<Self> {
         let bin = required_bin(version)?;
-        let account = Account::of_servers()?;
+        let account = Account::of_postgres()?;
         let authority = Authority::new()?;
-        let dir = account.temp_dir()?;
+        let dir = account.temp_dir("veil-pg-")?;
         let port = free_port();
         let data = dir.path().join("data");
         copy(&init_template(version)?, &data)?;
         fs::write(data.join("pg_hba.conf"), client_authentication(options.auth))?;
         let mut settings = settings(port, dir.path(), options.auth);
         if options.tls {
-            install_certificate(&authority, account, dir.path())?;
+            account.install_certificate(&authority, dir.path())?;
             settings.push(("ssl".into(), "on".into()));
             settings.push(("ssl_cert_file".into(), dir.path().join("cert.pem").display().to_string()));
             settings.push(("ssl_key_file".into(), dir.path().join("key.pem").display().to_string()));
@@ -171,29 +166,21 @@ impl Postgres {
         for (name, value) in settings {
             writeln!(configuration, "{name} = '{}'", value.replace('\\', "\\\\").replace('\'', "''"))?;
         }
-        let mut command = account.command(&bin.join("postgres"), dir.path());
+        // Told by SIGQUIT, the postmaster stops its backends at once and frees the shared memory.
+        let mut command = account.command(&bin.join("postgres"), dir.path(), "QUIT");
         command.arg("-D").arg(&data).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(File::create(dir.path().join("log"))?);
-        let (postmaster, _spawner) = spawn(command)?;
-        Ok(Self { bin, port, authority, postmaster, _spawner, dir })
+        let postmaster = Process::spawn(command)?;
+        Ok(Self { bin, port, authority, postmaster, dir })
     }
 
     /// Waits for the line by which `pg_ctl`, too, knows that the server is up.
     fn wait_until_ready(&mut self) -> Result<()> {
-        let deadline = Instant::now() + START_MAX;
         let lock = self.data().join("postmaster.pid");
-        while Instant::now() < deadline {
-            if let Some(status) = self.postmaster.try_wait()? {
-                bail!("the server stopped while starting: {status}");
-            }
-            let status =
-                fs::read_to_string(&lock).ok().and_then(|lock| lock.lines().nth(7).map(str::to_owned));
-            if status.is_some_and(|status| status.trim() == "ready") {
-                return Ok(());
-            }
-            thread::sleep(POLL);
-        }
-        bail!("the server was not ready after {START_MAX:?}")
+        self.postmaster.wait_until(|| {
+            let lock = fs::read_to_string(&lock).unwrap_or_default();
+            lock.lines().nth(7).is_some_and(|status| status.trim() == "ready")
+        })
     }
 
     /// The template has the password hashed for SCRAM, which serves every method but MD5.
@@ -212,34 +199,10 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let deadline = Instant::now() + STOP_MAX;
-        if let Ok(None) = self.postmaster.try_wait() {
-            signal("QUIT", &self.postmaster.id().to_string());
-        }
-        while let Ok(None) = self.postmaster.try_wait() {
-            if Instant::now() > deadline {
-                return self.kill();
-            }
-            thread::sleep(POLL);
+        if !self.postmaster.stop("QUIT", STOP_MAX) {
+            self.kill();
         }
     }
-}
-
-/// Spawns from a thread of its own, which lives until the sender is dropped: the kernel tells a child of the
-/// end of the thread that spawned it, and the thread of a test may end before a server it shares.
-fn spawn(mut command: Command) -> Result<(Child, mpsc::Sender<()>)> {
-    let (report, spawned) = mpsc::channel();
-    let (spawner, dropped) = mpsc::channel::<()>();
-    thread::spawn(move || {
-        let _ = report.send(command.spawn());
-        let _ = dropped.recv();
-    });
-    Ok((spawned.recv()?.context("cannot run the server")?, spawner))
-}
-
-/// Sends a signal to processes by the shell's own `kill`: the standard library only has SIGKILL.
-fn signal(name: &str, pids: &str) {
-    let _ = Command::new("sh").arg("-c").arg(format!("kill -{name} {pids}")).output();
 }
 
 fn client_authentication(auth: Auth) -> String {
@@ -271,19 +234,10 @@ fn settings(port: u16, dir: &Path, auth: Auth) -> Vec<(String, String)> {
     settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
 }
 
-fn install_certificate(authority: &Authority, account: Account, dir: &Path) -> Result<()> {
-    let issued = authority.issue("localhost", &["localhost", "127.0.0.1"])?;
-    for (from, name) in [(issued.cert, "cert.pem"), (issued.key, "key.pem")] {
-        let to = dir.join(name);
-        fs::copy(from, &to)?;
-        account.own(&to)?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::TcpStream;
+    use std::thread;
 
     use super::*;
 
