@@ -10,6 +10,9 @@
     reason = "tests"
 )]
 
+#[path = "support/proxy.rs"]
+mod proxy;
+
 #[path = "pg/harness.rs"]
 mod harness;
 #[path = "pg/raw.rs"]

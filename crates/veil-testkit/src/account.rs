@@ -65,6 +65,12 @@ impl Account {
         Ok(dir)
     }
 
+    /// Makes a directory that belongs to this user.
+    pub(crate) fn make_dir(self, path: &Path) -> Result<()> {
+        fs::create_dir(path)?;
+        self.own(path)
+    }
+
     /// Gives a file or directory to this user.
     pub(crate) fn own(self, path: &Path) -> Result<()> {
         chown(path, Some(self.uid), Some(self.gid)).with_context(|| format!("chown {}", path.display()))

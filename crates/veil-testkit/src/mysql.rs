@@ -8,7 +8,7 @@ use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use tempfile::TempDir;
 
 pub use self::flavour::Flavour;
@@ -157,7 +157,10 @@ impl MySql {
         let mut command = account.command(&installation.server, dir.path(), "KILL");
         command.arg("--no-defaults").args(installation.settings());
         command.arg(option("port", port)).arg("--bind-address=127.0.0.1");
-        for (name, file) in [("datadir", "data"), ("socket", "socket"), ("pid-file", "pid")] {
+        account.make_dir(&dir.path().join("tmp"))?;
+        for (name, file) in
+            [("datadir", "data"), ("tmpdir", "tmp"), ("socket", "socket"), ("pid-file", "pid")]
+        {
             command.arg(option(name, dir.path().join(file).display()));
         }
         if options.tls {

@@ -35,7 +35,7 @@ impl Labels {
     pub fn new(policy: Arc<Policy>, catalog: Arc<Catalog>, user: &str) -> Self {
         let mut labels =
             Self { catalog: Arc::clone(&catalog), policy, user: user.to_owned(), tables: HashMap::new() };
-        for table in catalog.tables().filter(|table| !is_system(&table.database)) {
+        for table in catalog.tables() {
             let columns = table.columns.iter().filter_map(|column| {
                 let label = labels.rule(&table.database, &table.name, &column.name)?;
                 Some((column.name.to_lowercase(), label))
@@ -93,10 +93,6 @@ impl Labels {
     /// What happens to a column of a table.
     #[must_use]
     pub fn fate(&self, table: &Table, column: &str) -> Fate {
-        if is_system(&table.database) {
-            let harmless = system::harmless(&table.database.to_lowercase(), &table.name.to_lowercase());
-            return if harmless { Fate::Pass } else { Fate::Close };
-        }
         let known = self.tables.get(&key(table));
         if let Some(label) = known.and_then(|known| known.columns.get(&column.to_lowercase())) {
             return Fate::Mask(label.clone());
@@ -116,9 +112,12 @@ impl Labels {
     /// What a column definition has to say against a column that the statement's text clears.
     #[must_use]
     pub fn objection(&self, database: &str, table: &str, column: &str) -> Fate {
+        let by_name = || self.rule(database, table, column).map_or(Fate::Pass, Fate::Mask);
         match self.catalog.table(database, table) {
-            Some(table) => self.fate(table, column),
-            None => self.rule(database, table, column).map_or(Fate::Pass, Fate::Mask),
+            // A derived table's column may go by the name of a table below it.
+            Some(known) if known.kind == TableKind::Base && self.is_clean(known) => by_name(),
+            Some(known) => self.fate(known, column),
+            None => by_name(),
         }
     }
 
@@ -143,15 +142,11 @@ impl Labels {
             return;
         }
         let labelled = !known.columns.is_empty();
-        let clean = if is_system(&table.database) {
-            system::harmless(&table.database.to_lowercase(), &table.name.to_lowercase())
-        } else {
-            match (table.kind, &table.definition) {
-                _ if labelled => false,
-                (TableKind::Base, _) => true,
-                (TableKind::View, Some(facts)) => self.view_is_clean(table, facts, depth),
-                (TableKind::View, None) | (TableKind::Other, _) => false,
-            }
+        let clean = match (table.kind, &table.definition) {
+            _ if labelled => false,
+            (TableKind::Base, _) => true,
+            (TableKind::View, Some(facts)) => self.view_is_clean(table, facts, depth),
+            (TableKind::View, None) | (TableKind::Other, _) => false,
         };
         if let Some(known) = self.tables.get_mut(&key(table)) {
             known.clean = clean;

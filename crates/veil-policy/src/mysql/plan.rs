@@ -164,10 +164,10 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     /// `None` if they cannot be read.
     fn read(column: &Column<'a>, charset: Option<Charset>) -> Option<Self> {
-        let text = |bytes: &'a [u8]| {
-            let ascii =
-                bytes.is_ascii().then(|| std::str::from_utf8(bytes).ok().map(Cow::Borrowed)).flatten();
-            ascii.or_else(|| charset::decode(charset?, bytes))
+        let text = |bytes: &'a [u8]| match charset {
+            Some(charset) => charset::decode(charset, bytes),
+            // All that are not known write ASCII as it is.
+            None => std::str::from_utf8(bytes).ok().filter(|text| text.is_ascii()).map(Cow::Borrowed),
         };
         Some(Self {
             database: text(column.database)?,

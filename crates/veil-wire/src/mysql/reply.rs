@@ -158,9 +158,8 @@ impl<'a> Column<'a> {
     /// Not the layout of one.
     pub fn decode(payload: &'a [u8], capabilities: u64) -> Result<Self> {
         let mut cursor = Cursor::new(payload);
-        if cursor.lenenc_bytes()? != b"def" {
-            return Err(Malformed("not a column definition"));
-        }
+        // The catalog: always "def", but written in the session's character set for results.
+        cursor.lenenc_bytes()?;
         let database = cursor.lenenc_bytes()?;
         let table = cursor.lenenc_bytes()?;
         let org_table = cursor.lenenc_bytes()?;

@@ -145,7 +145,10 @@ impl Hidden {
             return None;
         };
         // Where results are not converted, names come in the servers' own character set.
-        let names = results.as_deref().map_or(Some(Charset::Utf8mb3), Charset::named);
+        let names = match results.as_deref() {
+            None | Some("binary") => Some(Charset::Utf8mb4),
+            Some(name) => Charset::named(name),
+        };
         Some(Settings {
             mode: Mode::new(sql_mode.as_deref()?, version.as_deref()?),
             client: Charset::named(client.as_deref()?)?,

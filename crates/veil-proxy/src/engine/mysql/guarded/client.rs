@@ -177,6 +177,8 @@ impl Guarded {
     }
 
     fn ask(&mut self, hidden: Hidden, ways: &mut Ways<'_>) -> Step {
+        // If it fails, that is the answer to the command that waits.
+        self.sequence = 1;
         hidden.put_query(self.capabilities, ways.up());
         self.phase = Phase::Hidden(Box::new(hidden));
         Step::Wait

@@ -168,6 +168,10 @@ impl Guarded {
                 self.judge.refresh();
             }
             Progress::Failed if hidden.is_catalog() => {
+                tracing::warn!(
+                    number = Error::decode(payload).map_or(0, |error| error.number),
+                    "the catalog could not be read"
+                );
                 self.judge.distrust();
                 self.read_not_before = Some(now + READ_INTERVAL);
             }
