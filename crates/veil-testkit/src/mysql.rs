@@ -78,7 +78,7 @@ impl MySql {
         self.installation.flavour
     }
 
-    /// The server's own text for its version, such as `10.11.19-MariaDB-0+deb12u1`.
+    /// The version as the program tells it, such as `10.11.19-MariaDB-0+deb12u1`; that of SQL may go on.
     pub fn version(&self) -> &str {
         &self.installation.version
     }
