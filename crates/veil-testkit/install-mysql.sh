@@ -25,12 +25,12 @@ describe() {
     case $1 in
     mysql-9.7)
         suite=sid packages="mysql-server-core mysql-client-core"
-        server=usr/sbin/mysqld client=usr/bin/mysql
+        server=usr/sbin/mysqld client=usr/bin/mysql client_plugins=usr/lib/mysql/plugin
         ;;
     mariadb-11.8)
         suite=trixie packages="mariadb-server-core mariadb-client-core"
         extra=mariadb-server # for its plugins, without all that it depends on
-        server=usr/sbin/mariadbd client=usr/bin/mariadb
+        server=usr/sbin/mariadbd client=usr/bin/mariadb client_plugins="" # in the folder of the libraries
         ;;
     *) echo "install-mysql.sh: no $1, only mysql-9.7 and mariadb-11.8" >&2; return 1 ;;
     esac
@@ -113,18 +113,20 @@ unpack() {
 # Replaces a program by a script that runs it with the libraries it was packaged with.
 wrap() {
     [ -f "$root/$1" ] || { echo "the packages have no $1" >&2; return 1; }
+    loader=$(cd "$root" && ls usr/lib/*/ld-linux-*.so.* | head -n 1)
+    libraries=${loader%/*}
+    share=$root/usr/share/${kind%-*}
     options=""
     case $1 in
-    "$server") options='--plugin-dir="$usr/lib/mysql/plugin" --lc-messages-dir="$usr/share/'${kind%-*}'" --character-sets-dir="$usr/share/'${kind%-*}'/charsets" --basedir="$usr"' ;;
-    "$client") options='--character-sets-dir="$usr/share/'${kind%-*}'/charsets"' ;;
+    "$server") options="--basedir='$root/usr' --plugin-dir='$root/usr/lib/mysql/plugin' --lc-messages-dir='$share'" ;;
+    "$client") options="--plugin-dir='$root/${client_plugins:-$libraries/libmariadb3/plugin}'" ;;
     esac
+    case $1 in "$server" | "$client") options="$options --character-sets-dir='$share/charsets'" ;; esac
     real=$(readlink -f "$root/$1") || return 1
     mv "$real" "$root/$1.bin" || return 1
-    loader=$(cd "$root" && ls usr/lib/*/ld-linux-*.so.* | head -n 1)
     cat >"$root/$1" <<END
 #!/bin/sh
-usr=$root/usr
-exec "\$usr/${loader#usr/}" --library-path "\$usr/$(dirname "${loader#usr/}")" "\$usr/${1#usr/}.bin" "\$@" $options
+exec '$root/$loader' --library-path '$root/$libraries' '$root/$1.bin' "\$@" $options
 END
     chmod 755 "$root/$1"
 }
@@ -143,7 +145,9 @@ install() {
             rm -rf "$work"
             echo "$version" >"$home/installed"
         else
-            unavailable "$(sed '/^$/d' "$work/errors" | tail -n 1)"
+            reason=$(sed '/^$/d' "$work/errors" | tail -n 1)
+            rm -rf "$home"
+            unavailable "${reason:-unpacking failed without a word}"
             return
         fi
     fi
