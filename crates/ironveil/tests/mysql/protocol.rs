@@ -1,1 +1,308 @@
-//! x
+//! The protocol, byte by byte: big values, many results, cursors, prepared statements, what is not offered.
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Compression, Conn, Value};
+use veil_testkit::{Flavour, MySqlOptions};
+use veil_wire::mysql::reply::{Column, status};
+use veil_wire::mysql::{capability as cap, frame};
+
+use crate::harness::{CANARY, Pair, binary, flavours, number, of, options, text};
+use crate::masking::holds_canary;
+use crate::raw::{Raw, execute_payload};
+
+fn shows(rows: &[Vec<u8>], what: &str) -> bool {
+    rows.iter().any(|row| String::from_utf8_lossy(row).contains(what))
+}
+
+/// Values of 40 MB, both ways, in both forms of rows, beside a masked column and not.
+#[tokio::test(flavor = "multi_thread")]
+async fn values_of_forty_megabytes() {
+    let settings = vec![("max-allowed-packet".to_owned(), "128M".to_owned())];
+    let pair = Pair::with(MySqlOptions { settings, ..MySqlOptions::default() }, "");
+    pair.server
+        .sql("shop", "create table big (id int primary key, body longblob, email varchar(80))")
+        .unwrap();
+    let config = crate::harness::config(pair.server.port(), "")
+        .replace("rules:", "rules:\n  - { table: big, column: email, strategy: email }");
+    let proxy = crate::harness::Proxy::start(&config);
+    let options = options(proxy.port()).max_allowed_packet(Some(128 << 20)).init(vec!["set names utf8mb4"]);
+    let mut client = Conn::new(options).await.unwrap();
+    let body: Vec<u8> = (0..40_000_000_u32).map(|i| b'a' + u8::try_from(i % 23).unwrap()).collect();
+    client.exec_drop("insert into big values (1, ?, 'zqcanary@mail.test')", (&body,)).await.unwrap();
+    let sql = "select body, email from big";
+    for row in [text(&mut client, sql).await.unwrap(), binary(&mut client, sql).await.unwrap()].concat() {
+        assert!(row[0] == Value::Bytes(body.clone()) && row[1] != Value::NULL);
+        assert!(!holds_canary(&row[1..]));
+    }
+    for row in [
+        text(&mut client, "select body from big").await.unwrap(),
+        binary(&mut client, "select id, body from big").await.unwrap(),
+    ]
+    .concat()
+    {
+        assert!(row.last() == Some(&Value::Bytes(body.clone())));
+    }
+    // As a literal, which has to be analysed whole.
+    let literal = [b"insert into big values (2, '".as_slice(), &body, b"', null)"].concat();
+    client.query_drop(String::from_utf8(literal).unwrap()).await.unwrap();
+    assert_eq!(
+        text(&mut client, "select length(body) from big").await.unwrap_err().to_string().is_empty(),
+        false
+    );
+}
+
+#[test]
+fn rows_around_the_longest_part_are_numbered_right() {
+    let settings = vec![("max-allowed-packet".to_owned(), "128M".to_owned())];
+    let pair = Pair::with(MySqlOptions { settings, ..MySqlOptions::default() }, "");
+    let mut raw = Raw::connect(pair.proxy.port(), 0);
+    for more in [0, 1, 40, 80, 100] {
+        // With the mask the row may have one part more or less than without.
+        let sql = format!("select repeat('a', {}), email, note from users", frame::PART_MAX - 60 + more);
+        let answers = raw.query(&sql);
+        assert_eq!(answers[0].rows.len(), 3, "{more}");
+        assert!(!shows(&answers[0].rows, CANARY) && shows(&answers[0].rows, "note1"));
+        let sql = format!("select repeat('a', {}), 1", frame::PART_MAX - 60 + more);
+        assert_eq!(raw.query(&sql)[0].rows[0].len(), frame::PART_MAX - 60 + more + 6);
+    }
+}
+
+#[test]
+fn fifty_results_in_one_reply() {
+    for flavour in flavours().into_iter().filter(|flavour| *flavour != Some(Flavour::MySql9)) {
+        let pair = Pair::with(of(flavour), "");
+        for without in [0, cap::DEPRECATE_EOF] {
+            let mut raw = Raw::connect(pair.proxy.port(), without);
+            let one = "select email, note from users order by id; select label from items; ";
+            let answers = raw.query(&one.repeat(25));
+            assert_eq!(answers.len(), 50);
+            for pair in answers.chunks(2) {
+                assert!(!shows(&pair[0].rows, CANARY) && shows(&pair[0].rows, "note1"));
+                assert!(shows(&pair[1].rows, "item1"));
+            }
+            // An error ends the text; what came before it stays.
+            let answers = raw.query("select label from items; select nothing from items; select 1");
+            assert_eq!((answers.len(), answers[1].error.as_ref().unwrap().0), (2, 1054));
+            assert!(shows(&raw.query("select label from items")[0].rows, "item1"));
+        }
+    }
+}
+
+#[test]
+fn cursors_are_masked_by_the_statement_that_opened_them() {
+    let pair = Pair::start();
+    for without in [0, cap::DEPRECATE_EOF] {
+        let mut raw = Raw::connect(pair.proxy.port(), without);
+        let secret = raw.prepare("select email, note from users order by id").unwrap().statement;
+        let plain = raw.prepare("select label from items order by id").unwrap().statement;
+        for statement in [secret, plain] {
+            let answer = raw.execute(statement, true);
+            assert!(answer.status & status::CURSOR_EXISTS != 0 && answer.rows.is_empty());
+        }
+        let mut fetch = |statement: u32| {
+            raw.send(&[&[28][..], &statement.to_le_bytes(), &2_u32.to_le_bytes()].concat());
+            let mut answer = crate::raw::Answer::default();
+            raw.rows(&mut answer);
+            answer.rows
+        };
+        let (rows, labels) = (fetch(secret), fetch(plain));
+        assert_eq!((rows.len(), labels.len()), (2, 2));
+        assert!(!shows(&rows, CANARY) && shows(&rows, "note2") && shows(&labels, "item2"));
+        assert_eq!(fetch(secret).len(), 1);
+    }
+}
+
+#[test]
+fn prepared_statements_are_told_apart_by_number() {
+    let pair = Pair::start();
+    let mut raw = Raw::connect(pair.proxy.port(), 0);
+    let plain = raw.prepare("select label from items").unwrap().statement;
+    let secret = raw.prepare("select email, note from users").unwrap().statement;
+    assert!(shows(&raw.execute(plain, false).rows, "item1"));
+    for _ in 0..2 {
+        let rows = raw.execute(secret, false).rows;
+        assert!(!shows(&rows, CANARY) && shows(&rows, "note1"));
+    }
+    assert_eq!(raw.prepare("update users set note = email").unwrap_err().0, 1227);
+    // The statement prepared last, in MariaDB; both commands at once.
+    let mut bytes = Vec::new();
+    let prepare = [&[22], b"select email, note from users where id = 1".as_slice()].concat();
+    frame::write(&mut bytes, &mut 0, |out| out.extend(prepare));
+    frame::write(&mut bytes, &mut 0, |out| out.extend(execute_payload(u32::MAX, false)));
+    raw.send_bytes(&bytes);
+    raw.prepared().unwrap();
+    raw.send_bytes(b"");
+    let rows = raw.answer().rows;
+    assert!(!shows(&rows, CANARY) && shows(&rows, "note1") && rows.len() == 1);
+    // A closed number means nothing any more.
+    raw.send(&[&[25][..], &secret.to_le_bytes()].concat());
+    assert_eq!(raw.execute(secret, false).error.unwrap().0, 1243);
+    raw.send(&[31]);
+    assert!(raw.answer().error.is_none());
+    assert_eq!(raw.execute(plain, false).error.unwrap().0, 1243);
+    assert!(!shows(&raw.query("select email from users")[0].rows, CANARY));
+}
+
+#[test]
+fn default_values_do_not_come_with_the_fields() {
+    let pair = Pair::start();
+    pair.server.sql("shop", "alter table users alter column note set default 'zqcanary default'").unwrap();
+    for without in [0, cap::DEPRECATE_EOF] {
+        let mut raw = Raw::connect(pair.proxy.port(), without);
+        raw.send(b"\x04users\0%");
+        let mut answer = crate::raw::Answer::default();
+        raw.rows(&mut answer);
+        let names: Vec<_> = answer
+            .rows
+            .iter()
+            .map(|row| Column::decode(row, raw.capabilities).unwrap().name.to_vec())
+            .collect();
+        assert!(names.contains(&b"email".to_vec()) && !shows(&answer.rows, CANARY));
+        assert!(shows(&raw.query("select label from items")[0].rows, "item1"));
+    }
+}
+
+#[test]
+fn commands_of_replication_and_administration_are_refused() {
+    let pair = Pair::start();
+    let mut raw = Raw::connect(pair.proxy.port(), 0);
+    for command in [7_u8, 8, 13, 18, 19, 20, 21, 30, 5, 6, 29, 99] {
+        raw.send(&[&[command][..], &[0; 20]].concat());
+        assert_eq!(raw.answer().error.unwrap().0, 1047, "{command}");
+    }
+    for command in [14_u8, 9] {
+        raw.send(&[command]);
+        assert!(raw.read()[0] != 0xff);
+    }
+    raw.send(b"\x02mysql");
+    assert!(raw.answer().error.is_none());
+    assert!(!shows(&raw.query("select email, note from shop.users")[0].rows, CANARY));
+    assert_eq!(raw.query("select email from users")[0].error.as_ref().unwrap().0, 1146);
+    raw.send(b"\x02nowhere");
+    assert!(raw.answer().error.is_some());
+    raw.send(b"\x02shop");
+    assert!(raw.answer().error.is_none());
+    assert!(shows(&raw.query("select note from users")[0].rows, "note1"));
+    raw.send(&[10]);
+    assert!(!raw.answer().rows.is_empty());
+    raw.send(&[27, 1, 0]);
+    raw.read();
+    assert!(shows(&raw.query("select note from users")[0].rows, "note1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_relayed_is_not_offered() {
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), "");
+        let (offered, real) = (Raw::open(pair.proxy.port()).greeting, Raw::open(pair.server.port()).greeting);
+        assert_eq!(offered.version, real.version);
+        let never = cap::COMPRESS
+            | cap::ZSTD
+            | cap::OPTIONAL_METADATA
+            | cap::MARIADB_CACHE_METADATA
+            | cap::LOCAL_FILES
+            | cap::MARIADB_PROGRESS
+            | cap::MULTI_FACTOR
+            | cap::SSL;
+        assert_eq!(offered.capabilities & never, 0);
+        assert_eq!(offered.capabilities & !real.capabilities, 0);
+        assert!(real.capabilities & (cap::COMPRESS | cap::LOCAL_FILES) == cap::COMPRESS | cap::LOCAL_FILES);
+        // A client that asks for compression goes without.
+        let mut client =
+            Conn::new(options(pair.proxy.port()).compression(Compression::default())).await.unwrap();
+        assert_eq!(
+            text(&mut client, "select label from items where id = 1").await.unwrap()[0][0],
+            Value::from("item1")
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn procedures_run_when_they_are_trusted() {
+    let more = "protection: { trusted_functions: [show_items, shop.add_one] }";
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), more);
+        let mut client = pair.client().await;
+        for sql in [
+            "call show_emails()",
+            "call shop.show_emails()",
+            "select peek() into @a",
+            "insert into items values (9, peek(), 1)",
+        ] {
+            assert_eq!(number(&text(&mut client, sql).await.unwrap_err()), 1227, "{sql}");
+        }
+        assert_eq!(text(&mut client, "select peek()").await.unwrap()[0][0], Value::NULL);
+        let mut result =
+            client.query_iter("call show_items(); select note from users where id = 1").await.unwrap();
+        let labels: Vec<String> = result.collect().await.unwrap();
+        let numbers: Vec<i64> = result.collect().await.unwrap();
+        assert_eq!((labels[0].as_str(), numbers[0]), ("item1", 10));
+        let notes: Vec<String> = loop {
+            let rows: Vec<String> = result.collect().await.unwrap();
+            if !rows.is_empty() {
+                break rows;
+            }
+        };
+        assert_eq!(notes, ["note1"]);
+        drop(result);
+        text(&mut client, "set @x = 1").await.unwrap();
+        text(&mut client, "call shop.add_one(@x, @y)").await.unwrap();
+        let row = text(&mut client, "select @x, @y").await.unwrap().remove(0);
+        assert_eq!(row[1], Value::from("done"));
+        // OUT parameters by a prepared statement.
+        let rows = client.exec::<mysql_async::Row, _, _>("call shop.add_one(?, ?)", (5, "")).await;
+        assert!(rows.is_ok(), "{rows:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_killed_by_the_number_that_the_client_knows() {
+    let pair = Pair::start();
+    let mut sleeper = pair.client().await;
+    let (id, port) = (sleeper.id(), pair.proxy.port());
+    let sleeping = tokio::spawn(async move { sleeper.query_drop("select sleep(20)").await });
+    let mut other = crate::harness::connect(port).await;
+    let started = std::time::Instant::now();
+    while !sleeping.is_finished() && started.elapsed().as_secs() < 10 {
+        let _ = other.query_drop(format!("kill query {id}")).await;
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(sleeping.is_finished(), "the statement was not killed");
+}
+
+#[test]
+fn bytes_may_come_one_at_a_time() {
+    let pair = Pair::start();
+    let slow = veil_testkit::FaultProxy::start(pair.proxy.port()).unwrap();
+    slow.split(1);
+    let behind = veil_testkit::FaultProxy::start(pair.server.port()).unwrap();
+    behind.split(1);
+    let proxy = crate::harness::Proxy::start(&crate::harness::config(behind.port(), ""));
+    for port in [slow.port(), proxy.port()] {
+        let mut raw = Raw::connect(port, 0);
+        let answers = raw.query("select email, note from users; select label from items");
+        assert!(!shows(&answers[0].rows, CANARY) && shows(&answers[0].rows, "note1"));
+        assert!(shows(&answers[1].rows, "item1"));
+        let statement = raw.prepare("select note, email from users").unwrap().statement;
+        let rows = raw.execute(statement, false).rows;
+        assert!(!shows(&rows, CANARY) && shows(&rows, "note1"));
+    }
+}
+
+#[test]
+fn query_attributes_pass() {
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), "");
+        if Raw::open(pair.proxy.port()).greeting.capabilities & cap::QUERY_ATTRIBUTES == 0 {
+            eprintln!("not tested: {} has no query attributes", pair.server.version());
+            continue;
+        }
+        let (fine, text) = crate::harness::command_line(
+            &pair.server,
+            pair.proxy.port(),
+            &["--get-server-public-key"],
+            "query_attributes n1 v1 n2 v2\nselect email, note from users",
+        );
+        assert!(fine && text.contains("note1") && !text.contains(CANARY), "{text}");
+    }
+}

@@ -44,6 +44,8 @@ impl Proxy {
             .arg(&file)
             .env("IRONVEIL_LOG", "debug")
             .env("TEST_PASSWORD", veil_testkit::Postgres::password())
+            .env("APP_PASSWORD", veil_testkit::MySql::user_password())
+            .env("LISTED", "listedpw")
             .stderr(log)
             .stdout(Stdio::null())
             .spawn()
