@@ -36,7 +36,8 @@ def with_pymysql(**options):
             results.append(cursor.fetchall())
         assert len(results) == 3 and results[0][0] == ("item1",) and CANARY not in repr(results)
         cursor.executemany("insert into items values (%s, %s, %s)", [(i, "été", i) for i in range(100, 160)])
-        cursor.execute("insert into items values (%s, %s, 1)", (161, b"\xff\x00\\'bytes"))
+        cursor.execute("select length(%s), label from items where id = 1", (b"\xff\x00\\'bytes",))
+        assert cursor.fetchone() == (9, "item1")
         cursor.execute("delete from items where id >= 100")
         connection.commit()
         try:
@@ -78,7 +79,12 @@ for charset in ("utf8mb4", "latin1", "gbk"):
     # This driver reads bytes in single-byte sets by Python's own tables.
     if charset != "gbk":
         with_connector(charset=charset, ssl_disabled=True)
-with_connector(ssl_disabled=True, compress=True)
+# This driver compresses even where the server has not offered to.
+try:
+    with_connector(ssl_disabled=True, compress=True)
+    raise AssertionError("compressed packets were taken")
+except mysql.connector.Error as error:
+    assert "compress" in str(error), error
 if ca:
     with_pymysql(ssl={"ca": ca})
     with_connector(ssl_ca=ca, ssl_verify_cert=True)

@@ -33,9 +33,9 @@ async fn a_server_that_dies_ends_the_session_with_an_error() {
 #[test]
 fn a_cut_in_the_middle_of_rows_shows_no_value() {
     let server = sample_server(of(None));
-    let fault = FaultProxy::start(server.port()).unwrap();
-    let proxy = Proxy::start(&config(fault.port(), ""));
     for bytes in [400, 700, 1000, 1300] {
+        let fault = FaultProxy::start(server.port()).unwrap();
+        let proxy = Proxy::start(&config(fault.port(), ""));
         let client = FaultProxy::start(proxy.port()).unwrap();
         let mut raw = Raw::connect(client.port(), 0);
         raw.query("select 1");

@@ -45,10 +45,7 @@ async fn values_of_forty_megabytes() {
     // As a literal, which has to be analysed whole.
     let literal = [b"insert into big values (2, '".as_slice(), &body, b"', null)"].concat();
     client.query_drop(String::from_utf8(literal).unwrap()).await.unwrap();
-    assert_eq!(
-        text(&mut client, "select length(body) from big").await.unwrap_err().to_string().is_empty(),
-        false
-    );
+    assert_eq!(pair.server.sql("shop", "select length(body) from big where id = 2").unwrap(), "40000000");
 }
 
 #[test]
@@ -62,8 +59,12 @@ fn rows_around_the_longest_part_are_numbered_right() {
         let answers = raw.query(&sql);
         assert_eq!(answers[0].rows.len(), 3, "{more}");
         assert!(!shows(&answers[0].rows, CANARY) && shows(&answers[0].rows, "note1"));
-        let sql = format!("select repeat('a', {}), 1", frame::PART_MAX - 60 + more);
-        assert_eq!(raw.query(&sql)[0].rows[0].len(), frame::PART_MAX - 60 + more + 6);
+        let length = frame::PART_MAX - 60 + more;
+        let prefix = if length > 0xff_ffff { 9 } else { 4 };
+        assert_eq!(
+            raw.query(&format!("select repeat('a', {length}), 1"))[0].rows[0].len(),
+            length + prefix + 2
+        );
     }
 }
 
@@ -232,18 +233,12 @@ async fn procedures_run_when_they_are_trusted() {
             assert_eq!(number(&text(&mut client, sql).await.unwrap_err()), 1227, "{sql}");
         }
         assert_eq!(text(&mut client, "select peek()").await.unwrap()[0][0], Value::NULL);
-        let mut result =
-            client.query_iter("call show_items(); select note from users where id = 1").await.unwrap();
+        let sql = "select note from users where id = 1; call show_items()";
+        let mut result = client.query_iter(sql).await.unwrap();
+        let notes: Vec<String> = result.collect().await.unwrap();
         let labels: Vec<String> = result.collect().await.unwrap();
         let numbers: Vec<i64> = result.collect().await.unwrap();
-        assert_eq!((labels[0].as_str(), numbers[0]), ("item1", 10));
-        let notes: Vec<String> = loop {
-            let rows: Vec<String> = result.collect().await.unwrap();
-            if !rows.is_empty() {
-                break rows;
-            }
-        };
-        assert_eq!(notes, ["note1"]);
+        assert_eq!((notes[0].as_str(), labels[0].as_str(), numbers[0]), ("note1", "item1", 10));
         drop(result);
         text(&mut client, "set @x = 1").await.unwrap();
         text(&mut client, "call shop.add_one(@x, @y)").await.unwrap();
@@ -271,12 +266,12 @@ async fn connections_are_killed_by_the_number_that_the_client_knows() {
 }
 
 #[test]
-fn bytes_may_come_one_at_a_time() {
+fn bytes_may_come_in_small_pieces() {
     let pair = Pair::start();
     let slow = veil_testkit::FaultProxy::start(pair.proxy.port()).unwrap();
     slow.split(1);
     let behind = veil_testkit::FaultProxy::start(pair.server.port()).unwrap();
-    behind.split(1);
+    behind.split(50);
     let proxy = crate::harness::Proxy::start(&crate::harness::config(behind.port(), ""));
     for port in [slow.port(), proxy.port()] {
         let mut raw = Raw::connect(port, 0);
@@ -291,18 +286,27 @@ fn bytes_may_come_one_at_a_time() {
 
 #[test]
 fn query_attributes_pass() {
+    let mut tested = false;
     for flavour in flavours() {
         let pair = Pair::with(of(flavour), "");
-        if Raw::open(pair.proxy.port()).greeting.capabilities & cap::QUERY_ATTRIBUTES == 0 {
-            eprintln!("not tested: {} has no query attributes", pair.server.version());
+        let mut raw = Raw::connect(pair.proxy.port(), 0);
+        if raw.capabilities & cap::QUERY_ATTRIBUTES == 0 {
             continue;
         }
-        let (fine, text) = crate::harness::command_line(
-            &pair.server,
-            pair.proxy.port(),
-            &["--get-server-public-key"],
-            "query_attributes n1 v1 n2 v2\nselect email, note from users",
-        );
-        assert!(fine && text.contains("note1") && !text.contains(CANARY), "{text}");
+        tested = true;
+        let sql = b"select email, note from users";
+        // Three attributes: a text, NULL, a number.
+        let attributes = b"\x03\x03\x01\x02\x01\xfe\x00\x01a\x06\x00\x01b\x03\x00\x01c\x02hi\x07\x00\x00\x00";
+        raw.send(&[attributes, sql.as_slice()].concat());
+        let rows = raw.answers().remove(0).rows;
+        assert!(shows(&rows, "note1") && !shows(&rows, CANARY));
+        assert_eq!(raw.query("select label from items")[0].rows.len(), 3);
+        let without = Raw::connect(pair.proxy.port(), cap::QUERY_ATTRIBUTES)
+            .query("select email, note from users")
+            .remove(0);
+        assert!(shows(&without.rows, "note1") && !shows(&without.rows, CANARY));
+    }
+    if !tested {
+        eprintln!("not tested: no server at hand has query attributes");
     }
 }

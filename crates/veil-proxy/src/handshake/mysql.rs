@@ -18,7 +18,7 @@ use veil_net::{NetError, Stream};
 use veil_policy::rule::Scope;
 use veil_wire::mysql::auth::plugin;
 use veil_wire::mysql::capability as cap;
-use veil_wire::mysql::reply::{self, End};
+use veil_wire::mysql::reply::End;
 use veil_wire::mysql::startup::{ChangeUser, Response};
 
 use super::{Failure, LOGIN_TIMEOUT};
@@ -145,6 +145,10 @@ async fn sign_in<'a>(
     if response.capabilities & cap::DEMANDED != cap::DEMANDED {
         return Err(Problem::protocol("the client is too old: it knows no authentication plugins").into());
     }
+    if response.capabilities & (cap::COMPRESS | cap::ZSTD) != 0 {
+        let hint = "Switch compression off in the client.";
+        return Err(Problem::new("0A000", "the client compresses although that was not offered", hint).into());
+    }
     let offered = greeting.capabilities | cap::MYSQL;
     response.capabilities &= offered & !cap::SSL;
     let user = text(&response.user)?;
@@ -189,12 +193,11 @@ async fn authenticate(
         None => None,
     };
     let (mut upstream, number) = reach(proxy, route, asked, account).await?;
-    let last = match (account, proven) {
-        (Some(account), Some(proven)) => {
-            account::sign_in(proxy, client, &mut upstream, (&asked.user, account), proven, &route.target)
-                .await?
+    let last = match proven {
+        Some(proven) => {
+            account::sign_in(proxy, client, &mut upstream, &asked.user, proven, &route.target).await?
         }
-        _ => bridge::run(proxy, client, &mut upstream, &route.target).await?,
+        None => bridge::run(proxy, client, &mut upstream, &route.target).await?,
     };
     let status = End::decode_ok(&last)?.status;
     client.write(|out| out.extend(&last)).await?;
@@ -265,11 +268,9 @@ async fn change_user(
     }
     upstream.set_sequence(0);
     upstream.write(|out| asking.put(facts.capabilities, out)).await?;
-    let last = match (account, proven) {
-        (Some(account), Some(proven)) => {
-            account::sign_in(proxy, client, upstream, (&user, account), proven, &facts.route.target).await?
-        }
-        _ => bridge::run(proxy, client, upstream, &facts.route.target).await?,
+    let last = match proven {
+        Some(proven) => account::sign_in(proxy, client, upstream, &user, proven, &facts.route.target).await?,
+        None => bridge::run(proxy, client, upstream, &facts.route.target).await?,
     };
     let status = End::decode_ok(&last)?.status;
     client.write(|out| out.extend(&last)).await?;
@@ -292,11 +293,6 @@ fn engine(proxy: &Proxy, facts: &Facts<'_>, user: &str, scope: Scope, status: u1
             mysql::Engine::Watched(Watcher::new(slots, connections, facts.capabilities))
         }
     })
-}
-
-/// What an upstream has refused, for the client as it is.
-fn refused(payload: &[u8]) -> bool {
-    payload.first() == Some(&reply::ERR)
 }
 
 /// Whether the proxy relays a plugin's messages without understanding them.

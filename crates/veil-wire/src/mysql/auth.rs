@@ -37,7 +37,7 @@ pub enum Request<'a> {
     Switch {
         /// Its name.
         plugin: &'a [u8],
-        /// Its challenge, without the NUL that may end it.
+        /// Its challenge; of some plugins with a NUL behind it.
         data: &'a [u8],
     },
     /// Data for the plugin.
@@ -64,8 +64,7 @@ impl<'a> Request<'a> {
             0xfe if cursor.rest().is_empty() => Self::Switch { plugin: plugin::OLD, data: &[] },
             0xfe => {
                 let plugin = cursor.cstr()?;
-                let data = cursor.rest();
-                Self::Switch { plugin, data: data.strip_suffix(&[0]).unwrap_or(data) }
+                Self::Switch { plugin, data: cursor.rest() }
             }
             _ => Self::Other(payload),
         })
@@ -78,7 +77,6 @@ pub fn put_switch(out: &mut Vec<u8>, plugin: &[u8], data: &[u8]) {
     out.extend_from_slice(plugin);
     out.push(0);
     out.extend_from_slice(data);
-    out.push(0);
 }
 
 /// Appends the payload of data for the plugin.

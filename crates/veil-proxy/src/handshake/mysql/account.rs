@@ -10,8 +10,8 @@ use veil_net::mysql::password::{Nonce, native, sha2};
 use veil_wire::mysql::auth::{self, Request, plugin, sha2 as sha2_wire};
 use veil_wire::mysql::limits::AUTH_MAX;
 
+use super::Failure;
 use super::bridge::{give_password, several_factors, take_password};
-use super::{Failure, refused};
 use crate::problem::Problem;
 use crate::proxy::{MySqlAccount, MySqlProof, Proxy};
 
@@ -108,7 +108,7 @@ async fn switch(client: &mut Link, name: &[u8]) -> Result<(Nonce, Vec<u8>), Fail
     let mut random = [0; Nonce::LENGTH];
     rand::fill(&mut random).map_err(|_| Problem::new("58000", "the system gives no randomness", ""))?;
     let nonce = Nonce::from_random(random);
-    client.write(|out| auth::put_switch(out, name, nonce.as_bytes())).await?;
+    client.write(|out| auth::put_switch(out, name, &[nonce.as_bytes().as_slice(), &[0]].concat())).await?;
     Ok((nonce, client.read(AUTH_MAX).await?))
 }
 
@@ -128,7 +128,7 @@ pub(super) async fn sign_in(
     proxy: &Proxy,
     client: &mut Link,
     upstream: &mut Link,
-    (user, account): (&str, &MySqlAccount),
+    user: &str,
     mut proven: Proven,
     target: &Target,
 ) -> Result<Vec<u8>, Failure> {
@@ -150,28 +150,20 @@ pub(super) async fn sign_in(
             Request::Switch { plugin: name, data } => {
                 let challenge =
                     Nonce::parse(data).map_err(|_| Problem::protocol("a challenge that is not 20 bytes"))?;
-                nonce = Some((challenge, name == plugin::SHA256));
-                let answer = answer(&proven.secret, name, &challenge)?;
+                nonce = Some(challenge);
                 if name == plugin::SHA256 {
                     let password = password(proxy, client, &mut proven).await?;
                     give_password(upstream, challenge, &password, sha2_wire::KEY_REQUEST_SHA256).await?;
                 } else {
+                    let answer = answer(&proven.secret, name, &challenge)?;
                     upstream.write(|out| out.extend(&answer)).await?;
                 }
             }
             Request::More([sha2_wire::FAST_OK]) => {}
             Request::More([sha2_wire::FULL]) => {
-                let Some((challenge, _)) = nonce else {
-                    return Err(Problem::protocol("no challenge").into());
-                };
-                let password = match password(proxy, client, &mut proven).await {
-                    Ok(password) => password,
-                    Err(failure) => return Err(failure),
-                };
+                let challenge = nonce.ok_or_else(|| Problem::protocol("no challenge"))?;
+                let password = password(proxy, client, &mut proven).await?;
                 give_password(upstream, challenge, &password, sha2_wire::KEY_REQUEST).await?;
-                if matches!(account.proof, MySqlProof::Password(_)) || !refused(&message) {
-                    proven.secret = Secret::Password(password);
-                }
             }
             Request::More(_) | Request::Other(_) => {
                 return Err(Problem::protocol("unexpected message during login").into());
@@ -186,7 +178,6 @@ fn answer(secret: &Secret, name: &[u8], nonce: &Nonce) -> Result<Vec<u8>, NetErr
         (plugin::NATIVE, Secret::Native(stage1)) => Ok(stage1.response(nonce)),
         (plugin::CACHING_SHA2, Secret::Password(password)) => Ok(sha2::response(password.expose(), nonce)),
         (plugin::CACHING_SHA2, Secret::Sha2(stage1)) => Ok(stage1.response(nonce)),
-        (plugin::SHA256, _) => Ok(Vec::new()),
         (plugin::NATIVE, _) => {
             Err(NetError::Method("mysql_native_password, and the client did not prove by it"))
         }

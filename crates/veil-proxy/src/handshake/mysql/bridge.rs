@@ -11,7 +11,7 @@ use veil_net::mysql::password::{Nonce, rsa};
 use veil_wire::mysql::auth::{self, Request, plugin, sha2};
 use veil_wire::mysql::limits::AUTH_MAX;
 
-use super::{Failure, is_relayed, refused};
+use super::{Failure, is_relayed};
 use crate::handshake::is_loopback;
 use crate::problem::Problem;
 use crate::proxy::Proxy;
@@ -150,15 +150,11 @@ pub(super) async fn give_password(
     key_request: u8,
 ) -> Result<(), NetError> {
     if upstream.is_tls() {
-        let mut packet = Sensitive::new(password.expose().clone());
-        packet = Sensitive::new([packet.expose().as_slice(), &[0]].concat());
+        let packet = Sensitive::new([password.expose().as_slice(), &[0]].concat());
         return upstream.write(|out| out.extend(packet.expose())).await;
     }
     upstream.write(|out| out.push(key_request)).await?;
     let message = upstream.read(AUTH_MAX).await?;
-    if refused(&message) {
-        return Err(NetError::Method("a password without TLS, and gives no RSA key"));
-    }
     let Request::More(pem) = Request::decode(&message)? else {
         return Err(NetError::Method("a password without TLS, and gives no RSA key"));
     };

@@ -88,6 +88,8 @@ impl Guarded {
                 return Ok(at);
             }
             let Some(header) = Header::decode(rest) else { return Ok(at) };
+            // What goes wrong from here on is the answer to this.
+            self.sequence = header.sequence.wrapping_add(1);
             if header.body == 0 {
                 return Err(Problem::protocol("an empty command"));
             }
@@ -177,8 +179,6 @@ impl Guarded {
     }
 
     fn ask(&mut self, hidden: Hidden, ways: &mut Ways<'_>) -> Step {
-        // If it fails, that is the answer to the command that waits.
-        self.sequence = 1;
         hidden.put_query(self.capabilities, ways.up());
         self.phase = Phase::Hidden(Box::new(hidden));
         Step::Wait
