@@ -1,1 +1,273 @@
-//! x
+//! Ways round the mask, one in a line. None may show a value; what is harmless beside them runs.
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Row, Value};
+
+use crate::harness::{CANARY, Pair, flavours, of, text};
+
+/// Everything that comes back from a text, results and errors, as one text.
+async fn all(client: &mut mysql_async::Conn, sql: &str) -> String {
+    let mut seen = String::new();
+    match client.query_iter(sql).await {
+        Err(error) => seen += &error.to_string(),
+        Ok(mut result) => loop {
+            match result.collect::<Row>().await {
+                Err(error) => seen += &error.to_string(),
+                Ok(rows) => {
+                    for cell in rows.into_iter().flat_map(|row| row.unwrap_raw()).flatten() {
+                        if let Value::Bytes(bytes) = cell {
+                            seen += &String::from_utf8_lossy(&bytes);
+                            seen.push('\n');
+                        }
+                    }
+                }
+            }
+            if result.is_empty() {
+                break;
+            }
+        },
+    }
+    seen
+}
+
+/// The marker, as it is, reversed, in upper case, in hexadecimal and in Base64 by each alignment.
+fn shows_canary(text: &str) -> bool {
+    let forms = [
+        CANARY,
+        "yranacqz",
+        "ZQCANARY",
+        "7A7163616E617279",
+        "7a7163616e617279",
+        "enFjYW5hcn",
+        "pxY2FuYXJ5",
+        "6cWNhbmFyeT",
+    ];
+    forms.iter().any(|form| text.contains(form))
+}
+
+const CHANNELS: &[&str] = &[
+    // Names.
+    "select email as label from users as items",
+    "select label from (select email as label from users) items",
+    "select items.label from (select id, email as label, 1 as n from users) as items join items as i on i.id = items.id",
+    "with items(label) as (select email from users) select * from items",
+    "with recursive r as (select email as e, 1 as n from users union all select e, n + 1 from r where n < 2) select e from r",
+    "select * from (select * from users) as u",
+    "select u.email from users u, lateral (select u.email as x) l",
+    "select x.label from (select email as label from users) x, (select label from items) y",
+    "select email from users natural join orders",
+    "select email label from users",
+    "select email 'label' from users",
+    "select `Email` from `users` `items`",
+    "select shop . users . email from shop . users",
+    "select*from users",
+    "select all email from users",
+    "select distinctrow email from users",
+    "select sql_no_cache email from users",
+    "select high_priority straight_join email from users",
+    "select email from users for update",
+    "select email from users partition (p0)",
+    "select (select email from users limit 1)",
+    "select (select group_concat(email) from users) as label from items",
+    "values ((select email from users limit 1))",
+    "table users",
+    "select email from users union select label from items",
+    "(select email from users) limit 1",
+    "select email from users intersect select email from users",
+    // Expressions.
+    "select reverse(email), hex(email), to_base64(email), upper(email) from users",
+    "select concat_ws(',', id, email), email + 0, binary email, cast(email as char), convert(email using latin1) from users",
+    "select if(1, email, ''), ifnull(email, ''), nullif(email, ''), coalesce(email), case when 1 then email end from users",
+    "select max(email), min(email), group_concat(email), json_arrayagg(email), json_objectagg(id, email) from users",
+    "select first_value(email) over (order by id), lag(email) over (order by id) from users",
+    "select any_value(email), email collate utf8mb4_bin from users",
+    "select twice from users",
+    "select json_object('e', email), json_extract(profile, '$'), profile->'$', profile->>'$' from users",
+    "select * from json_table((select json_arrayagg(email) from users), '$[*]' columns (e varchar(80) path '$')) j",
+    "select email from users group by email with rollup",
+    "select id, email from users order by email limit 1 offset 1",
+    "select peek()",
+    "select shop.peek() from items",
+    // Stored flows.
+    "insert into items select id + 100, email, 1 from users",
+    "insert into items (id, label) values (200, (select email from users limit 1))",
+    "insert into items (id, label) values (1, 'x') on duplicate key update label = (select email from users limit 1)",
+    "replace into items select id + 100, email, 1 from users",
+    "update items set label = (select email from users limit 1)",
+    "update items i join users u on u.id = i.id set i.label = u.email",
+    "update users set note = email",
+    "update users set note = concat(email, '')",
+    "insert into users (id, note) values (1, 'x') on duplicate key update note = email",
+    "insert into users (id, email, note) values (77, 'a', email)",
+    "create table copy as select email from users",
+    "create temporary table items as select id, email as label, 1 as n from users",
+    "create view v as select email from users",
+    "alter table users rename column email to plain",
+    "create or replace view item_view as select id, email as label from users",
+    "select email into @a from users limit 1; select @a",
+    "select @a := email from users; select @a",
+    "set @a = (select email from users limit 1); select @a",
+    "select email from users into outfile '/tmp/ironveil_attack'",
+    "select email from users limit 1 into dumpfile '/tmp/ironveil_attack'",
+    "do @a := (select email from users limit 1); select @a",
+    "call show_emails()",
+    "insert into items (id, label) values (300, peek())",
+    "select last_insert_id(age) from users; select last_insert_id()",
+    "prepare s from 'select email from users'; execute s",
+    "set @q = 'select email from users'; prepare s from @q; execute s",
+    "execute immediate 'select email as label from users'",
+    "execute immediate concat('select ', 'email from users')",
+    "prepare s from 'set @b = (select email from users limit 1)'; execute s; select @b",
+    "handler users open; handler users read first; handler users close",
+    "handler users open as items; handler items read first",
+    "begin not atomic select email from users; end",
+    "load data infile '/etc/hostname' into table items (label)",
+    "select load_file('/etc/hostname')",
+    // Errors and warnings.
+    "insert into users (id, email) values (78, 'zqcanary1@mail.test')",
+    "insert into users (id, email) select 79, email from users limit 1",
+    "update users set email = 'zqcanary2@mail.test' where id = 1",
+    "select extractvalue(1, concat(0x7e, email)) from users",
+    "select updatexml(1, concat(0x7e, email), 1) from users",
+    "select count(*), concat(email, floor(rand(0) * 2)) x from users group by x",
+    "select cast(email as signed) from users; show warnings",
+    "select email + 0 from users; show warnings",
+    "select date(email), time(email), json_extract(email, '$') from users; show warnings; show errors",
+    "select st_geomfromtext(email) from users",
+    "select exp(1000) from users where email like 'zq%'",
+    "signal sqlstate '45000' set message_text = @a",
+    "get diagnostics condition 1 @m = message_text; select @m",
+    "show errors",
+    // Descriptions and statistics.
+    "explain select * from users where email = 'zqcanary1@mail.test'",
+    "explain extended select email from users where id = 1; show warnings",
+    "analyze format=json select email from users",
+    "explain format=json select * from (select email from users limit 1) x",
+    "show full processlist",
+    "show engine innodb status",
+    "show binlog events",
+    "show create procedure show_emails",
+    "show table status like 'users'",
+    "select * from information_schema.processlist",
+    "select * from performance_schema.events_statements_history",
+    "select * from mysql.column_stats",
+    "select * from information_schema.column_statistics",
+    "select * from mysql.general_log",
+    "select * from sys.statement_analysis",
+    "select * from information_schema.user_variables",
+    "show tables where (select email from users limit 1) like 'zq%'",
+    // Comments and modes.
+    "select /*!50000 email */ from users",
+    "select note /*!50000 , email */ from users",
+    "select note /*!99999 , email */ from users",
+    "select note /*M!100000 , email */ from users",
+    "select/**/email/**/from/**/users",
+    "select email -- from items\nfrom users",
+    "select email # from items\nfrom users",
+    "set sql_mode = 'ANSI_QUOTES'; select \"email\" from users",
+    "set sql_mode = 'ORACLE'; select email from users",
+    "set sql_select_limit = 1; select upper(email) from users",
+    "set statement sql_mode = 'ANSI_QUOTES' for select \"email\" from users",
+    "use information_schema; select email as table_name from shop.users as tables",
+    "select 1; select email from users; select label from items",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_channel_shows_a_value() {
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), "");
+        for sql in CHANNELS {
+            let mut client = pair.client().await;
+            let seen = all(&mut client, sql).await;
+            assert!(!shows_canary(&seen), "{}: {sql}: {seen}", pair.server.version());
+            // The same, one by one: several statements in a text may be refused as such.
+            for part in sql.split(';') {
+                let seen = all(&mut client, part).await;
+                assert!(!shows_canary(&seen), "{}: {part}: {seen}", pair.server.version());
+            }
+            // Nothing was left where it can be read.
+            for (after, count) in [
+                ("select label from items", 3),
+                ("select note from users", 3),
+                ("select id, label from item_view", 3),
+            ] {
+                let _ = text(&mut client, "use shop").await;
+                let _ = text(&mut client, "set sql_mode = '', sql_select_limit = default").await;
+                let rows = text(&mut client, after).await.unwrap();
+                assert!(rows.len() >= count, "{sql}: {after}");
+                let seen = rows.iter().any(|row| crate::masking::holds_canary(row));
+                assert!(!seen, "{sql}: {after}: {rows:?}");
+            }
+        }
+        let leaked =
+            pair.server.sql("shop", "select count(*) from items where label like '%zqcanary%'").unwrap();
+        assert_eq!(leaked, "0");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_in_another_case_is_the_same_where_the_server_has_it_so() {
+    let settings = vec![("lower-case-table-names".to_owned(), "1".to_owned())];
+    let options =
+        veil_testkit::MySqlOptions { settings, flavour: Some(veil_testkit::Flavour::MariaDb10), ..of(None) };
+    let pair = Pair::with(options, "");
+    let mut client = pair.client().await;
+    for sql in [
+        "select email, note from USERS",
+        "select Email, NOTE from Shop.Users",
+        "select U.EMAIL, u.note from USERS u",
+    ] {
+        let rows = text(&mut client, sql).await.unwrap();
+        assert!(
+            !crate::masking::holds_canary(&rows[0])
+                && rows[0][0] != Value::NULL
+                && rows[0][1] == Value::from("note1"),
+            "{sql}: {rows:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_may_change_under_a_session() {
+    let pair = Pair::start();
+    let mut client = pair.client().await;
+    let prepared = client.prep("select * from item_view").await.unwrap();
+    let sql = "select * from items";
+    assert_eq!(text(&mut client, sql).await.unwrap()[0].len(), 3);
+    // A column that a rule names comes, one goes, a table takes another's name: without a word to the proxy.
+    pair.server
+        .sql("shop", "alter table items add column ssn varchar(20) default 'zqcanary', drop column n")
+        .unwrap();
+    let rows = text(&mut client, sql).await.unwrap();
+    assert!(!crate::masking::holds_canary(&rows[0]), "{rows:?}");
+    pair.server
+        .sql("shop", "rename table items to old; create table items as select id, email as label from users")
+        .unwrap();
+    pair.server
+        .sql("shop", "alter table users rename column note to remark, rename column email to note")
+        .unwrap();
+    let rows = text(&mut client, "select note from users").await.unwrap();
+    assert!(!crate::masking::holds_canary(&rows[0]), "{rows:?}");
+    let _ = client.exec::<Row, _, _>(&prepared, ()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_sees_more_by_seeing_less_of_the_catalog() {
+    let pair = Pair::start();
+    pair.server
+        .sql("", "create user narrow@'%' identified by 'narrowpw'; grant select (id, note) on shop.users to narrow@'%'; grant select on shop.items to narrow@'%'; create role wide; grant select on shop.users to wide; grant wide to narrow@'%'")
+        .unwrap();
+    let options = crate::harness::options(pair.proxy.port()).user(Some("narrow")).pass(Some("narrowpw"));
+    let mut client = mysql_async::Conn::new(options).await.unwrap();
+    assert_eq!(
+        text(&mut client, "select note from users where id = 1").await.unwrap()[0][0],
+        Value::from("note1")
+    );
+    assert!(text(&mut client, "select email from users").await.is_err());
+    text(&mut client, "set role wide").await.unwrap();
+    for sql in ["select * from users", "select concat(email, '') from users", "select email as x from users"]
+    {
+        let rows = text(&mut client, sql).await.unwrap();
+        assert!(!rows.iter().any(|row| crate::masking::holds_canary(row)), "{sql}: {rows:?}");
+    }
+}

@@ -94,17 +94,14 @@ pub fn analyse(text: &str, mode: Mode) -> Result {
 fn statement(tokens: &[Token], mode: Mode, spaced: &Facts) -> Statement {
     let mut facts = spaced.clone();
     let mut outputs = Outputs::Unknown;
-    if mode.oracle {
-        facts.opaque = Some("sql_mode ORACLE or MSSQL");
-    }
     let kind = match head::read(tokens) {
         Head::Is(kind) => kind,
         Head::Grammar(tokens) => {
-            outputs = grammar(tokens, &mut facts);
+            outputs = grammar(tokens, mode, &mut facts);
             Kind::Data
         }
         Head::Explain(tokens) => {
-            grammar(tokens, &mut facts);
+            grammar(tokens, mode, &mut facts);
             Kind::Explain
         }
         Head::Words(kind, tokens) => {
@@ -145,7 +142,11 @@ fn analyse_flat(text: &str, mode: Mode) -> Result {
     analyse(text, mode)
 }
 
-fn grammar(tokens: Vec<Token>, facts: &mut Facts) -> Outputs {
+fn grammar(tokens: Vec<Token>, mode: Mode, facts: &mut Facts) -> Outputs {
+    if mode.oracle {
+        facts.opaque = Some("sql_mode ORACLE or MSSQL");
+        return Outputs::Unknown;
+    }
     let tokens = without_extras(tokens, facts);
     let dialect = MySqlDialect {};
     let mut parser = Parser::new(&dialect).with_recursion_limit(DEPTH_MAX).with_tokens(tokens);

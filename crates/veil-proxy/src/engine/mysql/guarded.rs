@@ -172,7 +172,13 @@ impl Guarded {
         }
     }
 
+    /// What has begun is taken to its end; the next command waits.
     pub(super) const fn is_waiting(&self) -> bool {
+        let inside = self.from_client.active() || self.from_client.continues;
+        !inside && self.is_busy()
+    }
+
+    const fn is_busy(&self) -> bool {
         !matches!(self.phase, Phase::Idle) || self.change.is_some()
     }
 

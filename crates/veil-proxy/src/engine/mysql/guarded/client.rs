@@ -84,7 +84,7 @@ impl Guarded {
                 self.from_client.begin(header.total(), swallow, header.continues());
                 continue;
             }
-            if self.is_waiting() {
+            if self.is_busy() {
                 return Ok(at);
             }
             let Some(header) = Header::decode(rest) else { return Ok(at) };
