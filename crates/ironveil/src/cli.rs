@@ -19,7 +19,7 @@ pub(crate) enum Command {
     Run(Run),
     /// Check a configuration and say everything that is wrong with it.
     Check(Check),
-    /// Show the proxy at work on a throw-away PostgreSQL with sample data.
+    /// Show the proxy at work on a throw-away PostgreSQL or MariaDB with sample data.
     Demo(Demo),
     /// Make keys.
     #[command(subcommand)]
@@ -57,7 +57,10 @@ pub(crate) struct Check {
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// Where clients connect [default: 127.0.0.1:6543, or a free port if that is taken].
+    /// On MariaDB.
+    #[arg(long)]
+    pub(crate) mysql: bool,
+    /// Where clients connect [default: 127.0.0.1:6543, for MariaDB 127.0.0.1:6306, or a free port if that is taken].
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
     /// End after showing the queries, without waiting for Ctrl-C.

@@ -1,5 +1,7 @@
-//! `ironveil demo`: a throw-away PostgreSQL with a sample shop, the same queries direct and through the proxy.
+//! `ironveil demo`: a throw-away PostgreSQL or MariaDB with a sample shop, the same queries direct and through the proxy.
 
+mod mariadb;
+mod postgres;
 mod server;
 
 use std::sync::Arc;
@@ -14,41 +16,58 @@ use veil_proxy::Protocol;
 
 use crate::cli::Demo;
 use crate::{keys, wire_up};
-use server::Server;
 
 const DATA: &str = include_str!("demo/shop.sql");
 const CONFIG: &str = include_str!("demo/proxy.yaml");
 const QUERIES: &str = include_str!("demo/queries.sql");
 
+/// A throw-away server.
+trait Server {
+    fn port(&self) -> u16;
+
+    /// Runs SQL in a new database `shop`.
+    fn load(&self, sql: &str) -> Result<()>;
+
+    /// Runs a query in `shop`, through `port`, and returns it as a table.
+    fn table(&self, port: u16, sql: &str) -> Result<String>;
+
+    /// How a person does the same.
+    fn by_hand(&self, port: u16) -> String;
+}
+
 /// Shows the queries, and keeps running until Ctrl-C.
 pub(crate) async fn run(demo: &Demo) -> Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut hangup = signal(SignalKind::hangup())?;
-    println!("Starting a throw-away PostgreSQL with a sample shop ...");
-    let server = Server::start()?;
-    server.psql(server.port(), "postgres", "create database shop")?;
-    server.psql(server.port(), "shop", DATA)?;
+    let (name, scheme, protocol) = match demo.mysql {
+        true => ("MariaDB", "mysql", Protocol::MySql),
+        false => ("PostgreSQL", "postgres", Protocol::Pg),
+    };
+    println!("Starting a throw-away {name} with a sample shop ...");
+    let server: Box<dyn Server> =
+        if demo.mysql { Box::new(mariadb::Server::start()?) } else { Box::new(postgres::Server::start()?) };
+    server.load(DATA)?;
 
-    let text = CONFIG.replace("PORT", &server.port().to_string());
+    let text = CONFIG.replace("SCHEME", scheme).replace("PORT", &server.port().to_string());
     let config = Config::parse(&text)
         .map_err(|faults| anyhow::anyhow!("{}", faults.first().map_or(String::new(), ToString::to_string)))?;
     let proxy = wire_up::proxy(&config, &RootKey::from_bytes(keys::random()?))?;
     let listener = listen(demo, &config).await?;
     let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(Arc::new(proxy).serve(Protocol::Pg, listener, async move {
+    let serving = tokio::spawn(Arc::new(proxy).serve(protocol, listener, async move {
         let _ = stopped.await;
     }));
 
-    let shown = tokio::task::block_in_place(|| show(&server, address.port()));
+    let shown = tokio::task::block_in_place(|| show(server.as_ref(), address.port()));
     if shown.is_ok() && !demo.once {
         println!(
             "The rules are these; the key was made for this demo and is gone with it:\n\n{}",
             indent(&text)
         );
         println!("Try it yourself, masked and direct:\n");
-        println!("    psql -h {} -p {} -U postgres shop", address.ip(), address.port());
-        println!("    psql -h 127.0.0.1 -p {} -U postgres shop\n", server.port());
+        println!("    {}", server.by_hand(address.port()));
+        println!("    {}\n", server.by_hand(server.port()));
         println!("Ctrl-C ends the demo and removes everything.");
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -64,21 +83,22 @@ pub(crate) async fn run(demo: &Demo) -> Result<()> {
 }
 
 async fn listen(demo: &Demo, config: &Config) -> Result<TcpListener> {
+    let usual = if demo.mysql { config.listen.mysql } else { config.listen.postgres };
     match demo.listen {
         Some(address) => {
             TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
         }
-        None => match TcpListener::bind(config.listen.postgres).await {
+        None => match TcpListener::bind(usual).await {
             Ok(listener) => Ok(listener),
             Err(_) => Ok(TcpListener::bind("127.0.0.1:0").await?),
         },
     }
 }
 
-fn show(server: &Server, proxy_port: u16) -> Result<()> {
+fn show(server: &dyn Server, proxy_port: u16) -> Result<()> {
     for query in QUERIES.split(';').map(str::trim).filter(|query| !query.is_empty()) {
-        let direct = server.psql_table(server.port(), query)?;
-        let masked = server.psql_table(proxy_port, query)?;
+        let direct = server.table(server.port(), query)?;
+        let masked = server.table(proxy_port, query)?;
         println!("\n{}\n", indent(query));
         println!("{}", side_by_side(&direct, &masked));
     }

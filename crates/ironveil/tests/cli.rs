@@ -72,11 +72,20 @@ fn run_says_what_is_missing() {
 
 #[test]
 fn the_demo_shows_both_sides_and_leaves_nothing() {
+    shows_both_sides(&["demo", "--once", "--listen", "127.0.0.1:0"]);
+}
+
+#[test]
+fn the_demo_of_mariadb_does_too() {
+    shows_both_sides(&["demo", "--mysql", "--once", "--listen", "127.0.0.1:0"]);
+}
+
+fn shows_both_sides(arguments: &[&str]) {
     let directory = tempfile::tempdir().unwrap();
     // The server's user has to be able to enter.
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_ironveil"))
-        .args(["demo", "--once", "--listen", "127.0.0.1:0"])
+        .args(arguments)
         .env("TMPDIR", directory.path())
         .output()
         .unwrap();
