@@ -2,14 +2,14 @@ create table customers (
     id int primary key, full_name text not null, email varchar(120) not null unique, phone text,
     ssn char(11), birth_date date, city text, created_at timestamp not null default now());
 create table orders (
-    id int primary key, customer_id int not null references customers, status text not null,
+    id int primary key, customer_id int not null references customers (id), status text not null,
     total numeric(10, 2) not null, placed_at timestamp not null, shipping json not null);
 create table order_totals (id int primary key, status text not null, total numeric(10, 2) not null);
 create table payments (
-    id int primary key, order_id int not null references orders, paid_by varchar(120) not null,
+    id int primary key, order_id int not null references orders (id), paid_by varchar(120) not null,
     card_number text not null, amount numeric(10, 2) not null);
 create table tickets (
-    id int primary key, customer_id int not null references customers, subject text not null, body text not null);
+    id int primary key, customer_id int not null references customers (id), subject text not null, body text not null);
 insert into customers (id, full_name, email, phone, ssn, birth_date, city) values
     (1, 'Marco Dubois', 'marco.dubois1@mail-b.test', '+1 415 354 7468', '149-19-9779', '1954-06-19', 'Milan'),
     (2, 'Lena Svensson', 'lena.svensson2@mail-c.test', '+1 212 719 4517', '138-21-8104', '1974-02-08', 'Prague'),
