@@ -22,6 +22,8 @@ mod raw;
 mod attacks;
 #[path = "mysql/clients.rs"]
 mod clients;
+#[path = "mysql/fake.rs"]
+mod fake;
 #[path = "mysql/faults.rs"]
 mod faults;
 #[path = "mysql/login.rs"]

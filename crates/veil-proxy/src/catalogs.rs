@@ -90,8 +90,11 @@ const SLOTS_MAX: usize = 4096;
 /// The catalogs of all servers.
 pub struct Slots<L: Labelling> {
     policy: Arc<Policy>,
-    known: Mutex<HashMap<(String, u16, String), Arc<Slot<L>>>>,
+    known: Mutex<HashMap<Place, Arc<Slot<L>>>>,
 }
+
+/// Host and port of a server, and a database or an account there.
+type Place = (String, u16, String);
 
 impl<L: Labelling> Slots<L> {
     /// None yet.

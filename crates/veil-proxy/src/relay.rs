@@ -35,7 +35,7 @@ pub(crate) enum End {
     /// Something broke.
     Broken(Problem),
     /// The client signs in anew.
-    Change(ChangeUser),
+    Change(Box<ChangeUser>),
 }
 
 /// One side: its socket, what was read but not used yet, and what waits to be written.
@@ -199,7 +199,7 @@ impl Relay {
         for _ in 0..TURNS {
             let (up, down) = (self.turn(cx, Way::Up), self.turn(cx, Way::Down));
             if let Some(change) = self.engine.take_change() {
-                return Poll::Ready(End::Change(change));
+                return Poll::Ready(End::Change(Box::new(change)));
             }
             match (up, down) {
                 (Err(end), _) | (_, Err(end)) => return Poll::Ready(end),

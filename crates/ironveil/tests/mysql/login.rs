@@ -22,7 +22,7 @@ fn listen_tls(authority: &Authority, mode: &str) -> String {
 /// A configuration whose upstream is spoken to as `sslmode` says.
 fn with_mode(server: &MySql, mode: &str, more: &str) -> String {
     let ca = server.ca().ca_pem().display();
-    config(server.port(), more).replace("127.0.0.1:", "localhost:").replace("'\n", "'\n").replacen(
+    config(server.port(), more).replace("127.0.0.1:", "localhost:").replacen(
         &format!("{}'", server.port()),
         &format!("{}?sslmode={mode}&sslrootcert={ca}'", server.port()),
         1,

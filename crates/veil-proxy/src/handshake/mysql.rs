@@ -71,7 +71,7 @@ impl Session<'_> {
             // The command was packet 0.
             client.set_sequence(1);
             let changed =
-                timeout(LOGIN_TIMEOUT, change_user(proxy, &mut client, &mut upstream, &facts, change)).await;
+                timeout(LOGIN_TIMEOUT, change_user(proxy, &mut client, &mut upstream, &facts, *change)).await;
             let engine = match changed {
                 Ok(Ok(engine)) => engine,
                 Ok(Err(failure)) => {

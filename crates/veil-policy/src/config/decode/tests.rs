@@ -42,10 +42,10 @@ fn a_whole_file_is_read() {
 #[test]
 fn every_fault_is_found_with_its_line_and_path() {
     let text = "\
-listen: { postgres: nowhere, mysql: 127.0.0.1:1 }
+listen: { postgres: nowhere, mysql: 127.0.0.1, oracle: 127.0.0.1:1 }
 keys: { root: 00ff }
 databases:
-  - { name: shop, upstream: 'mysql://x' }
+  - { name: shop, upstream: 'oracle://x' }
   - { upstream: 'postgres://x?sslmode=maybe' }
 rulez: []
 rules:
@@ -62,7 +62,8 @@ users:
     let found: Vec<String> = faults.iter().map(ToString::to_string).collect();
     for expected in [
         "line 1: listen.postgres: \"nowhere\" is not an address",
-        "line 1: listen.mysql: unknown key \"mysql\"; known are postgres, tls",
+        "line 1: listen.mysql: \"127.0.0.1\" is not an address",
+        "line 1: listen.oracle: unknown key \"oracle\"; known are postgres, mysql, tls",
         "line 2: keys.root: a secret is not written here",
         "line 4: databases[0].upstream: an upstream is written postgres://",
         "line 5: databases[1]: the key \"name\" is missing",
