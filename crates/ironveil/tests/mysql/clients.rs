@@ -37,11 +37,7 @@ fn the_python_drivers() {
 fn the_command_line_client() {
     for flavour in flavours() {
         let pair = Pair::with(of(flavour), "");
-        let plain: &[&str] =
-            if pair.server.flavour().is_mariadb() { &[] } else { &["--get-server-public-key"] };
-        let run = |more: &[&str], sql: &str| {
-            command_line(&pair.server, pair.proxy.port(), &[plain, more].concat(), sql)
-        };
+        let run = |more: &[&str], sql: &str| command_line(&pair.server, pair.proxy.port(), more, sql);
         for more in [
             &[][..],
             &["--compress"],

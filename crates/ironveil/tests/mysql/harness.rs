@@ -168,6 +168,8 @@ pub fn command_line(server: &MySql, port: u16, more: &[&str], sql: &str) -> (boo
         .args(["--no-defaults", "--batch", "--host=127.0.0.1", "--protocol=tcp", "--comments"])
         .arg(format!("--port={port}"))
         .arg(format!("--user={}", MySql::user()))
+        // Newer clients want TLS, or the key by which a password may go without.
+        .arg(if server.flavour().is_mariadb() { "--skip-ssl" } else { "--get-server-public-key" })
         .args(more)
         .args(["--execute", sql, "shop"])
         .env("MYSQL_PWD", MySql::user_password())

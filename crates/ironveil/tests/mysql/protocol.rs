@@ -125,16 +125,18 @@ fn prepared_statements_are_told_apart_by_number() {
         assert!(!shows(&rows, CANARY) && shows(&rows, "note1"));
     }
     assert_eq!(raw.prepare("update users set note = email").unwrap_err().0, 1227);
-    // The statement prepared last, in MariaDB; both commands at once.
-    let mut bytes = Vec::new();
-    let prepare = [&[22], b"select email, note from users where id = 1".as_slice()].concat();
-    frame::write(&mut bytes, &mut 0, |out| out.extend(prepare));
-    frame::write(&mut bytes, &mut 0, |out| out.extend(execute_payload(u32::MAX, false)));
-    raw.send_bytes(&bytes);
-    raw.prepared().unwrap();
-    raw.send_bytes(b"");
-    let rows = raw.answer().rows;
-    assert!(!shows(&rows, CANARY) && shows(&rows, "note1") && rows.len() == 1);
+    if pair.server.flavour().is_mariadb() {
+        // The statement prepared last, in MariaDB; both commands at once.
+        let mut bytes = Vec::new();
+        let prepare = [&[22], b"select email, note from users where id = 1".as_slice()].concat();
+        frame::write(&mut bytes, &mut 0, |out| out.extend(prepare));
+        frame::write(&mut bytes, &mut 0, |out| out.extend(execute_payload(u32::MAX, false)));
+        raw.send_bytes(&bytes);
+        raw.prepared().unwrap();
+        raw.send_bytes(b"");
+        let rows = raw.answer().rows;
+        assert!(!shows(&rows, CANARY) && shows(&rows, "note1") && rows.len() == 1);
+    }
     // A closed number means nothing any more.
     raw.send(&[&[25][..], &secret.to_le_bytes()].concat());
     assert_eq!(raw.execute(secret, false).error.unwrap().0, 1243);
@@ -185,7 +187,9 @@ fn commands_of_replication_and_administration_are_refused() {
     assert!(raw.answer().error.is_none());
     assert!(shows(&raw.query("select note from users")[0].rows, "note1"));
     raw.send(&[10]);
-    assert!(!raw.answer().rows.is_empty());
+    // MySQL has given this command up.
+    let answer = raw.answer();
+    assert!(!answer.rows.is_empty() || answer.error.is_some_and(|(number, _)| number == 1047));
     raw.send(&[27, 1, 0]);
     raw.read();
     assert!(shows(&raw.query("select note from users")[0].rows, "note1"));
