@@ -76,6 +76,10 @@ pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
             HINT_TRUST,
         );
     }
+    if !facts.writes.is_empty() && worst == Effect::Unknown {
+        // What it returns would be kept where nothing is masked.
+        return refuse("a write in a statement that calls what is not known".to_owned(), HINT_TRUST);
+    }
     let clean = names_only_clean(facts, labels);
     if !clean {
         judge_guarded(statement, worst, labels)?;

@@ -132,6 +132,7 @@ fn verdicts() {
         ("truncate items", "shown"),
         ("update users as excluded set note = excluded.email", "refused"),
         ("insert into items values (1, 'x')", "shown"),
+        ("insert into items values (1, nobody_knows(1))", "refused"),
         ("insert into items select * from items", "shown"),
         ("insert into users values (1, $1)", "closed"),
         ("update users set note = note, id = id + 1", "closed"),
