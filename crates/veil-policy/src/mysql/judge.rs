@@ -37,11 +37,10 @@ pub fn judge(statement: &Statement, labels: &Labels, database: Option<&str>) -> 
         }
         // What EXECUTE runs is judged under its own name as well; a transaction's end may report what others did.
         Kind::Execute { .. } => Ok(Run { untraced: Untraced::Close, clean: false, scrub: true }),
-        Kind::Call => shown(true),
+        Kind::Call | Kind::Prepare { .. } => shown(true),
         Kind::Show(Show::Definitions)
         | Kind::Set { .. }
         | Kind::Use(_)
-        | Kind::Prepare { .. }
         | Kind::Deallocate { .. }
         | Kind::Kill { .. }
         | Kind::Session

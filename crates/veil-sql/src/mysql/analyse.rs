@@ -211,7 +211,7 @@ fn skip_variables(mut rest: &[Token]) -> &[Token] {
 fn calls(tokens: &[Token], facts: &mut Facts) {
     for window in tokens.windows(2) {
         if let [Token::Word(word), Token::LParen] = window {
-            facts.functions.insert(Function { database: None, name: word.value.to_lowercase() });
+            facts.functions.insert(Function { database: None, name: word.value.to_ascii_lowercase() });
         }
     }
     if tokens
@@ -234,6 +234,6 @@ fn call(tokens: &[Token], facts: &mut Facts) -> Kind {
     if head::mentions(rest, &["select", "values", "table", "with"]) {
         return Kind::Refused("CALL with a query");
     }
-    facts.functions.insert(Function { database, name: name.to_lowercase() });
+    facts.functions.insert(Function { database, name: name.to_ascii_lowercase() });
     Kind::Call
 }

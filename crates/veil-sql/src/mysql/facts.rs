@@ -155,7 +155,7 @@ impl Collector<'_> {
             return Flow::Break("a function's name of this form");
         };
         // `TABLE(...)` and others are grammar, not functions; as such they are on no list.
-        let name = name.to_lowercase();
+        let name = name.to_ascii_lowercase();
         self.0.asks_back |= matches!(name.as_str(), "found_rows" | "row_count");
         self.0.functions.insert(Function { database, name });
         Flow::Continue(())

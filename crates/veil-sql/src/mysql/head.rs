@@ -252,9 +252,9 @@ fn kill(tokens: &[Token]) -> Kind {
 fn prepare(tokens: &[Token]) -> Head {
     match tokens {
         [_, Token::Word(name), Token::Word(from), Token::SingleQuotedString(text)]
-            if from.value.eq_ignore_ascii_case("from") =>
+            if from.value.eq_ignore_ascii_case("from") && is_plain_name(&name.value) =>
         {
-            Head::Text { name: Some(name.value.to_lowercase()), text: text.clone() }
+            Head::Text { name: Some(name.value.to_ascii_lowercase()), text: text.clone() }
         }
         _ => Head::Is(Kind::Refused("PREPARE of a text that is not a literal")),
     }
@@ -276,6 +276,12 @@ fn execute(tokens: &[Token]) -> Head {
     }
 }
 
+/// Whether a prepared statement's name is told apart here as in the server, which also takes letters with and without
+/// accents for one.
+fn is_plain_name(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
 /// Nothing, or USING of variables and literals.
 fn is_using(tokens: &[Token]) -> bool {
     let Some((first, rest)) = tokens.split_first() else { return true };
@@ -289,7 +295,9 @@ fn is_using(tokens: &[Token]) -> bool {
 
 fn deallocate(tokens: &[Token]) -> Kind {
     match tokens {
-        [_, _, Token::Word(name)] => Kind::Deallocate { name: name.value.to_lowercase() },
+        [_, _, Token::Word(name)] if is_plain_name(&name.value) => {
+            Kind::Deallocate { name: name.value.to_ascii_lowercase() }
+        }
         _ => Kind::Refused("DEALLOCATE of this form"),
     }
 }

@@ -210,7 +210,8 @@ impl Guarded {
             Kind::Prepare { name: made, inner } if made == name => Some(inner),
             _ => None,
         });
-        here.or_else(|| self.named.get(name)).map_or_else(|| unknown(Kind::Data), Arc::clone)
+        let refused = || unknown(Kind::Refused("EXECUTE of what IronVeil has not seen prepared"));
+        here.or_else(|| self.named.get(name)).map_or_else(refused, Arc::clone)
     }
 }
 
