@@ -268,9 +268,11 @@ fn execute(tokens: &[Token]) -> Head {
             Head::Text { name: None, text: text.clone() }
         }
         [_, Token::Word(name), rest @ ..]
-            if !name.value.eq_ignore_ascii_case("immediate") && is_using(rest) =>
+            if !name.value.eq_ignore_ascii_case("immediate")
+                && is_plain_name(&name.value)
+                && is_using(rest) =>
         {
-            Head::Is(Kind::Execute { name: name.value.to_lowercase() })
+            Head::Is(Kind::Execute { name: name.value.to_ascii_lowercase() })
         }
         _ => Head::Is(Kind::Refused("EXECUTE of a text that is not a literal")),
     }
