@@ -9,7 +9,8 @@ export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
 -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing -Cdebug-assertions -Zsanitizer=address"
 host=$(rustc -vV | sed -n 's/^host: //p')
 cargo build --profile fuzz --locked -p ironveil-fuzz --features fuzzer --bins --target "$host" --target-dir ../target/fuzz
-for target in startup command reply engine analyse mask; do
+for target in startup command reply engine analyse mask \
+    mysql_startup mysql_reply mysql_engine mysql_analyse mysql_mask; do
     mkdir -p "../target/fuzz/found/$target"
     "../target/fuzz/$host/fuzz/$target" -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=4096 \
         -artifact_prefix="../target/fuzz/found/$target-" -print_final_stats=1 "../target/fuzz/found/$target" "corpus/$target"

@@ -1,5 +1,7 @@
 //! What is fuzzed: one function a target, on any bytes. None may panic; some check more.
 
+pub mod mysql;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,13 +19,18 @@ use veil_wire::pg::{auth, command, frame, reply, row, startup};
 type Target = fn(&[u8]);
 
 /// Every target by its name.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("startup", startup),
     ("command", command),
     ("reply", reply),
     ("engine", engine),
     ("analyse", analyse),
     ("mask", mask),
+    ("mysql_startup", mysql::startup),
+    ("mysql_reply", mysql::reply),
+    ("mysql_engine", mysql::engine),
+    ("mysql_analyse", mysql::analyse),
+    ("mysql_mask", mysql::mask),
 ];
 
 /// Packets before a session, and SCRAM.
@@ -67,17 +74,7 @@ pub fn reply(bytes: &[u8]) {
 
 /// A whole session: the first byte of each piece says who sends it and how long it is.
 pub fn engine(bytes: &[u8]) {
-    let rule = Rule {
-        name: "fuzz".to_owned(),
-        database: Glob::any(),
-        schema: Glob::any(),
-        table: Glob::any(),
-        column: Glob::new("email"),
-        users: Vec::new(),
-        action: Action::Mask(strategy("email")),
-    };
-    let policy = Policy::new(vec![rule], Vec::new(), &key());
-    let slot = Arc::new(Slot::new("shop".to_owned(), Arc::new(policy)));
+    let slot = Arc::new(Slot::new("shop".to_owned(), policy()));
     let settings = [(&b"client_encoding"[..], &b"UTF8"[..])];
     let Ok(engine) = Guarded::new(Arc::default(), slot, "user".to_owned(), settings.into_iter()) else {
         return;
@@ -125,6 +122,20 @@ pub fn mask(bytes: &[u8]) {
     let format = if format & 1 == 1 { Format::Binary } else { Format::Text };
     let _ = column.mask(format, cell, &mut out);
     assert_eq!(out[..3], [1, 2, 3]);
+}
+
+/// Masks every column `email`.
+fn policy() -> Arc<Policy> {
+    let rule = Rule {
+        name: "fuzz".to_owned(),
+        database: Glob::any(),
+        schema: Glob::any(),
+        table: Glob::any(),
+        column: Glob::new("email"),
+        users: Vec::new(),
+        action: Action::Mask(strategy("email")),
+    };
+    Arc::new(Policy::new(vec![rule], Vec::new(), &key()))
 }
 
 fn key() -> RootKey {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use proptest::prelude::*;
 use veil_wire::mysql::command::{self, Command};
 use veil_wire::mysql::frame::{self, HEADER, Header, PART_MAX};
-use veil_wire::mysql::reply::{self, Column, End, Prepared, status};
+use veil_wire::mysql::reply::{self, Column, End, Prepared};
 use veil_wire::mysql::row::{self, BinaryCells, BinaryRow, TextCells};
 use veil_wire::mysql::startup::{self, ChangeUser, First, Greeting, Response};
 use veil_wire::mysql::value::{self, Width};
@@ -231,7 +231,7 @@ proptest! {
         let default_at = out.len();
         out.extend(default);
         let capabilities = if extended.is_some() { cap::MARIADB_EXTENDED_METADATA } else { 0 };
-        let [_, database, table, org_table, name, org_name] = names.each_slice();
+        let [_, database, table, org_table, name, org_name] = std::array::from_fn(|at| names[at].as_slice());
         let column = Column {
             database, table, org_table, name, org_name, collation, length, kind, flags, decimals, default_at,
         };
@@ -257,7 +257,7 @@ proptest! {
 
     #[test]
     fn texts_are_found_behind_attributes(
-        attributes in proptest::collection::vec((name(), proptest::option::of(value())), 0..20),
+        attributes in proptest::collection::vec((name(), proptest::option::of(attribute())), 0..20),
         text in bytes(60),
     ) {
         let mut body = Vec::new();
@@ -369,17 +369,6 @@ fn nobody() -> Response {
     }
 }
 
-/// Names of a column definition, in its order.
-trait EachSlice {
-    fn each_slice(&self) -> [&[u8]; 6];
-}
-
-impl EachSlice for Vec<Vec<u8>> {
-    fn each_slice(&self) -> [&[u8]; 6] {
-        std::array::from_fn(|at| self[at].as_slice())
-    }
-}
-
 /// Codes of all types.
 fn code() -> impl Strategy<Value = u8> {
     proptest::sample::select((0..=u8::MAX).filter(|code| value::width(*code).is_ok()).collect::<Vec<_>>())
@@ -390,7 +379,9 @@ fn width() -> impl Strategy<Value = Width> {
 }
 
 /// A type and a value of it that is not NULL.
-fn value() -> impl Strategy<Value = (u8, Vec<u8>)> {
+type Value = (u8, Vec<u8>);
+
+fn value() -> impl Strategy<Value = Value> {
     (code(), bytes(300)).prop_map(|(code, mut value)| {
         match value::width(code).unwrap() {
             Width::Fixed(length) => value.resize(length, 7),
@@ -401,8 +392,13 @@ fn value() -> impl Strategy<Value = (u8, Vec<u8>)> {
     })
 }
 
+/// A type that servers know the length of, and a value of it.
+fn attribute() -> impl Strategy<Value = Value> {
+    value().prop_filter("no type of an attribute", |(code, _)| !matches!(code, 6 | 9 | 13 | 14))
+}
+
 /// Appends a set of attributes, each a name, a type and a value; what is NULL has type 6.
-fn put_attributes(out: &mut Vec<u8>, attributes: &[(Vec<u8>, Option<(u8, Vec<u8>)>)]) {
+fn put_attributes(out: &mut Vec<u8>, attributes: &[(Vec<u8>, Option<Value>)]) {
     frame::put_lenenc(out, u64::try_from(attributes.len()).unwrap());
     out.push(1);
     if attributes.is_empty() {
@@ -421,11 +417,7 @@ fn put_attributes(out: &mut Vec<u8>, attributes: &[(Vec<u8>, Option<(u8, Vec<u8>
     for (code, value) in attributes.iter().filter_map(|(_, value)| value.as_ref()) {
         match value::width(*code).unwrap() {
             Width::Fixed(_) => out.extend_from_slice(value),
-            Width::Counted => frame::put_lenenc_bytes(out, value),
-            Width::Short => {
-                out.push(u8::try_from(value.len()).unwrap());
-                out.extend_from_slice(value);
-            }
+            Width::Counted | Width::Short => frame::put_lenenc_bytes(out, value),
         }
     }
 }
@@ -613,6 +605,45 @@ fn attributes_without_types_or_in_several_sets_are_refused() {
     }
 }
 
+/// A type with flags and a value, and where MySQL 9.7 was seen to begin the statement. If it is not where the proxy
+/// does, a client could have another text run than the one that is judged.
+const ATTRIBUTES: [(&[u8], &[u8], Option<usize>); 19] = [
+    (b"\x01\0", b"\x04abcdefgh", Some(1)),
+    (b"\x02\0", b"\x04abcdefgh", Some(2)),
+    (b"\x03\0", b"\x04abcdefgh", Some(4)),
+    (b"\x03\x80", b"\x04abcdefgh", Some(4)),
+    (b"\x04\0", b"\x04abcdefgh", Some(4)),
+    (b"\x05\0", b"\x04abcdefgh", Some(8)),
+    (b"\x08\0", b"\x04abcdefgh", Some(8)),
+    (b"\x0a\0", b"\x04abcdefgh", Some(5)),
+    (b"\x0c\0", b"\x04abcdefgh", Some(5)),
+    (b"\xfe\0", b"\x04abcdefgh", Some(5)),
+    // Dates have counts as texts do.
+    (b"\x0c\0", b"\xfc\x04\0abcdefgh", Some(7)),
+    // The server reads these as bytes behind a count: NULL, INT24, YEAR, NEWDATE, and what has a flag.
+    (b"\x06\0", b"\x04abcdefgh", None),
+    (b"\x09\0", b"\x04abcdefgh", None),
+    (b"\x0d\0", b"\x04abcdefgh", None),
+    (b"\x0e\0", b"\x04abcdefgh", None),
+    (b"\x03\x01", b"\x04abcdefgh", None),
+    (b"\x08\x40", b"\x04abcdefgh", None),
+    // It takes these for other lengths than they say.
+    (b"\xfe\0", b"\xfbabcdefgh", None),
+    (b"\xfe\0", b"\xfe\x04\0\0\0\x01\0\0\0abcdefgh", None),
+];
+
+#[test]
+fn statements_begin_behind_attributes_where_the_server_says() {
+    for (ty, value, length) in ATTRIBUTES {
+        let body = [b"\x01\x01\0\x01", ty, b"\x01a", value].concat();
+        let begins = command::query_text(&body, cap::QUERY_ATTRIBUTES).ok();
+        assert_eq!(begins, length.map(|length| 8 + length), "{ty:?} {value:?}");
+        // NULL has no value, whatever its type.
+        let body = [b"\x01\x01\x01\x01", ty, b"\x01a", value].concat();
+        assert_eq!(command::query_text(&body, cap::QUERY_ATTRIBUTES), Ok(8), "{ty:?} {value:?}");
+    }
+}
+
 #[test]
 fn old_clients_are_refused() {
     let mut out = Vec::new();
@@ -640,4 +671,194 @@ fn messages_of_plugins_are_told_apart() {
     }
     assert!(Request::decode(b"").is_err());
     assert!(Request::decode(b"\xfename").is_err());
+}
+
+// What follows was captured from MariaDB 10.11.19 and MySQL 9.7.4, and from PyMySQL 1.2.4.
+
+#[test]
+fn greetings_of_real_servers() {
+    let mariadb = b"\
+        d\0\0\0\x0a5.5.5-10.11.19-MariaDB-0+deb12u1\0\xae\x01\0\0z+b/`xZ8\0\xfe\xf7-\x02\0\xff\x81\
+        \x15\0\0\0\0\0\0\x1d\0\0\0JIoty%I}^<P]\0mysql_native_password\0";
+    let read = Greeting {
+        version: b"5.5.5-10.11.19-MariaDB-0+deb12u1".to_vec(),
+        connection: 430,
+        nonce: *b"z+b/`xZ8JIoty%I}^<P]",
+        capabilities: 0x1d_81ff_f7fe,
+        collation: 45,
+        status: 2,
+        plugin: auth::plugin::NATIVE.to_vec(),
+    };
+    check_greeting(mariadb, read);
+    let mysql = b"\
+        K\0\0\0\x0a9.7.4-2\x007\x01\0\0Q5 \x0e(~b\x03\0\xff\xff\xff\x02\0\xff\xdf\x15\0\0\0\0\0\0\0\
+        \0\0\0g- vWsdA\x05\x18sW\0caching_sha2_password\0";
+    let read = Greeting {
+        version: b"9.7.4-2".to_vec(),
+        connection: 311,
+        nonce: *b"Q5 \x0e(~b\x03g- vWsdA\x05\x18sW",
+        capabilities: 0xdfff_ffff,
+        collation: 255,
+        status: 2,
+        plugin: auth::plugin::CACHING_SHA2.to_vec(),
+    };
+    check_greeting(mysql, read);
+}
+
+fn check_greeting(captured: &[u8], read: Greeting) {
+    assert_eq!(Greeting::decode(&payload(captured)), Ok(read.clone()));
+    let (mut out, mut sequence) = (Vec::new(), 0);
+    frame::write(&mut out, &mut sequence, |out| read.put(out));
+    assert_eq!(out, captured);
+}
+
+#[test]
+fn a_response_of_a_real_client() {
+    let captured = b"\
+        \x8a\0\0\x01\x0d\xa2:\0\xff\xff\xff\0-\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0app\0\
+        \x14\xea\xca\xa6\xc9\xa1Y\xa2$\xf0\x81\xe5\xb0OP\x01a\xa0p\0*shop\0mysql_native_password\x00\
+        5\x0c_client_name\x07pymysql\x0f_client_version\x051.2.4\x04_pid\x043558";
+    let read = Response {
+        capabilities: 0x3a_a20d,
+        packet_max: 0xff_ffff,
+        collation: 45,
+        user: b"app".to_vec(),
+        proof: b"\xea\xca\xa6\xc9\xa1Y\xa2$\xf0\x81\xe5\xb0OP\x01a\xa0p\0*".to_vec(),
+        database: b"shop".to_vec(),
+        plugin: auth::plugin::NATIVE.to_vec(),
+        attributes: b"\x0c_client_name\x07pymysql\x0f_client_version\x051.2.4\x04_pid\x043558".to_vec(),
+    };
+    assert_eq!(startup::decode(&payload(captured)), Ok(First::Response(read.clone())));
+    let (mut out, mut sequence) = (Vec::new(), 1);
+    frame::write(&mut out, &mut sequence, |out| read.put(out));
+    assert_eq!(out, captured);
+}
+
+#[test]
+fn definitions_of_real_servers() {
+    let email = Column {
+        database: b"shop",
+        table: b"users",
+        org_table: b"users",
+        name: b"email",
+        org_name: b"email",
+        collation: 45,
+        length: 320,
+        kind: 253,
+        flags: 0x4004,
+        decimals: 0,
+        default_at: 46,
+    };
+    let mariadb =
+        b".\0\0\x03\x03def\x04shop\x05users\x05users\x05email\x05email\x0c-\0@\x01\0\0\xfd\x04@\0\0\0";
+    assert_eq!(Column::decode(&payload(mariadb), 0), Ok(email));
+    let mysql =
+        b".\0\0\x03\x03def\x04shop\x05users\x05users\x05email\x05email\x0c\xff\0@\x01\0\0\xfd\0\0\0\0\0";
+    assert_eq!(Column::decode(&payload(mysql), 0), Ok(Column { collation: 255, flags: 0, ..email }));
+    let moment = b"\x17\0\0\x06\x03def\0\0\0\x01m\0\x0c?\0\x15\0\0\0\x0c\x80\0\x01\0\0";
+    let computed = Column {
+        database: b"",
+        table: b"",
+        org_table: b"",
+        name: b"m",
+        org_name: b"",
+        collation: 63,
+        length: 21,
+        kind: 12,
+        flags: 0x80,
+        decimals: 1,
+        default_at: 23,
+    };
+    assert_eq!(Column::decode(&payload(moment), 0), Ok(computed));
+}
+
+/// Packets that end something, by what their flags say, without and with DEPRECATE_EOF.
+const REAL_ENDS: [(&[u8], u64, u16); 8] = [
+    (b"\x07\0\0\x02\0\0\0\x02\0\0\0", cap::DEPRECATE_EOF, 2),
+    (b"\x07\0\0\x01\0\0\0\x01\0\0\0", cap::DEPRECATE_EOF, 1),
+    (b"\x05\0\0\x0a\xfe\0\0!\0", 0, 0x21),
+    // The rows of a cursor have to be fetched.
+    (b"\x05\0\0\x07\xfe\0\0A\0", 0, 1 | reply::status::CURSOR_EXISTS),
+    (b"\x07\0\0\x05\xfe\0\0\x02\0\0\0", cap::DEPRECATE_EOF, 2),
+    (b"\x07\0\0\x04\xfe\0\0\x0a\0\0\0", cap::DEPRECATE_EOF, 2 | reply::status::MORE_RESULTS),
+    (b"\x07\0\0\x05\0\0\0\x0a\0\0\0", cap::DEPRECATE_EOF, 2 | reply::status::MORE_RESULTS),
+    // USE, with the session's new database behind.
+    (
+        b"\x10\0\0\x01\0\0\0\x02@\0\0\0\x07\x01\x05\x04shop",
+        cap::DEPRECATE_EOF,
+        2 | reply::status::SESSION_CHANGED,
+    ),
+];
+
+#[test]
+fn ends_of_real_servers() {
+    for (captured, capabilities, status) in REAL_ENDS {
+        let payload = payload(captured);
+        let end = End::decode_eof(&payload, capabilities);
+        assert_eq!(end, Ok(End { status }), "{captured:?}");
+        assert_eq!(end.unwrap().more(), status & reply::status::MORE_RESULTS != 0);
+        assert_eq!(reply::ends_rows(payload[0], payload.len(), capabilities), payload[0] == reply::EOF);
+    }
+}
+
+#[test]
+fn an_error_of_a_real_server() {
+    let captured = b"0\0\0\x01\xffz\x04#42S02Table 'shop.nothing_here' doesn't exist";
+    let read =
+        reply::Error { number: 1146, state: b"42S02", message: b"Table 'shop.nothing_here' doesn't exist" };
+    assert_eq!(reply::Error::decode(&payload(captured)), Ok(read));
+    let (mut out, mut sequence) = (Vec::new(), 1);
+    frame::write(&mut out, &mut sequence, |out| read.put(out));
+    assert_eq!(out, captured);
+    // Before a client has signed in there is no SQLSTATE.
+    let early = reply::Error { number: 1040, state: b"HY000", message: b"Too many connections" };
+    assert_eq!(reply::Error::decode(b"\xff\x10\x04Too many connections"), Ok(early));
+}
+
+#[test]
+fn a_statement_that_a_real_server_prepared() {
+    let captured = b"\x0c\0\0\x01\0\x01\0\0\0\x05\0\x01\0\0\0\0";
+    let read = Prepared { statement: 1, columns: 5, parameters: 1 };
+    assert_eq!(Prepared::decode(&payload(captured)), Ok(read));
+}
+
+#[test]
+fn commands_of_real_clients() {
+    let execute = payload(b"\x12\0\0\0\x17\x01\0\0\0\x01\x01\0\0\0\0\x01\x03\0\x03\0\0\0");
+    assert_eq!(Command::decode(execute[0]), Command::StmtExecute);
+    assert_eq!(command::statement(&execute[1..]), Ok(1));
+    assert_eq!(command::wants_cursor(&execute[1..]), Ok(true));
+    let query = b"\x03\x01\x01\0\x01\xfe\0\x05trace\x03abcselect 1";
+    let from = command::query_text(&query[1..], cap::QUERY_ATTRIBUTES).unwrap();
+    assert_eq!(&query[1..][from..], b"select 1");
+}
+
+#[test]
+fn rows_of_real_servers() {
+    let text = payload(b"$\0\0\x08\x011\x08a@b.test\xfb\x01x\x152024-02-29 01:02:03.5");
+    let mut cells = TextCells::new(&text);
+    let read = [Some(&b"1"[..]), Some(b"a@b.test"), None, Some(b"x"), Some(b"2024-02-29 01:02:03.5")];
+    read.iter().for_each(|cell| assert_eq!(cells.step(), Ok(*cell)));
+    assert_eq!(cells.end(), Ok(()));
+
+    let binary = payload(
+        b"#\0\0\x08\0\x10\x01\0\0\0\x08a@b.test\0\0\0\0\0\0\xf8?\x0b\xe8\x07\x02\x1d\x01\x02\x03 \xa1\x07\0",
+    );
+    let read = [
+        (3, Some(&b"\x01\0\0\0"[..])),
+        (253, Some(b"a@b.test")),
+        (6, None),
+        (5, Some(b"\0\0\0\0\0\0\xf8?")),
+        (12, Some(b"\xe8\x07\x02\x1d\x01\x02\x03 \xa1\x07\0")),
+    ];
+    let mut cells = BinaryCells::decode(&binary, read.len()).unwrap();
+    let mut out = Vec::new();
+    let mut row = BinaryRow::begin(&mut out, read.len());
+    for (code, cell) in read {
+        let width = value::width(code).unwrap();
+        assert_eq!(cells.step(width), Ok(cell));
+        row.put(&mut out, width, cell);
+    }
+    assert_eq!(cells.end(), Ok(()));
+    assert_eq!(out, binary);
 }

@@ -1,8 +1,10 @@
 //! What a client sends in a session. Only what the proxy has to understand is decoded.
 
+use veil_model::mysqltype::kind;
+
 use crate::cursor::{Cursor, Malformed, Result};
 use crate::mysql::capability as cap;
-use crate::mysql::value;
+use crate::mysql::value::{self, Width};
 
 /// A command, by its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,8 @@ impl Command {
 pub const QUERY: u8 = 3;
 /// Byte of COM_QUIT.
 pub const QUIT: u8 = 1;
+/// The flag of a query attribute's type: a number without a sign.
+const UNSIGNED: u8 = 0x80;
 
 /// The text of COM_QUERY, which stands behind query attributes if the client sends such. Returns where it begins.
 ///
@@ -97,16 +101,32 @@ fn skip_attributes(cursor: &mut Cursor<'_>, count: usize) -> Result<()> {
     }
     let mut types = Vec::new();
     for _ in 0..count {
-        types.push(cursor.u16_le()?.to_le_bytes()[0]);
+        types.push((cursor.u8()?, cursor.u8()?));
         cursor.lenenc_bytes()?;
     }
-    for (at, code) in types.into_iter().enumerate() {
+    for (at, (code, flags)) in types.into_iter().enumerate() {
         let null = nulls.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1);
         if !null {
-            value::width(code)?.take(cursor)?;
+            attribute_width(code, flags)?.take(cursor)?;
         }
     }
     Ok(())
+}
+
+/// How the value of an attribute is delimited. Servers go by other rules than for rows: what they have no length for
+/// is bytes behind a count, and a flag that they do not know makes it another type. Whoever reads that otherwise takes
+/// another text for the statement, so what is not clear is refused.
+fn attribute_width(code: u8, flags: u8) -> Result<Width> {
+    if flags & !UNSIGNED != 0 {
+        return Err(Malformed("unknown flag of a query attribute"));
+    }
+    match (code, value::width(code)?) {
+        (kind::NULL | kind::INT24 | kind::YEAR | kind::NEWDATE, _) => {
+            Err(Malformed("a type that no query attribute has"))
+        }
+        (_, Width::Short) => Ok(Width::Counted),
+        (_, width) => Ok(width),
+    }
 }
 
 /// The number of a statement, with which the commands on prepared statements begin.

@@ -1,0 +1,4 @@
+//! Fuzzes `ironveil_fuzz::mysql::analyse`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ironveil_fuzz::mysql::analyse(bytes));
