@@ -84,6 +84,61 @@ impl<L: Labelling> State<L> {
     }
 }
 
+/// The generation of a catalog that is not known.
+const UNKNOWN: u64 = u64::MAX - 1;
+
+/// The labels by which one session goes.
+pub struct View<L: Labelling> {
+    slot: Arc<Slot<L>>,
+    user: String,
+    generation: u64,
+    labels: Arc<L>,
+}
+
+impl<L: Labelling> View<L> {
+    /// For sessions of `user`.
+    #[must_use]
+    pub fn new(slot: Arc<Slot<L>>, user: String) -> Self {
+        let (generation, labels) = slot.labels_now(&user);
+        Self { slot, user, generation, labels }
+    }
+
+    /// The catalog that it is of.
+    #[must_use]
+    pub const fn slot(&self) -> &Arc<Slot<L>> {
+        &self.slot
+    }
+
+    /// The labels.
+    #[must_use]
+    pub fn labels(&self) -> &L {
+        &self.labels
+    }
+
+    /// The generation of the catalog that the labels belong to.
+    #[must_use]
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// What is known of the catalog is not relied on until it has been read again.
+    pub fn distrust(&mut self) {
+        self.slot.invalidate();
+        self.generation = UNKNOWN;
+        self.labels = self.slot.labels_of_nothing(&self.user);
+    }
+
+    /// Takes the newest labels.
+    pub fn refresh(&mut self) {
+        if self.generation == UNKNOWN && self.slot.is_stale() {
+            return;
+        }
+        if let Some((generation, labels)) = self.slot.labels(&self.user, self.generation) {
+            (self.generation, self.labels) = (generation, labels);
+        }
+    }
+}
+
 /// Databases whose catalogs are kept.
 const SLOTS_MAX: usize = 4096;
 

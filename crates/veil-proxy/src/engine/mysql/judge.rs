@@ -8,17 +8,12 @@ use veil_sql::mysql::analyse::{Analyser, Analysis};
 use veil_sql::mysql::{Mode, Statement};
 
 use super::Slot;
-
-/// The generation of a catalog that is not known.
-const UNKNOWN: u64 = u64::MAX - 1;
+use crate::catalogs::View;
 
 /// Judges statements by the labels of the moment.
 pub struct Judge {
     analyser: Arc<Analyser>,
-    slot: Arc<Slot>,
-    user: String,
-    generation: u64,
-    labels: Arc<Labels>,
+    view: View<Labels>,
 }
 
 /// A statement as it runs.
@@ -34,33 +29,25 @@ impl Judge {
     /// For sessions of `user` on the server of `slot`.
     #[must_use]
     pub fn new(analyser: Arc<Analyser>, slot: Arc<Slot>, user: String) -> Self {
-        let (generation, labels) = slot.labels_now(&user);
-        Self { analyser, slot, user, generation, labels }
+        Self { analyser, view: View::new(slot, user) }
     }
 
     pub(super) const fn slot(&self) -> &Arc<Slot> {
-        &self.slot
+        self.view.slot()
     }
 
     pub(super) fn labels(&self) -> &Labels {
-        &self.labels
+        self.view.labels()
     }
 
     /// What is known of the catalog is not relied on until it has been read again.
     pub(super) fn distrust(&mut self) {
-        self.slot.invalidate();
-        self.generation = UNKNOWN;
-        self.labels = self.slot.labels_of_nothing(&self.user);
+        self.view.distrust();
     }
 
     /// Takes the newest labels.
     pub(super) fn refresh(&mut self) {
-        if self.generation == UNKNOWN && self.slot.is_stale() {
-            return;
-        }
-        if let Some((generation, labels)) = self.slot.labels(&self.user, self.generation) {
-            (self.generation, self.labels) = (generation, labels);
-        }
+        self.view.refresh();
     }
 
     pub(super) fn analyse(&self, text: &str, mode: Mode) -> Result<Arc<Analysis>, Refusal> {
@@ -72,7 +59,7 @@ impl Judge {
     }
 
     pub(super) fn names_missing(&self, statement: &Statement, database: Option<&str>) -> bool {
-        judge::names_missing(statement, &self.labels, database)
+        judge::names_missing(statement, self.view.labels(), database)
     }
 
     /// How a statement runs.
@@ -84,7 +71,7 @@ impl Judge {
         statement: &Arc<Statement>,
         database: Option<Arc<str>>,
     ) -> Result<Judged, Refusal> {
-        let run = judge(statement, &self.labels, database.as_deref())?;
+        let run = judge(statement, self.view.labels(), database.as_deref())?;
         Ok(Judged { statement: Arc::clone(statement), run, database })
     }
 }

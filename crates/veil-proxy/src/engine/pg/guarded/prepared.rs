@@ -7,19 +7,15 @@ use veil_policy::judge::names_missing;
 use veil_policy::{Labels, Refusal, Run, judge};
 use veil_sql::{Analyser, Kind, Statement};
 
+use crate::catalogs::View;
 use crate::engine::pg::Slot;
 
 /// Judges statements by the labels of the moment.
 pub struct Judge {
     analyser: Arc<Analyser>,
-    slot: Arc<Slot>,
-    user: String,
-    generation: u64,
-    labels: Arc<Labels>,
+    view: View<Labels>,
 }
 
-/// The generation of a catalog that is not known.
-const UNKNOWN: u64 = u64::MAX - 1;
 /// Names that start so are the proxy's own.
 const RESERVED: &str = "ironveil_";
 
@@ -47,33 +43,25 @@ impl Judge {
     /// For sessions of `user` in the database of `slot`.
     #[must_use]
     pub fn new(analyser: Arc<Analyser>, slot: Arc<Slot>, user: String) -> Self {
-        let (generation, labels) = slot.labels_now(&user);
-        Self { analyser, slot, user, generation, labels }
+        Self { analyser, view: View::new(slot, user) }
     }
 
     pub(super) fn slot(&self) -> &Arc<Slot> {
-        &self.slot
+        self.view.slot()
     }
 
     pub(super) fn labels(&self) -> &Labels {
-        &self.labels
+        self.view.labels()
     }
 
-    /// The catalog could not be read: what is known of it is not relied on until it has been.
+    /// What is known of the catalog is not relied on until it has been read again.
     pub(super) fn distrust(&mut self) {
-        self.slot.invalidate();
-        self.generation = UNKNOWN;
-        self.labels = self.slot.labels_of_nothing(&self.user);
+        self.view.distrust();
     }
 
     /// Takes the newest labels.
     pub(super) fn refresh(&mut self) {
-        if self.generation == UNKNOWN && self.slot.is_stale() {
-            return;
-        }
-        if let Some((generation, labels)) = self.slot.labels(&self.user, self.generation) {
-            (self.generation, self.labels) = (generation, labels);
-        }
+        self.view.refresh();
     }
 
     /// The statements of a text, judged.
@@ -92,27 +80,27 @@ impl Judge {
             Kind::Prepare { name, .. } | Kind::Declare { name, .. } if is_reserved(name.as_bytes()) => {
                 Err(refuse_reserved())
             }
-            _ => judge(statement, &self.labels),
+            _ => judge(statement, self.view.labels()),
         };
-        Prepared::new(Some(Arc::clone(statement)), self.generation, verdict)
+        Prepared::new(Some(Arc::clone(statement)), self.view.generation(), verdict)
     }
 
     /// A statement of which nothing is known but how it runs.
     pub(super) fn unknown(&self, verdict: Result<Run, Refusal>) -> Prepared {
-        Prepared::new(None, self.generation, verdict)
+        Prepared::new(None, self.view.generation(), verdict)
     }
 
     pub(super) fn names_missing(&self, prepared: &Prepared) -> bool {
-        prepared.statement.as_ref().is_some_and(|statement| names_missing(statement, &self.labels))
+        prepared.statement.as_ref().is_some_and(|statement| names_missing(statement, self.view.labels()))
     }
 
     /// How a statement runs under the labels of the moment.
     pub(super) fn run(&self, prepared: &Prepared) -> Run {
         let mut verdict = prepared.verdict.lock().unwrap_or_else(PoisonError::into_inner);
-        if verdict.0 != self.generation
+        if verdict.0 != self.view.generation()
             && let Some(statement) = &prepared.statement
         {
-            *verdict = (self.generation, judge(statement, &self.labels));
+            *verdict = (self.view.generation(), judge(statement, self.view.labels()));
         }
         // What was let through once and would be refused now has been sent: its rows are closed.
         verdict.1.clone().unwrap_or(Run::CLOSED)
@@ -120,12 +108,12 @@ impl Judge {
 
     /// Whether the rows of a statement may pass without a description of their own.
     pub(super) fn passes_undescribed(&self, prepared: &Prepared) -> bool {
-        self.run(prepared).clean && prepared.described.load(Ordering::Relaxed) == self.generation + 1
+        self.run(prepared).clean && prepared.described.load(Ordering::Relaxed) == self.view.generation() + 1
     }
 
     /// The server's description of a statement shows nothing labelled.
     pub(super) fn note_described(&self, prepared: &Prepared) {
-        prepared.described.store(self.generation + 1, Ordering::Relaxed);
+        prepared.described.store(self.view.generation() + 1, Ordering::Relaxed);
     }
 }
 
