@@ -161,6 +161,8 @@ const CHANNELS: &[&str] = &[
     "select note /*!50000 , email */ from users",
     "select note /*!99999 , email */ from users",
     "select note /*M!100000 , email */ from users",
+    "select --/*!50000 1*/ '\n concat(email) from users -- '",
+    "select --/*!99999 1*/ '\n concat(email) from users -- '",
     "select/**/email/**/from/**/users",
     "select email -- from items\nfrom users",
     "select email # from items\nfrom users",

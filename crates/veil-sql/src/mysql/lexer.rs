@@ -99,6 +99,18 @@ const TIGHT: [&str; 31] = [
 /// # Errors
 /// Something in it is not understood.
 pub fn lex(text: &str, mode: Mode) -> Result<Lexed, Fault> {
+    let lexed = cut(text, mode)?;
+    if let Some(rewritten) = &lexed.rewritten {
+        // What is sent has to be what was read: without its comment, `--/*!1*/` would begin another.
+        let again = cut(rewritten, mode)?;
+        if again.rewritten.is_some() || (&again.tokens, &again.spaced) != (&lexed.tokens, &lexed.spaced) {
+            return Err("a comment that runs, where it cannot be written out");
+        }
+    }
+    Ok(lexed)
+}
+
+fn cut(text: &str, mode: Mode) -> Result<Lexed, Fault> {
     let mut lexer = Lexer {
         text,
         chars: text.char_indices().peekable(),

@@ -165,6 +165,11 @@ fn quotes_and_comments_follow_the_session() {
         (mode(), "select /*! id, */ n from t", "data t | id n"),
         (mode(), "select /*!999999 id, */ n from t", "data t | n"),
         (mode(), "select n from t /*! where /* x */ 1 */", "not cut: a comment inside another that runs"),
+        (
+            mode(),
+            "select --/*!50000 1*/ '\n concat(email) from users -- '",
+            "not cut: a comment that runs, where it cannot be written out",
+        ),
         (mode(), "select n from t /*", "not cut: a comment without an end"),
         (mode(), "select 'a", "not cut: a string without an end"),
         (
