@@ -174,6 +174,24 @@ impl mysql_async::prelude::AsQuery for RawQuery {
     }
 }
 
+/// In latin1 the server takes this byte for a blank, which makes two minuses before it a comment.
+#[tokio::test(flavor = "multi_thread")]
+async fn blanks_of_a_character_set_hide_nothing() {
+    let pair = Pair::start();
+    let mut client = pair.client().await;
+    for names in ["latin1", "latin2", "gbk", "utf8mb4"] {
+        text(&mut client, &format!("set names {names}")).await.unwrap();
+        let mut sql = b"select --".to_vec();
+        sql.push(0xa0);
+        sql.extend(b" '\n concat(email, 'x') from users -- '");
+        let result = mysql_async::prelude::Query::run(raw_query(sql), &mut client).await;
+        if let Ok(mut result) = result {
+            let rows: Vec<mysql_async::Row> = result.collect().await.unwrap();
+            assert!(!rows.into_iter().any(|row| format!("{row:?}").contains(CANARY)), "{names}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sql_modes_change_what_a_text_means() {
     let pair = Pair::start();

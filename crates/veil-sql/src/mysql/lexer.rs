@@ -20,6 +20,8 @@ pub struct Mode {
     pub ignore_space: bool,
     /// Another grammar altogether.
     pub oracle: bool,
+    /// Outside of quotes there is ASCII only: what else is a blank or a letter is the character set's business.
+    pub ascii_words: bool,
     /// The server is MariaDB.
     pub mariadb: bool,
     /// Version of the server, as 101119 or 90700.
@@ -39,6 +41,7 @@ impl Mode {
             no_backslash_escapes: has("NO_BACKSLASH_ESCAPES"),
             ignore_space: has("IGNORE_SPACE"),
             oracle: has("ORACLE") || has("MSSQL"),
+            ascii_words: false,
             mariadb: version.to_ascii_lowercase().contains("mariadb"),
             version: next() * 10_000 + next() * 100 + next(),
         }
@@ -145,8 +148,11 @@ impl Lexer<'_> {
                     self.blank = true;
                     continue;
                 }
-                '#' => self.line_comment(),
-                '-' if self.peek() == Some('-') && self.begins_comment() => self.line_comment(),
+                '#' => self.line_comment()?,
+                '-' if self.peek() == Some('-') && self.begins_comment() => self.line_comment()?,
+                '-' if self.mode.ascii_words && self.is_doubtful_comment() => {
+                    return Err("two minuses before a character that may be a blank");
+                }
                 '/' if self.peek() == Some('*') => self.comment(at)?,
                 '*' if self.inside && self.peek() == Some('/') => self.end_comment(at),
                 _ => {
@@ -198,8 +204,19 @@ impl Lexer<'_> {
         ahead.next().is_none_or(|(_, c)| c.is_ascii_whitespace() || c.is_ascii_control())
     }
 
-    fn line_comment(&mut self) {
-        while self.chars.next_if(|(_, c)| *c != '\n').is_some() {}
+    /// `--` and a character whose kind the character set decides.
+    fn is_doubtful_comment(&self) -> bool {
+        let mut ahead = self.chars.clone();
+        ahead.next().is_some_and(|(_, c)| c == '-') && ahead.next().is_some_and(|(_, c)| !c.is_ascii())
+    }
+
+    fn line_comment(&mut self) -> Result<(), Fault> {
+        while let Some((_, c)) = self.chars.next_if(|(_, c)| *c != '\n') {
+            if c == '\0' {
+                return Err("a NUL in a comment");
+            }
+        }
+        Ok(())
     }
 
     /// A comment that begins at `at`; its star has not been taken.
@@ -266,6 +283,17 @@ impl Lexer<'_> {
     }
 
     fn token(&mut self, at: usize, c: char) -> Result<Token, Fault> {
+        let token = self.any_token(at, c)?;
+        let text = self.text.get(at..self.at()).unwrap_or_default();
+        let quoted = matches!(c, '\'' | '"' | '`' | '@' | 'x' | 'X' | 'b' | 'B' | 'n' | 'N')
+            && text.contains(['\'', '"', '`']);
+        if self.mode.ascii_words && !quoted && !text.is_ascii() {
+            return Err("a letter outside of ASCII without quotes, in this character set");
+        }
+        Ok(token)
+    }
+
+    fn any_token(&mut self, at: usize, c: char) -> Result<Token, Fault> {
         Ok(match c {
             '\'' => self.string('\'')?,
             '"' if self.mode.ansi_quotes => word(&self.quoted('"')?),

@@ -151,6 +151,7 @@ fn statements_are_taken_for_what_they_are() {
 fn quotes_and_comments_follow_the_session() {
     let ansi = Mode { ansi_quotes: true, ..mode() };
     let plain = Mode { no_backslash_escapes: true, ..mode() };
+    let words = Mode { ascii_words: true, ..mode() };
     for (mode, sql, expected) in [
         (mode(), r#"select "a\" from users -- " from t"#, "data t | ="),
         (ansi, r#"select "id" from "users""#, "data users | id"),
@@ -170,6 +171,19 @@ fn quotes_and_comments_follow_the_session() {
             "select --/*!50000 1*/ '\n concat(email) from users -- '",
             "not cut: a comment that runs, where it cannot be written out",
         ),
+        (mode(), "select é from t", "data t | é"),
+        (words, "select 'é', `é`, _latin1'é' from t", "data t | = é ="),
+        (
+            words,
+            "select é from t",
+            "not cut: a letter outside of ASCII without quotes, in this character set",
+        ),
+        (
+            words,
+            "select --\u{a0} '\n concat(email) from users -- '",
+            "not cut: two minuses before a character that may be a blank",
+        ),
+        (mode(), "select 1 -- \0", "not cut: a NUL in a comment"),
         (mode(), "select n from t /*", "not cut: a comment without an end"),
         (mode(), "select 'a", "not cut: a string without an end"),
         (

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use veil_mask::charset;
-use veil_model::Format;
+use veil_model::{Charset, Format};
 use veil_policy::Refusal;
 use veil_sql::mysql::analyse::Analysis;
-use veil_sql::mysql::{Kind, Statement};
+use veil_sql::mysql::{Kind, Mode, Statement};
 use veil_wire::mysql::command::{self, Command};
 use veil_wire::mysql::frame::{self, HEADER, Header, Message};
 use veil_wire::mysql::startup::ChangeUser;
@@ -227,7 +227,9 @@ impl Guarded {
                 "IronVeil refused: the text is not valid in character_set_client",
             ))));
         };
-        let analysis = match self.judge.analyse(&text, settings.mode) {
+        let utf8 = matches!(settings.client, Charset::Utf8mb3 | Charset::Utf8mb4);
+        let mode = Mode { ascii_words: !utf8 || !exact, ..settings.mode };
+        let analysis = match self.judge.analyse(&text, mode) {
             Ok(analysis) => analysis,
             Err(refusal) => return Ok(Err(Some(refusal))),
         };
