@@ -45,6 +45,12 @@ pub struct Run {
 impl Run {
     /// For what is not known: nothing computed is shown.
     pub const CLOSED: Self = Self { untraced: Untraced::Close, clean: false, scrub: true };
+
+    /// Whether nothing computed is shown.
+    #[must_use]
+    pub fn is_closed(self) -> bool {
+        self.untraced == Untraced::Close
+    }
 }
 
 pub(crate) const HINT_SELECT: &str =

@@ -31,6 +31,8 @@ insert into items values (1, 'item1', 10), (2, 'item2', 20), (3, 'item3', 30);
 create table orders (id int primary key, user_id int, total decimal(8,2));
 insert into orders values (1, 1, 1.5), (2, 2, 3);
 create view user_view as select id, email as label, note from users;
+create algorithm = temptable view tt as select id, email as note from users;
+create trigger tr before update on users for each row set @trg = new.email;
 create view item_view as select id, label from items;
 create procedure show_emails() select email from users;
 create procedure show_items() begin select label from items; select n from items; end;

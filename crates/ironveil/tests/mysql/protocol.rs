@@ -244,6 +244,8 @@ async fn procedures_run_when_they_are_trusted() {
         let numbers: Vec<i64> = result.collect().await.unwrap();
         assert_eq!((notes[0].as_str(), labels[0].as_str(), numbers[0]), ("note1", "item1", 10));
         drop(result);
+        // Variables can be read where nothing unknown has run.
+        let mut client = pair.client().await;
         text(&mut client, "set @x = 1").await.unwrap();
         text(&mut client, "call shop.add_one(@x, @y)").await.unwrap();
         let row = text(&mut client, "select @x, @y").await.unwrap().remove(0);

@@ -29,6 +29,9 @@ pub fn judge(statement: &Statement, labels: &Labels, database: Option<&str>) -> 
     let shown = |scrub| Ok(Run { untraced: Untraced::Show, clean: true, scrub });
     match &statement.kind {
         Kind::Data | Kind::Explain => judge_data(statement, worst, labels, database),
+        Kind::Show(_) if worst != Effect::Pure => {
+            refuse(format!("{} in this statement", culprit(facts, labels)), HINT_DIRECT)
+        }
         Kind::Call | Kind::Set { .. } if worst == Effect::Unknown => {
             refuse(format!("{} in this statement", culprit(facts, labels)), HINT_TRUST)
         }

@@ -1,6 +1,6 @@
 //! Which columns of which tables the columns of a result are, by the statement's text.
 
-use veil_sql::mysql::{Item, Outputs, Table, TableRef};
+use veil_sql::mysql::{Item, Outputs, Table, TableKind, TableRef};
 
 use super::labels::Labels;
 
@@ -42,6 +42,10 @@ fn traced<'a>(
         })
         .collect::<Option<_>>()?;
     let scope = Scope { scope: &scope, labels };
+    // A view's columns may go by the name of the tables below it.
+    if *merged && scope.scope.iter().any(|(_, table)| table.kind != TableKind::Base) {
+        return None;
+    }
     if *merged && items.as_slice() == [Item::Star(Vec::new())] {
         return Some(vec![Origin::OneOf(scope.scope.iter().map(|(_, table)| *table).collect()); count]);
     }

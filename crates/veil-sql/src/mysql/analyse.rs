@@ -74,7 +74,7 @@ pub fn analyse(text: &str, mode: Mode) -> Result {
     }
     let parts: Vec<&[Token]> = lexed.tokens.split(|token| *token == Token::SemiColon).collect();
     // What ends with a semicolon has nothing behind it.
-    let count = parts.len() - usize::from(parts.last().is_some_and(|part| part.is_empty()));
+    let count = parts.iter().rposition(|part| !part.is_empty()).map_or(0, |last| last + 1);
     if count > STATEMENTS_MAX {
         return Err("a text of so many statements");
     }
@@ -95,7 +95,13 @@ fn statement(tokens: &[Token], mode: Mode, spaced: &Facts) -> Statement {
     let mut facts = spaced.clone();
     let mut outputs = Outputs::Unknown;
     let kind = match head::read(tokens) {
-        Head::Is(kind) => kind,
+        Head::Is(kind) => {
+            if matches!(kind, Kind::Show(_)) {
+                listing(tokens, &mut facts);
+            }
+            facts.reads_variables = matches!(kind, Kind::Execute { .. }) && reads_variables(tokens);
+            kind
+        }
         Head::Grammar(tokens) => {
             outputs = grammar(tokens, mode, &mut facts);
             Kind::Data
@@ -106,6 +112,7 @@ fn statement(tokens: &[Token], mode: Mode, spaced: &Facts) -> Statement {
         }
         Head::Words(kind, tokens) => {
             calls(&tokens, &mut facts);
+            facts.reads_variables = reads_variables(&tokens);
             kind
         }
         Head::Call(tokens) => call(&tokens, &mut facts),
@@ -119,6 +126,10 @@ fn statement(tokens: &[Token], mode: Mode, spaced: &Facts) -> Statement {
 fn inner(name: Option<String>, text: &str, mode: Mode) -> Statement {
     let refused =
         |what| Statement { kind: Kind::Refused(what), facts: Facts::default(), outputs: Outputs::Unknown };
+    // The server reads such a text in another character set than the one around it.
+    if !text.is_ascii() {
+        return refused("a prepared text with letters outside of ASCII");
+    }
     let Ok(analysis) = analyse_flat(text, mode) else {
         return refused("a prepared text that is not understood");
     };
@@ -175,6 +186,7 @@ fn without_extras(tokens: Vec<Token>, facts: &mut Facts) -> Vec<Token> {
         let words: Vec<String> = rest.iter().take(4).map(keyword).collect();
         let word = |at: usize| words.get(at).map_or("", String::as_str);
         rest = match (word(0), word(1), word(2), word(3)) {
+            ("ignore" | "low_priority" | "quick", ..) if is_modified(&kept) => after,
             ("lock", "in", "share", "mode") => rest.get(4..).unwrap_or_default(),
             ("sql_cache", ..) if kept.last().is_some_and(|token| keyword(token) == "select") => after,
             ("into", "outfile" | "dumpfile", ..) => {
@@ -194,6 +206,11 @@ fn without_extras(tokens: Vec<Token>, facts: &mut Facts) -> Vec<Token> {
     kept
 }
 
+/// Whether only UPDATE or DELETE has come so far, behind which modifiers stand.
+fn is_modified(kept: &[Token]) -> bool {
+    matches!(kept, [first] if matches!(keyword(first).as_str(), "update" | "delete"))
+}
+
 /// Passes over `@a, @b`.
 fn skip_variables(mut rest: &[Token]) -> &[Token] {
     loop {
@@ -210,8 +227,14 @@ fn skip_variables(mut rest: &[Token]) -> &[Token] {
 /// Every word before a parenthesis is a function.
 fn calls(tokens: &[Token], facts: &mut Facts) {
     for window in tokens.windows(2) {
-        if let [Token::Word(word), Token::LParen] = window {
-            facts.functions.insert(Function { database: None, name: word.value.to_ascii_lowercase() });
+        if let [Token::Word(word), Token::LParen] = window
+            && !matches!(
+                keyword(window.first().unwrap_or(&Token::EOF)).as_str(),
+                "in" | "and" | "or" | "not" | "where"
+            )
+        {
+            let database = word.quote_style.map(|_| String::new());
+            facts.functions.insert(Function { database, name: word.value.to_ascii_lowercase() });
         }
     }
     if tokens
@@ -220,6 +243,23 @@ fn calls(tokens: &[Token], facts: &mut Facts) {
     {
         facts.opaque.get_or_insert("a function of a database");
     }
+}
+
+/// SHOW may have a condition, in which expressions stand.
+fn listing(tokens: &[Token], facts: &mut Facts) {
+    let condition = tokens.iter().position(|token| keyword(token) == "where");
+    let condition = condition.and_then(|at| tokens.get(at..)).unwrap_or_default();
+    calls(condition, facts);
+    if condition.contains(&Token::Assignment) || head::mentions(condition, &["table", "values"]) {
+        facts.opaque.get_or_insert("a condition of this form");
+    }
+}
+
+/// Whether a variable stands anywhere but where it is given a value.
+fn reads_variables(tokens: &[Token]) -> bool {
+    let given = |at: usize| matches!(tokens.get(at + 1), Some(Token::Eq | Token::Assignment));
+    let is_variable = |token: &Token| matches!(token, Token::Word(word) if facts::is_variable(&word.value));
+    tokens.iter().enumerate().any(|(at, token)| is_variable(token) && !given(at))
 }
 
 fn call(tokens: &[Token], facts: &mut Facts) -> Kind {

@@ -1,5 +1,6 @@
 //! What a statement names: tables, functions, common table expressions. Only listed kinds of nodes are understood.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
@@ -11,12 +12,31 @@ use super::statement::{Facts, Function, TableName};
 
 /// Collects what `node` names.
 pub(super) fn collect(node: &impl Visit, facts: &mut Facts) {
-    if let ControlFlow::Break(what) = node.visit(&mut Collector(facts)) {
+    if let ControlFlow::Break(what) = node.visit(&mut Collector(facts, false)) {
         facts.opaque.get_or_insert(what);
     }
 }
 
-struct Collector<'a>(&'a mut Facts);
+/// The facts, and whether the outermost query has been seen.
+struct Collector<'a>(&'a mut Facts, bool);
+
+/// The common table expressions of the outermost query, which go before tables of the same name all over it. Not those
+/// whose name stands for a table in their own definition or in one before.
+fn expressions(query: &Query) -> BTreeSet<String> {
+    let Some(with) = &query.with else { return BTreeSet::new() };
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    let mut inside = Facts::default();
+    for cte in &with.cte_tables {
+        names.insert(cte.alias.name.value.to_lowercase());
+        collect(&cte.query, &mut inside);
+    }
+    if with.cte_tables.len() == 1 && with.recursive {
+        return names;
+    }
+    // One that a later definition names is given up too: it only costs a look.
+    let used: BTreeSet<String> = inside.tables.iter().map(|table| table.name.to_lowercase()).collect();
+    names.difference(&used).cloned().collect()
+}
 
 type Flow = ControlFlow<&'static str>;
 
@@ -41,8 +61,8 @@ impl Visitor for Collector<'_> {
         {
             return Flow::Break("a clause of another dialect");
         }
-        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
-            self.0.expressions.insert(cte.alias.name.value.to_lowercase());
+        if !std::mem::replace(&mut self.1, true) {
+            self.0.expressions = expressions(query);
         }
         set_expression(&query.body)
     }
@@ -67,6 +87,10 @@ impl Visitor for Collector<'_> {
 
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> Flow {
         match table_name(relation) {
+            // The table that is none.
+            Some(name) if name.database.is_none() && name.name.eq_ignore_ascii_case("dual") => {
+                Flow::Continue(())
+            }
             Some(name) => {
                 self.0.tables.insert(name);
                 Flow::Continue(())
@@ -99,8 +123,8 @@ impl Visitor for Collector<'_> {
                 op if is_operator(op) => {}
                 _ => return Flow::Break("an operator of another dialect"),
             },
+            Expr::Identifier(name) => self.0.reads_variables |= is_variable(&name.value),
             Expr::MatchAgainst { .. }
-            | Expr::Identifier(_)
             | Expr::CompoundIdentifier(_)
             | Expr::IsFalse(_)
             | Expr::IsNotFalse(_)
@@ -156,6 +180,13 @@ impl Collector<'_> {
         };
         // `TABLE(...)` and others are grammar, not functions; as such they are on no list.
         let name = name.to_ascii_lowercase();
+        // In quotes it is a user's function, whatever it is called.
+        let quoted = function
+            .name
+            .0
+            .iter()
+            .any(|part| part.as_ident().is_some_and(|ident| ident.quote_style.is_some()));
+        let database = database.or_else(|| quoted.then(String::new));
         self.0.asks_back |= matches!(name.as_str(), "found_rows" | "row_count");
         self.0.functions.insert(Function { database, name });
         Flow::Continue(())
@@ -225,6 +256,11 @@ fn joins(from: &TableWithJoins) -> Flow {
     } else {
         Flow::Break("a join of another dialect")
     }
+}
+
+/// Whether a name is a variable of the user's.
+pub(super) fn is_variable(name: &str) -> bool {
+    name.starts_with('@') && !name.starts_with("@@")
 }
 
 /// A name of one or two parts.

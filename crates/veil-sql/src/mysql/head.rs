@@ -228,6 +228,14 @@ fn set(words: &[String], tokens: &[Token]) -> Head {
     if mentions(tokens, &["select", "values", "table", "with"]) {
         return Head::Is(Kind::Refused("SET to the result of a query"));
     }
+    let of_server = |token: &Token| {
+        let word = keyword(token);
+        matches!(word.as_str(), "global" | "persist" | "persist_only")
+            || ["@@global.", "@@persist."].iter().any(|scope| word.starts_with(scope))
+    };
+    if tokens.iter().any(of_server) {
+        return Head::Is(Kind::Refused("SET for the whole server"));
+    }
     let role = mentions(tokens, &["role"]);
     Head::Words(Kind::Set { role }, tokens.get(1..).unwrap_or_default().to_vec())
 }

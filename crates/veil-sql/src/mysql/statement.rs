@@ -104,6 +104,8 @@ pub struct Facts {
     pub writes: Vec<Write>,
     /// A variable of the session is given a value.
     pub assigns: bool,
+    /// A variable of the session is read.
+    pub reads_variables: bool,
     /// It asks how the statement before went, which nothing may stand between.
     pub asks_back: bool,
     /// Something inside is not understood; the text says what.

@@ -15,7 +15,6 @@ use veil_model::{Charset, Format};
 use veil_policy::mysql::Plan;
 use veil_policy::{Refusal, Run};
 use veil_sql::mysql::{Facts, Kind, Outputs, Show, Statement};
-use veil_wire::mysql::reply::status;
 use veil_wire::mysql::startup::ChangeUser;
 
 use super::Parts;
@@ -43,9 +42,9 @@ pub struct Guarded {
     statements: HashMap<u32, Prepared>,
     last_prepared: Option<u32>,
     /// Statements that SQL prepared, by name in lower case.
-    named: HashMap<String, Arc<Statement>>,
-    /// Messages of the statement before may quote data.
-    scrubbed: bool,
+    named: HashMap<String, Named>,
+    /// Code that nobody has read has run, which may have put anything into the session's variables.
+    tainted: bool,
     change: Option<ChangeUser>,
     /// The client has said goodbye, or the server has said why it leaves.
     ending: bool,
@@ -63,6 +62,9 @@ struct Prepared {
     /// How the rows of an open cursor are written.
     cursor: Option<Arc<Plan>>,
 }
+
+/// A statement that SQL prepared, and the session's database at that time.
+type Named = (Arc<Statement>, Option<Arc<str>>);
 
 /// Whose turn it is.
 enum Phase {
@@ -164,7 +166,7 @@ impl Guarded {
             statements: HashMap::new(),
             last_prepared: None,
             named: HashMap::new(),
-            scrubbed: true,
+            tainted: false,
             change: None,
             ending: false,
             read_not_before: None,
@@ -198,20 +200,19 @@ impl Guarded {
     /// Before a statement: whether the catalog has to be read first.
     fn wants_catalog(&self, now: Instant, names_missing: bool) -> bool {
         let paused = self.read_not_before.is_some_and(|moment| now < moment);
-        // A transaction's view of the data begins with its first query, which is the client's.
-        let inside = self.status & status::IN_TRANSACTION != 0;
-        !paused && !inside && self.judge.slot().due(now, names_missing) == Due::Yes
+        !paused && self.judge.slot().due(now, names_missing) == Due::Yes
     }
 
     /// The inner statement that EXECUTE runs.
-    fn executed(&self, statement: &Arc<Statement>, before: &[Arc<Statement>]) -> Arc<Statement> {
-        let Kind::Execute { name } = &statement.kind else { return Arc::clone(statement) };
-        let here = before.iter().rev().find_map(|earlier| match &earlier.kind {
-            Kind::Prepare { name: made, inner } if made == name => Some(inner),
+    fn executed(&self, name: &str, before: &[Judged]) -> Named {
+        let here = before.iter().rev().find_map(|earlier| match &earlier.statement.kind {
+            Kind::Prepare { name: made, inner } if made == name => {
+                Some((Arc::clone(inner), earlier.database.clone()))
+            }
             _ => None,
         });
         let refused = || unknown(Kind::Refused("EXECUTE of what IronVeil has not seen prepared"));
-        here.or_else(|| self.named.get(name)).map_or_else(refused, Arc::clone)
+        here.or_else(|| self.named.get(name).cloned()).unwrap_or_else(|| (refused(), None))
     }
 }
 

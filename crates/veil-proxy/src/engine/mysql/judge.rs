@@ -5,7 +5,7 @@ use std::sync::Arc;
 use veil_policy::mysql::{Labels, judge};
 use veil_policy::{Refusal, Run};
 use veil_sql::mysql::analyse::{Analyser, Analysis};
-use veil_sql::mysql::{Mode, Statement};
+use veil_sql::mysql::{Function, Kind, Mode, Statement, functions};
 
 use super::Slot;
 use crate::catalogs::View;
@@ -23,6 +23,21 @@ pub(super) struct Judged {
     pub(super) run: Run,
     /// The session's database, by which names in it are read.
     pub(super) database: Option<Arc<str>>,
+}
+
+impl Judged {
+    /// Triggers and functions that are not known may set variables of the session, which the text does not show.
+    pub(super) fn may_set_variables(&self) -> bool {
+        let facts = &self.statement.facts;
+        let reads = matches!(self.statement.kind, Kind::Data | Kind::Explain);
+        // Over labelled tables, functions that are not known are refused.
+        let unknown = !self.run.clean && facts.functions.iter().any(|function| !is_pure(function));
+        !facts.writes.is_empty() || (reads && unknown)
+    }
+}
+
+fn is_pure(function: &Function) -> bool {
+    function.database.is_none() && functions::effect(&function.name) == functions::Effect::Pure
 }
 
 impl Judge {

@@ -262,11 +262,13 @@ impl Guarded {
                         .to_owned();
                 return Err(Refusal { code: "42501", message, hint: "Send it by itself." });
             }
-            let runs = self.executed(statement, statements.get(..at).unwrap_or_default());
-            let mut one = self.judge.judge(&runs, database.clone())?;
-            if let Kind::Show(veil_sql::mysql::Show::Warnings) = runs.kind {
-                one.run.scrub =
-                    if at == 0 { self.scrubbed } else { judged.last().is_none_or(|j: &Judged| j.run.scrub) };
+            let (runs, place) = match &statement.kind {
+                Kind::Execute { name } => self.executed(name, &judged),
+                _ => (Arc::clone(statement), database.clone()),
+            };
+            let one = self.judge.judge(&runs, place)?;
+            if statement.facts.reads_variables || runs.facts.reads_variables {
+                self.check_variables(&one, judged.iter().any(Judged::may_set_variables))?;
             }
             judged.push(one);
             if let Kind::Use(name) = &statement.kind {
@@ -274,6 +276,15 @@ impl Guarded {
             }
         }
         Ok(judged)
+    }
+
+    /// Whether a statement may read the session's variables.
+    fn check_variables(&self, judged: &Judged, tainted: bool) -> Result<(), Refusal> {
+        if !(self.tainted || tainted) || judged.run.is_closed() {
+            return Ok(());
+        }
+        let message = "IronVeil refused: variables of the session, after code has run that may have set them";
+        Err(Refusal { code: "42501", message: message.to_owned(), hint: "Read them in a new session." })
     }
 
     /// The text to send for a KILL of a number that is the proxy's.
@@ -329,6 +340,9 @@ impl Guarded {
     }
 
     fn execute(&mut self, header: Header, ways: &mut Ways<'_>) -> Result<Step, Problem> {
+        if header.body < 5 {
+            return Err(Problem::protocol("an execution without a statement"));
+        }
         let Some(body) = ways.rest().get(HEADER + 1..HEADER + 5) else { return Ok(Step::Wait) };
         let number = match command::statement(body)? {
             LAST_PREPARED => self.last_prepared.unwrap_or(LAST_PREPARED),
@@ -342,7 +356,15 @@ impl Guarded {
             return Ok(self.ask(Hidden::catalog(), ways));
         }
         let judged = match self.statements.get(&number) {
-            Some(prepared) => self.judge.judge(&prepared.statement, prepared.database.clone()),
+            Some(prepared) => {
+                let judged = self.judge.judge(&prepared.statement, prepared.database.clone());
+                match judged {
+                    Ok(judged) if prepared.statement.facts.reads_variables => {
+                        self.check_variables(&judged, false).map(|()| judged)
+                    }
+                    other => other,
+                }
+            }
             // The server has something to say about it.
             None => Ok(Reply::new(Vec::new(), Stage::First).judged()),
         };

@@ -275,7 +275,7 @@ impl Guarded {
     fn ended(&mut self, reply: &mut Reply, end: End) -> bool {
         self.status = end.status;
         let judged = reply.judged();
-        self.scrubbed = judged.run.scrub;
+        self.tainted |= judged.may_set_variables();
         // A procedure ends with an OK of its own.
         if judged.statement.kind != Kind::Call {
             reply.at += 1;
@@ -288,14 +288,16 @@ impl Guarded {
         let end = End::decode_ok(payload)?;
         let judged = reply.judged();
         self.status = end.status;
-        self.scrubbed = judged.run.scrub;
+        self.tainted |= judged.may_set_variables();
         match &judged.statement.kind {
             Kind::Set { role: true } => {
                 self.settings = None;
                 self.judge.distrust();
             }
             Kind::Set { role: false } | Kind::Use(_) | Kind::Call => self.settings = None,
-            Kind::Prepare { name, inner } => drop(self.named.insert(name.clone(), Arc::clone(inner))),
+            Kind::Prepare { name, inner } => {
+                drop(self.named.insert(name.clone(), (Arc::clone(inner), judged.database.clone())));
+            }
             Kind::Deallocate { name } => drop(self.named.remove(name)),
             _ => {}
         }
@@ -310,10 +312,12 @@ impl Guarded {
     fn error(&mut self, reply: &Reply, payload: &[u8]) -> Result<Pass, Problem> {
         let judged = reply.judged();
         let of_statement = matches!(reply.stage, Stage::First | Stage::Rows | Stage::Prepared);
-        self.scrubbed = judged.run.scrub && of_statement;
-        // A statement in the middle of several may have changed what the others are read by.
-        self.settings = None;
-        if !self.scrubbed {
+        self.tainted |= judged.may_set_variables();
+        // A statement that fails half way, or one before it in the same text, may have changed how texts are read.
+        if reply.statements.len() > 1 || !matches!(judged.statement.kind, Kind::Data | Kind::Show(_)) {
+            self.settings = None;
+        }
+        if !(judged.run.scrub && of_statement) {
             return Ok(Pass::Forward);
         }
         let reads = matches!(judged.statement.kind, Kind::Data | Kind::Execute { .. });
