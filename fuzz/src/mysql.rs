@@ -180,6 +180,7 @@ pub fn analyse(bytes: &[u8]) {
             no_backslash_escapes: has(1),
             ignore_space: has(2),
             oracle: has(3) && has(0),
+            ascii_words: has(3),
             mariadb: has(4),
             version: if has(4) { 101_119 } else { 90_704 },
         };

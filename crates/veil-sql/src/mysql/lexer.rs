@@ -63,38 +63,12 @@ pub struct Lexed {
 pub type Fault = &'static str;
 
 /// Functions that are only recognised without a blank before their arguments.
+#[rustfmt::skip]
 const TIGHT: [&str; 31] = [
-    "adddate",
-    "bit_and",
-    "bit_or",
-    "bit_xor",
-    "cast",
-    "count",
-    "curdate",
-    "curtime",
-    "date_add",
-    "date_sub",
-    "extract",
-    "group_concat",
-    "max",
-    "mid",
-    "min",
-    "now",
-    "position",
-    "session_user",
-    "std",
-    "stddev",
-    "stddev_pop",
-    "stddev_samp",
-    "subdate",
-    "substr",
-    "substring",
-    "sum",
-    "sysdate",
-    "system_user",
-    "trim",
-    "var_pop",
-    "var_samp",
+    "adddate", "bit_and", "bit_or", "bit_xor", "cast", "count", "curdate", "curtime", "date_add",
+    "date_sub", "extract", "group_concat", "max", "mid", "min", "now", "position", "session_user", "std",
+    "stddev", "stddev_pop", "stddev_samp", "subdate", "substr", "substring", "sum", "sysdate",
+    "system_user", "trim", "var_pop", "var_samp",
 ];
 
 /// Cuts `text` into tokens.
