@@ -167,6 +167,7 @@ fn catalog() -> Catalog {
         vec![row(&["shop", "users", "BASE TABLE", "InnoDB"])],
         vec![column("id", "int"), column("email", "varchar"), column("note", "text")],
         Vec::new(),
+        Vec::new(),
     ])
 }
 

@@ -1,5 +1,6 @@
 //! The commands.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -169,9 +170,10 @@ fn check_config(check: &Check) -> Result<()> {
     };
     wire_up::proxy(&config, &keys::read_root(&root)?)?;
     let (databases, rules, users) = (config.databases.len(), config.rules.len(), config.users.len());
-    println!(
+    writeln!(
+        io::stdout(),
         "{}: databases {databases}, rules {rules}, users {users}: no fault found",
         check.config.display()
-    );
+    )?;
     Ok(())
 }

@@ -4,6 +4,7 @@ mod mariadb;
 mod postgres;
 mod server;
 
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -43,7 +44,7 @@ pub(crate) async fn run(demo: &Demo) -> Result<()> {
         true => ("MariaDB", "mysql", Protocol::MySql),
         false => ("PostgreSQL", "postgres", Protocol::Pg),
     };
-    println!("Starting a throw-away {name} with a sample shop ...");
+    writeln!(io::stdout(), "Starting a throw-away {name} with a sample shop ...")?;
     let server: Box<dyn Server> =
         if demo.mysql { Box::new(mariadb::Server::start()?) } else { Box::new(postgres::Server::start()?) };
     server.load(DATA)?;
@@ -61,14 +62,15 @@ pub(crate) async fn run(demo: &Demo) -> Result<()> {
 
     let shown = tokio::task::block_in_place(|| show(server.as_ref(), address.port()));
     if shown.is_ok() && !demo.once {
-        println!(
+        writeln!(
+            io::stdout(),
             "The rules are these; the key was made for this demo and is gone with it:\n\n{}",
             indent(&text)
-        );
-        println!("Try it yourself, masked and direct:\n");
-        println!("    {}", server.by_hand(address.port()));
-        println!("    {}\n", server.by_hand(server.port()));
-        println!("Ctrl-C ends the demo and removes everything.");
+        )?;
+        writeln!(io::stdout(), "Try it yourself, masked and direct:\n")?;
+        writeln!(io::stdout(), "    {}", server.by_hand(address.port()))?;
+        writeln!(io::stdout(), "    {}\n", server.by_hand(server.port()))?;
+        writeln!(io::stdout(), "Ctrl-C ends the demo and removes everything.")?;
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
@@ -78,7 +80,7 @@ pub(crate) async fn run(demo: &Demo) -> Result<()> {
     let _ = stop.send(());
     let _ = serving.await;
     drop(server);
-    println!("\nThe demo has ended and left nothing behind.");
+    writeln!(io::stdout(), "\nThe demo has ended and left nothing behind.")?;
     shown
 }
 
@@ -99,8 +101,8 @@ fn show(server: &dyn Server, proxy_port: u16) -> Result<()> {
     for query in QUERIES.split(';').map(str::trim).filter(|query| !query.is_empty()) {
         let direct = server.table(server.port(), query)?;
         let masked = server.table(proxy_port, query)?;
-        println!("\n{}\n", indent(query));
-        println!("{}", side_by_side(&direct, &masked));
+        writeln!(io::stdout(), "\n{}\n", indent(query))?;
+        writeln!(io::stdout(), "{}", side_by_side(&direct, &masked))?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Root keys: making one, and finding the one to use.
 
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -25,7 +25,7 @@ pub(crate) fn random() -> Result<[u8; 32]> {
 pub(crate) fn generate(out: Option<&Path>) -> Result<()> {
     let text: String = random()?.iter().map(|byte| format!("{byte:02x}")).collect();
     let Some(path) = out else {
-        println!("{text}");
+        writeln!(io::stdout(), "{text}")?;
         return Ok(());
     };
     let mut file = OpenOptions::new()
@@ -35,7 +35,7 @@ pub(crate) fn generate(out: Option<&Path>) -> Result<()> {
         .open(path)
         .with_context(|| format!("cannot create {}", path.display()))?;
     writeln!(file, "{text}")?;
-    println!("wrote {}", path.display());
+    writeln!(io::stdout(), "wrote {}", path.display())?;
     Ok(())
 }
 

@@ -1,13 +1,12 @@
 //! The binary. `main` is exit codes; what the program does is in `commands`.
 
-#![allow(clippy::print_stdout, reason = "a command line program speaks to its user")]
-
 mod cli;
 mod commands;
 mod demo;
 mod keys;
 mod wire_up;
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -20,6 +19,14 @@ fn main() -> ExitCode {
     }));
     match commands::run(cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has seen enough of it.
+        Err(error)
+            if error
+                .downcast_ref()
+                .is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe) =>
+        {
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("ironveil: {error:#}");
             ExitCode::FAILURE

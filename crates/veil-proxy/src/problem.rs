@@ -3,7 +3,7 @@
 use veil_net::NetError;
 use veil_net::scram::ScramError;
 use veil_wire::mysql::frame;
-use veil_wire::mysql::reply::Error;
+use veil_wire::mysql::reply::{ERR, Error};
 use veil_wire::pg::reply::Report;
 
 /// An error for the client.
@@ -55,15 +55,32 @@ const MYSQL: [(&str, u16, &[u8]); 11] = [
 impl Problem {
     /// The same as an error packet of MySQL's with this number in its conversation.
     pub(crate) fn mysql(&self, sequence: u8) -> Vec<u8> {
-        let known = MYSQL.iter().find(|(code, ..)| *code == self.code);
-        let (number, state) = known.map_or((1105, &b"HY000"[..]), |(_, number, state)| (*number, *state));
-        let dot = if self.hint.is_empty() { "" } else { ". " };
-        let text = format!("{}{dot}{}", self.message, self.hint);
+        let (number, state, text) = self.in_mysql();
         let mut out = Vec::new();
         frame::write(&mut out, &mut { sequence }, |out| {
             Error { number, state, message: text.as_bytes() }.put(out);
         });
         out
+    }
+
+    /// The same in place of a greeting, where no SQLSTATE has been agreed on.
+    pub(crate) fn mysql_greeting(&self) -> Vec<u8> {
+        let (number, _, text) = self.in_mysql();
+        let mut out = Vec::new();
+        frame::write(&mut out, &mut 0, |out| {
+            out.push(ERR);
+            out.extend(number.to_le_bytes());
+            out.extend_from_slice(text.as_bytes());
+        });
+        out
+    }
+
+    /// Number, SQLSTATE and message.
+    fn in_mysql(&self) -> (u16, &'static [u8], String) {
+        let known = MYSQL.iter().find(|(code, ..)| *code == self.code);
+        let (number, state) = known.map_or((1105, &b"HY000"[..]), |(_, number, state)| (*number, *state));
+        let dot = if self.hint.is_empty() { "" } else { ". " };
+        (number, state, format!("{}{dot}{}", self.message, self.hint))
     }
 }
 

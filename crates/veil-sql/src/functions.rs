@@ -1,16 +1,16 @@
 //! The built-in functions that have been looked at. What is on no list is unknown.
 
-/// What a function may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a function may do, from good to bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
     /// Computes its result from its arguments, the clock, the session or definitions; keeps nothing.
     Pure,
     /// Leaves something behind (a sequence, a lock, a setting, a message) or waits.
     Keeps,
-    /// Runs query text, or reads files, statistics or other sessions.
-    Dangerous,
     /// Not looked at.
     Unknown,
+    /// Runs query text, or reads files, statistics or other sessions.
+    Dangerous,
 }
 
 /// What the built-in function `name` may do.

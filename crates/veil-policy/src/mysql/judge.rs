@@ -110,6 +110,14 @@ fn judge_guarded(
     }
 }
 
+/// Whether a statement may run code that its text does not show: triggers, and functions that are not known.
+#[must_use]
+pub fn runs_hidden_code(statement: &Statement, labels: &Labels) -> bool {
+    let facts = &statement.facts;
+    let reads = matches!(statement.kind, Kind::Data | Kind::Explain);
+    !facts.writes.is_empty() || (reads && worst_effect(facts, labels) >= Effect::Unknown)
+}
+
 /// Whether a view with this definition shows nothing sensitive.
 pub(super) fn shows_nothing(facts: &Facts, labels: &Labels, database: &str) -> bool {
     facts.opaque.is_none()
@@ -132,16 +140,7 @@ fn names_only_clean(facts: &Facts, labels: &Labels, database: Option<&str>) -> b
 
 fn worst_effect(facts: &Facts, labels: &Labels) -> Effect {
     let effects = facts.functions.iter().map(|function| effect(function, labels));
-    effects.max_by_key(|effect| badness(*effect)).unwrap_or(Effect::Pure)
-}
-
-const fn badness(effect: Effect) -> u8 {
-    match effect {
-        Effect::Pure => 0,
-        Effect::Keeps => 1,
-        Effect::Unknown => 2,
-        Effect::Dangerous => 3,
-    }
+    effects.max().unwrap_or(Effect::Pure)
 }
 
 fn effect(function: &Function, labels: &Labels) -> Effect {
@@ -149,12 +148,16 @@ fn effect(function: &Function, labels: &Labels) -> Effect {
     if labels.policy().trusts(schema.filter(|database| !database.is_empty()), &function.name) {
         return Effect::Pure;
     }
-    if schema.is_some() { Effect::Unknown } else { functions::effect(&function.name) }
+    match functions::effect(&function.name) {
+        Effect::Dangerous => Effect::Dangerous,
+        _ if schema.is_some() || labels.catalog().may_be_users(&function.name) => Effect::Unknown,
+        known => known,
+    }
 }
 
 /// The function that is at fault, by name.
 fn culprit(facts: &Facts, labels: &Labels) -> String {
-    let worst = facts.functions.iter().max_by_key(|function| badness(effect(function, labels)));
+    let worst = facts.functions.iter().max_by_key(|function| effect(function, labels));
     worst.map_or_else(|| "a function".to_owned(), |function| format!("function {}", function.name))
 }
 

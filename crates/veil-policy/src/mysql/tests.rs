@@ -36,6 +36,7 @@ fn catalog(folds: &str) -> Catalog {
             row(&["shop", "user_view", "select `shop`.`users`.`email` AS `label` from `shop`.`users`"]),
             row(&["shop", "item_view", "select `shop`.`items`.`label` AS `label` from `shop`.`items`"]),
         ],
+        vec![row(&["NVL"])],
     ];
     Catalog::from_rows(&results)
 }
@@ -81,6 +82,9 @@ fn statements_are_judged_by_what_they_name() {
         ("with x as (select label from items) select * from x", "show"),
         ("select 1, now(), @@version, @a", "show"),
         ("select f(1)", "close"),
+        // A user's function by the name of one that other servers have.
+        ("select nvl(label, 1) from items", "close"),
+        ("select ifnull(label, 1) from items", "show"),
         ("select f(email) from users", "refuse"),
         ("select sleep(1) from users", "refuse"),
         ("select sleep(1) from items", "show"),

@@ -112,8 +112,11 @@ pub(crate) async fn open(proxy: &Proxy, tcp: TcpStream, peer: SocketAddr) -> Opt
 async fn tell(link: Link, failure: Failure, peer: SocketAddr) {
     let Failure::Problem(problem) = failure else { return };
     info!(%peer, code = problem.code, reason = problem.message, "login failed");
-    let sequence = link.sequence();
-    relay::reject(&mut link.into_parts().0, &problem.mysql(sequence)).await;
+    let packet = match link.sequence() {
+        0 => problem.mysql_greeting(),
+        sequence => problem.mysql(sequence),
+    };
+    relay::reject(&mut link.into_parts().0, &packet).await;
 }
 
 /// Who asks for a session, and as what.

@@ -4,29 +4,59 @@
 //! session's `sql_select_limit` does not cut what is known. The servers' own tables are not asked for: what they show
 //! is known (`system`), and opening them costs more than all others.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::analyse::analyse;
 use super::lexer::Mode;
 use super::statement::{Facts, Kind};
 use super::system;
 
+/// A query whose rows make a part of a catalog.
+#[derive(Clone, Copy, Debug)]
+pub struct Query {
+    /// Its text.
+    pub text: &'static str,
+    /// How many columns its rows have.
+    pub columns: usize,
+}
+
 /// The queries whose rows make a catalog, in order.
-pub const QUERIES: [&str; 4] = [
-    "select @@lower_case_table_names, version() limit 18446744073709551615",
-    "select cast(convert(table_schema using utf8mb4) as binary), cast(convert(table_name using utf8mb4) as binary), \
-     cast(convert(table_type using utf8mb4) as binary), cast(convert(engine using utf8mb4) as binary) \
-     from information_schema.tables \
-     where table_schema not in ('information_schema', 'mysql', 'performance_schema', 'sys') \
-     limit 18446744073709551615",
-    "select cast(convert(table_schema using utf8mb4) as binary), cast(convert(table_name using utf8mb4) as binary), \
-     cast(convert(column_name using utf8mb4) as binary), cast(convert(data_type using utf8mb4) as binary), \
-     cast(convert(extra using utf8mb4) as binary) from information_schema.columns \
-     where table_schema not in ('information_schema', 'mysql', 'performance_schema', 'sys') \
-     order by table_schema, table_name, ordinal_position limit 18446744073709551615",
-    "select cast(convert(table_schema using utf8mb4) as binary), cast(convert(table_name using utf8mb4) as binary), \
-     cast(convert(view_definition using utf8mb4) as binary) from information_schema.views \
-     where table_schema not in ('information_schema', 'mysql', 'performance_schema', 'sys') limit 18446744073709551615",
+pub const QUERIES: [Query; 5] = [
+    Query { text: "select @@lower_case_table_names, version() limit 18446744073709551615", columns: 2 },
+    Query {
+        text: "select cast(convert(table_schema using utf8mb4) as binary), \
+            cast(convert(table_name using utf8mb4) as binary), \
+            cast(convert(table_type using utf8mb4) as binary), \
+            cast(convert(engine using utf8mb4) as binary) \
+            from information_schema.tables \
+            where table_schema not in ('information_schema', 'mysql', 'performance_schema', 'sys') \
+            limit 18446744073709551615",
+        columns: 4,
+    },
+    Query {
+        text: "select cast(convert(table_schema using utf8mb4) as binary), \
+            cast(convert(table_name using utf8mb4) as binary), \
+            cast(convert(column_name using utf8mb4) as binary), \
+            cast(convert(data_type using utf8mb4) as binary), \
+            cast(convert(extra using utf8mb4) as binary) from information_schema.columns \
+            where table_schema not in ('information_schema', 'mysql', 'performance_schema', 'sys') \
+            order by table_schema, table_name, ordinal_position limit 18446744073709551615",
+        columns: 5,
+    },
+    Query {
+        text: "select cast(convert(table_schema using utf8mb4) as binary), \
+            cast(convert(table_name using utf8mb4) as binary), \
+            cast(convert(view_definition using utf8mb4) as binary) from information_schema.views \
+            where table_schema not in ('information_schema', 'mysql', 'performance_schema', 'sys') \
+            limit 18446744073709551615",
+        columns: 3,
+    },
+    Query {
+        text: "select distinct cast(convert(routine_name using utf8mb4) as binary) \
+            from information_schema.routines where routine_type = 'FUNCTION' and routine_schema <> 'sys' \
+            limit 18446744073709551615",
+        columns: 1,
+    },
 ];
 
 /// Engines that keep rows of their own.
@@ -103,17 +133,21 @@ pub struct Catalog {
     /// Names of tables and databases have no case.
     folds: bool,
     tables: HashMap<(String, String), Table>,
+    /// Names of users' functions, in lower case; `None` if nothing is known.
+    functions: Option<HashSet<String>>,
 }
 
 impl Catalog {
     /// From the rows of [`QUERIES`], in order.
     #[must_use]
     pub fn from_rows(results: &[Vec<Row>; QUERIES.len()]) -> Self {
-        let [settings, tables, columns, views] = results;
+        let [settings, tables, columns, views, functions] = results;
         let setting =
             |at: usize| settings.first().and_then(|row| row.get(at)).cloned().flatten().unwrap_or_default();
         let mode = Mode::new("", &setting(1));
-        let mut catalog = Self { folds: setting(0) != "0", tables: HashMap::new() };
+        let functions = functions.iter().filter_map(|row| Some(row.first()?.as_ref()?.to_lowercase()));
+        let mut catalog =
+            Self { folds: setting(0) != "0", tables: HashMap::new(), functions: Some(functions.collect()) };
         for row in tables {
             if let [Some(database), Some(name), Some(kind), engine] = row.as_slice() {
                 let table = Table {
@@ -177,6 +211,13 @@ impl Catalog {
     /// Every table and view but the servers' own.
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
         self.tables.values()
+    }
+
+    /// Whether a function of this name, in lower case, may be a user's. Such a function can have the name of one that
+    /// only other versions of the server have.
+    #[must_use]
+    pub fn may_be_users(&self, function: &str) -> bool {
+        self.functions.as_ref().is_none_or(|known| known.contains(function))
     }
 
     /// Whether two names of tables or databases are one.

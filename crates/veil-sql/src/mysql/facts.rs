@@ -38,6 +38,10 @@ fn expressions(query: &Query) -> BTreeSet<String> {
     names.difference(&used).cloned().collect()
 }
 
+/// Variables that tell how the statement before went.
+const ASKS_BACK: [&str; 4] =
+    ["@@warning_count", "@@error_count", "@@session.warning_count", "@@session.error_count"];
+
 type Flow = ControlFlow<&'static str>;
 
 impl Visitor for Collector<'_> {
@@ -123,7 +127,10 @@ impl Visitor for Collector<'_> {
                 op if is_operator(op) => {}
                 _ => return Flow::Break("an operator of another dialect"),
             },
-            Expr::Identifier(name) => self.0.reads_variables |= is_variable(&name.value),
+            Expr::Identifier(name) => {
+                self.0.reads_variables |= is_variable(&name.value);
+                self.0.asks_back |= ASKS_BACK.contains(&name.value.to_ascii_lowercase().as_str());
+            }
             Expr::MatchAgainst { .. }
             | Expr::CompoundIdentifier(_)
             | Expr::IsFalse(_)

@@ -1,5 +1,6 @@
 //! The functions of the servers, by what they may do besides answering. A name that is not here is a user's function,
-//! or one that nobody has looked at. No user's function can take the name of one of these.
+//! or one that nobody has looked at. They are those of all versions of MySQL and MariaDB; where the server lacks one, a
+//! user's function can have its name, which the catalog tells.
 
 pub use crate::functions::Effect;
 

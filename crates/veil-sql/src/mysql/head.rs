@@ -169,12 +169,11 @@ fn is_table_of(tokens: &[Token], at: usize) -> bool {
 }
 
 fn show(words: &[String], tokens: &[Token]) -> Kind {
-    const DEFINITIONS: [&str; 34] = [
+    const DEFINITIONS: [&str; 33] = [
         "character",
         "charset",
         "collation",
         "columns",
-        "count",
         "create",
         "databases",
         "engines",
@@ -211,7 +210,7 @@ fn show(words: &[String], tokens: &[Token]) -> Kind {
     }
     let mut rest = words.iter().skip(1).map(String::as_str).skip_while(|word| SCOPES.contains(word));
     match (rest.next().unwrap_or_default(), rest.next().unwrap_or_default()) {
-        ("warnings" | "errors", _) => Kind::Show(Show::Warnings),
+        ("warnings" | "errors" | "count", _) => Kind::Show(Show::Warnings),
         ("processlist", _) => Kind::Show(Show::Processes),
         ("procedure" | "function", "code") => Kind::Refused("SHOW of code"),
         ("binary", "logs" | "log") | ("master", "status" | "logs") => Kind::Show(Show::Definitions),

@@ -12,14 +12,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use veil_model::{Charset, Format};
+use veil_policy::Refusal;
 use veil_policy::mysql::Plan;
-use veil_policy::{Refusal, Run};
-use veil_sql::mysql::{Facts, Kind, Outputs, Show, Statement};
+use veil_sql::mysql::{Kind, Statement};
 use veil_wire::mysql::startup::ChangeUser;
 
 use super::Parts;
 use super::hidden::{Hidden, Settings};
-use super::judge::{Judge, Judged};
+use super::judge::{Judge, Judged, unknown};
 use crate::catalogs::Due;
 use crate::connections::OfServer;
 use crate::problem::Problem;
@@ -137,16 +137,8 @@ impl Reply {
 
     /// The statement that is answered now; nothing is known of an answer that nobody asked for.
     fn judged(&self) -> Judged {
-        self.statements.get(self.at).cloned().unwrap_or_else(|| Judged {
-            statement: unknown(Kind::Data),
-            run: Run::CLOSED,
-            database: None,
-        })
+        self.statements.get(self.at).cloned().unwrap_or_else(|| Judged::closed(Kind::Data))
     }
-}
-
-fn unknown(kind: Kind) -> Arc<Statement> {
-    Arc::new(Statement { kind, facts: Facts::default(), outputs: Outputs::Unknown })
 }
 
 impl Guarded {
@@ -214,11 +206,6 @@ impl Guarded {
         let refused = || unknown(Kind::Refused("EXECUTE of what IronVeil has not seen prepared"));
         here.or_else(|| self.named.get(name).cloned()).unwrap_or_else(|| (refused(), None))
     }
-}
-
-/// A statement that lists connections.
-fn processes() -> Judged {
-    Judged { statement: unknown(Kind::Show(Show::Processes)), run: Run::CLOSED, database: None }
 }
 
 fn problem(refusal: Refusal) -> Problem {

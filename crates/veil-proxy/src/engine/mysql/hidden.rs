@@ -1,6 +1,7 @@
 //! What the proxy asks in a client's own session, unseen by it: the settings that change what a text means, and the
 //! catalog.
 
+use veil_mask::charset;
 use veil_model::Charset;
 use veil_sql::mysql::catalog::{QUERIES, Row};
 use veil_sql::mysql::{Catalog, Mode};
@@ -11,22 +12,33 @@ use veil_wire::mysql::row::TextCells;
 use veil_wire::mysql::{command, frame, limits};
 use veil_wire::{Cursor, Malformed};
 
+use crate::problem::Problem;
+
 /// Asked as bytes, so that the session's character set does not touch the answer.
 const SETTINGS: &str = "select cast(convert(@@sql_mode using utf8mb4) as binary), \
     cast(convert(@@character_set_client using utf8mb4) as binary), \
     cast(convert(@@character_set_results using utf8mb4) as binary), \
     cast(convert(version() using utf8mb4) as binary), \
     cast(convert(database() using utf8mb4) as binary) limit 18446744073709551615";
+const SETTINGS_COLUMNS: usize = 5;
 
 /// The settings of a session by which its texts are read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Settings {
     pub(super) mode: Mode,
-    /// Of what the client sends.
-    pub(super) client: Charset,
+    /// Of what the client sends; `None` if its texts cannot be read.
+    pub(super) client: Option<Charset>,
     /// Of names in what the server sends.
     pub(super) names: Option<Charset>,
     pub(super) database: Option<std::sync::Arc<str>>,
+}
+
+impl Settings {
+    /// Writes a text as the client would.
+    pub(super) fn encode(&self, text: &str, out: &mut Vec<u8>) -> std::result::Result<(), Problem> {
+        let written = self.client.and_then(|charset| charset::encode(charset, text, out));
+        written.ok_or_else(|| Problem::protocol("a text that cannot be written back"))
+    }
 }
 
 /// What is being asked.
@@ -80,7 +92,7 @@ impl Hidden {
     pub(super) fn put_query(&self, capabilities: u64, out: &mut Vec<u8>) {
         let text = match self.what {
             What::Settings => SETTINGS,
-            What::Catalog => QUERIES.get(self.at).copied().unwrap_or_default(),
+            What::Catalog => QUERIES.get(self.at).map_or("", |query| query.text),
         };
         put_query(text.as_bytes(), capabilities, out);
     }
@@ -113,11 +125,9 @@ impl Hidden {
 
     fn row(&mut self, payload: &[u8]) -> Result<()> {
         let mut cells = TextCells::new(payload);
-        let count = match (&self.what, self.at) {
-            (What::Settings, _) | (What::Catalog, 2) => 5,
-            (What::Catalog, 0) => 2,
-            (What::Catalog, 1) => 4,
-            (What::Catalog, _) => 3,
+        let count = match self.what {
+            What::Settings => SETTINGS_COLUMNS,
+            What::Catalog => QUERIES.get(self.at).map_or(0, |query| query.columns),
         };
         let mut row = Row::with_capacity(count);
         for _ in 0..count {
@@ -151,7 +161,7 @@ impl Hidden {
         };
         Some(Settings {
             mode: Mode::new(sql_mode.as_deref()?, version.as_deref()?),
-            client: Charset::named(client.as_deref()?)?,
+            client: client_charset(client.as_deref()?),
             names,
             database: database.as_deref().map(Into::into),
         })
@@ -165,6 +175,14 @@ impl Hidden {
     pub(super) const fn message_max() -> usize {
         limits::STATEMENT_MAX
     }
+}
+
+/// Character sets of single bytes whose first half is ASCII. What stands in their other half is not known here, and need
+/// not be: it is read as in a text of ASCII with raw bytes.
+const LIKE_ASCII: [&str; 8] = ["armscii8", "cp850", "cp852", "dec8", "geostd8", "hp8", "keybcs2", "macce"];
+
+fn client_charset(name: &str) -> Option<Charset> {
+    Charset::named(name).or_else(|| LIKE_ASCII.contains(&name).then_some(Charset::Ascii))
 }
 
 /// Appends COM_QUERY as a message of its own.

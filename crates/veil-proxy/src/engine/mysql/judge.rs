@@ -5,7 +5,7 @@ use std::sync::Arc;
 use veil_policy::mysql::{Labels, judge};
 use veil_policy::{Refusal, Run};
 use veil_sql::mysql::analyse::{Analyser, Analysis};
-use veil_sql::mysql::{Function, Kind, Mode, Statement, functions};
+use veil_sql::mysql::{Facts, Kind, Mode, Outputs, Statement};
 
 use super::Slot;
 use crate::catalogs::View;
@@ -23,21 +23,22 @@ pub(super) struct Judged {
     pub(super) run: Run,
     /// The session's database, by which names in it are read.
     pub(super) database: Option<Arc<str>>,
+    /// Code that the text does not show may set variables of the session.
+    pub(super) may_set_variables: bool,
 }
 
 impl Judged {
-    /// Triggers and functions that are not known may set variables of the session, which the text does not show.
-    pub(super) fn may_set_variables(&self) -> bool {
-        let facts = &self.statement.facts;
-        let reads = matches!(self.statement.kind, Kind::Data | Kind::Explain);
-        // Over labelled tables, functions that are not known are refused.
-        let unknown = !self.run.clean && facts.functions.iter().any(|function| !is_pure(function));
-        !facts.writes.is_empty() || (reads && unknown)
+    /// One that shows nothing.
+    pub(super) fn closed(kind: Kind) -> Self {
+        let statement = unknown(kind);
+        Self { statement, run: Run::CLOSED, database: None, may_set_variables: false }
     }
 }
 
-fn is_pure(function: &Function) -> bool {
-    function.database.is_none() && functions::effect(&function.name) == functions::Effect::Pure
+/// A statement of which only the kind is known.
+pub(super) fn unknown(kind: Kind) -> Arc<Statement> {
+    let facts = Facts { opaque: Some("what IronVeil has not read"), ..Facts::default() };
+    Arc::new(Statement { kind, facts, outputs: Outputs::Unknown })
 }
 
 impl Judge {
@@ -87,6 +88,7 @@ impl Judge {
         database: Option<Arc<str>>,
     ) -> Result<Judged, Refusal> {
         let run = judge(statement, self.view.labels(), database.as_deref())?;
-        Ok(Judged { statement: Arc::clone(statement), run, database })
+        let may_set_variables = judge::runs_hidden_code(statement, self.view.labels());
+        Ok(Judged { statement: Arc::clone(statement), run, database, may_set_variables })
     }
 }

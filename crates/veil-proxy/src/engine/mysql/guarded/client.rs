@@ -3,19 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use veil_mask::charset;
 use veil_model::{Charset, Format};
 use veil_policy::Refusal;
 use veil_sql::mysql::analyse::Analysis;
-use veil_sql::mysql::{Kind, Mode, Statement};
+use veil_sql::mysql::{Kind, Mode, Show, Statement};
 use veil_wire::mysql::command::{self, Command};
 use veil_wire::mysql::frame::{self, HEADER, Header, Message};
 use veil_wire::mysql::startup::ChangeUser;
 use veil_wire::mysql::{capability as cap, limits};
 
-use super::{
-    Guarded, Hidden, Judged, Phase, Reply, Settings, Stage, Then, decode_text, problem, processes, unknown,
-};
+use super::{Guarded, Hidden, Judged, Phase, Reply, Settings, Stage, Then, decode_text, problem, unknown};
 use crate::engine::mysql::hidden;
 use crate::out::Out;
 use crate::problem::Problem;
@@ -31,6 +28,15 @@ enum Step {
     Streamed,
     /// It is not whole yet, or has to wait.
     Wait,
+}
+
+/// What becomes of a text.
+enum Reading {
+    /// It was read by these settings.
+    Read(Arc<Analysis>, Settings),
+    Refused(Refusal),
+    /// The server is asked something first.
+    Asking,
 }
 
 /// Where things go.
@@ -141,7 +147,9 @@ impl Guarded {
                 None
             }
             Command::FieldList => Some(Reply::new(Vec::new(), Stage::Fields)),
-            Command::ProcessInfo => Some(Reply::new(vec![processes()], Stage::First)),
+            Command::ProcessInfo => {
+                Some(Reply::new(vec![Judged::closed(Kind::Show(Show::Processes))], Stage::First))
+            }
             Command::StmtFetch => Some(self.fetch(command::statement(body)?)),
             Command::InitDb => Some(Reply { then: Then::Database, ..Reply::new(Vec::new(), Stage::Single) }),
             Command::ResetConnection => {
@@ -187,10 +195,10 @@ impl Guarded {
     fn query(&mut self, message: &Message<'_>, body: &[u8], ways: &mut Ways<'_>) -> Result<Step, Problem> {
         let from = command::query_text(body, self.capabilities)?;
         let text = body.get(from..).unwrap_or_default();
-        let (analysis, settings) = match self.analyse(text, ways)? {
-            Ok(found) => found,
-            Err(Some(refusal)) => return Ok(self.refuse(refusal, message, ways)),
-            Err(None) => return Ok(Step::Wait),
+        let (analysis, settings) = match self.analyse(text, ways) {
+            Reading::Read(analysis, settings) => (analysis, settings),
+            Reading::Refused(refusal) => return Ok(self.refuse(refusal, message, ways)),
+            Reading::Asking => return Ok(Step::Wait),
         };
         let judged = match self.judge_all(&analysis.statements, &settings) {
             Ok(judged) => judged,
@@ -200,9 +208,7 @@ impl Guarded {
             None => ways.forward(message.total),
             Some(text) => {
                 let mut bytes = Vec::new();
-                if charset::encode(settings.client, &text, &mut bytes).is_none() {
-                    return Err(Problem::protocol("a text that cannot be written back"));
-                }
+                settings.encode(&text, &mut bytes)?;
                 hidden::put_query(&bytes, self.capabilities, ways.up());
             }
         }
@@ -210,33 +216,33 @@ impl Guarded {
         Ok(Step::Used(message.total))
     }
 
-    /// Analyses a text by the settings of the moment; `Err(None)` if something has to be asked first.
-    #[allow(clippy::type_complexity, reason = "two outcomes, each of two kinds")]
-    fn analyse(
-        &mut self,
-        text: &[u8],
-        ways: &mut Ways<'_>,
-    ) -> Result<Result<(Arc<Analysis>, Settings), Option<Refusal>>, Problem> {
+    /// Analyses a text by the settings of the moment.
+    fn analyse(&mut self, text: &[u8], ways: &mut Ways<'_>) -> Reading {
         let Some(settings) = self.settings.clone() else {
+            if let Some(analysis) = self.asks_back(text) {
+                return Reading::Read(analysis, Settings::default());
+            }
             self.ask(Hidden::settings(), ways);
-            return Ok(Err(None));
+            return Reading::Asking;
         };
-        let unreadable = |message: &str| Refusal { code: "42601", message: message.to_owned(), hint: "" };
-        let Some((text, exact)) = decode_text(settings.client, text) else {
-            return Ok(Err(Some(unreadable(
-                "IronVeil refused: the text is not valid in character_set_client",
-            ))));
+        let unreadable = |what: &str| {
+            let message = format!("IronVeil refused: {what}");
+            Reading::Refused(Refusal { code: "42601", message, hint: "" })
         };
-        let utf8 = matches!(settings.client, Charset::Utf8mb3 | Charset::Utf8mb4);
+        let Some(charset) = settings.client else {
+            return unreadable("a character_set_client that it does not know");
+        };
+        let Some((text, exact)) = decode_text(charset, text) else {
+            return unreadable("the text is not valid in character_set_client");
+        };
+        let utf8 = matches!(charset, Charset::Utf8mb3 | Charset::Utf8mb4);
         let mode = Mode { ascii_words: !utf8 || !exact, ..settings.mode };
         let analysis = match self.judge.analyse(&text, mode) {
             Ok(analysis) => analysis,
-            Err(refusal) => return Ok(Err(Some(refusal))),
+            Err(refusal) => return Reading::Refused(refusal),
         };
         if analysis.rewritten.is_some() && !exact {
-            return Ok(Err(Some(unreadable(
-                "IronVeil refused: a comment that runs, in a text with raw bytes",
-            ))));
+            return unreadable("a comment that runs, in a text with raw bytes");
         }
         self.judge.refresh();
         let database = settings.database.as_deref();
@@ -246,9 +252,20 @@ impl Guarded {
         let asks_back = analysis.statements.iter().any(|statement| statement.facts.asks_back);
         if !asks_back && self.wants_catalog(ways.now, missing) {
             self.ask(Hidden::catalog(), ways);
-            return Ok(Err(None));
+            return Reading::Asking;
         }
-        Ok(Ok((analysis, settings)))
+        Reading::Read(analysis, settings)
+    }
+
+    /// The analysis of a text that only asks how the statement before went, so that nothing may be asked in between, if
+    /// it means the same by all settings: one without quotes, comments and letters outside of ASCII.
+    fn asks_back(&self, text: &[u8]) -> Option<Arc<Analysis>> {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b" _@,.;*()\n".contains(byte);
+        let text = std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| plain(&byte)))?;
+        let analysis = self.judge.analyse(text, Mode::default()).ok()?;
+        let asks =
+            |statement: &Arc<Statement>| statement.facts.asks_back && statement.facts.tables.is_empty();
+        (!analysis.statements.is_empty() && analysis.statements.iter().all(asks)).then_some(analysis)
     }
 
     fn judge_all(&self, statements: &[Arc<Statement>], settings: &Settings) -> Result<Vec<Judged>, Refusal> {
@@ -268,7 +285,7 @@ impl Guarded {
             };
             let one = self.judge.judge(&runs, place)?;
             if statement.facts.reads_variables || runs.facts.reads_variables {
-                self.check_variables(&one, judged.iter().any(Judged::may_set_variables))?;
+                self.check_variables(&one, judged.iter().any(|earlier| earlier.may_set_variables))?;
             }
             judged.push(one);
             if let Kind::Use(name) = &statement.kind {
@@ -311,10 +328,10 @@ impl Guarded {
         if self.statements.len() >= limits::STATEMENTS_MAX {
             return Err(Problem::new("54000", "too many prepared statements", ""));
         }
-        let (analysis, settings) = match self.analyse(text, ways)? {
-            Ok(found) => found,
-            Err(Some(refusal)) => return Ok(self.refuse(refusal, message, ways)),
-            Err(None) => return Ok(Step::Wait),
+        let (analysis, settings) = match self.analyse(text, ways) {
+            Reading::Read(analysis, settings) => (analysis, settings),
+            Reading::Refused(refusal) => return Ok(self.refuse(refusal, message, ways)),
+            Reading::Asking => return Ok(Step::Wait),
         };
         let statement = match analysis.statements.as_slice() {
             [only] => Arc::clone(only),
@@ -329,9 +346,7 @@ impl Guarded {
             None => ways.forward(message.total),
             Some(text) => {
                 let mut bytes = vec![22];
-                if charset::encode(settings.client, text, &mut bytes).is_none() {
-                    return Err(Problem::protocol("a text that cannot be written back"));
-                }
+                settings.encode(text, &mut bytes)?;
                 frame::write(ways.up(), &mut 0, |out| out.extend(bytes));
             }
         }

@@ -176,11 +176,7 @@ impl Guarded {
                 self.read_not_before = Some(now + READ_INTERVAL);
             }
             Progress::Failed => {
-                return Err(Problem::new(
-                    "0A000",
-                    "the session's settings could not be read, or its character set is not known",
-                    "",
-                ));
+                return Err(Problem::new("0A000", "the session's settings could not be read", ""));
             }
         }
         Ok(())
@@ -275,7 +271,7 @@ impl Guarded {
     fn ended(&mut self, reply: &mut Reply, end: End) -> bool {
         self.status = end.status;
         let judged = reply.judged();
-        self.tainted |= judged.may_set_variables();
+        self.tainted |= judged.may_set_variables;
         // A procedure ends with an OK of its own.
         if judged.statement.kind != Kind::Call {
             reply.at += 1;
@@ -288,7 +284,7 @@ impl Guarded {
         let end = End::decode_ok(payload)?;
         let judged = reply.judged();
         self.status = end.status;
-        self.tainted |= judged.may_set_variables();
+        self.tainted |= judged.may_set_variables;
         match &judged.statement.kind {
             Kind::Set { role: true } => {
                 self.settings = None;
@@ -312,7 +308,7 @@ impl Guarded {
     fn error(&mut self, reply: &Reply, payload: &[u8]) -> Result<Pass, Problem> {
         let judged = reply.judged();
         let of_statement = matches!(reply.stage, Stage::First | Stage::Rows | Stage::Prepared);
-        self.tainted |= judged.may_set_variables();
+        self.tainted |= judged.may_set_variables;
         // A statement that fails half way, or one before it in the same text, may have changed how texts are read.
         if reply.statements.len() > 1 || !matches!(judged.statement.kind, Kind::Data | Kind::Show(_)) {
             self.settings = None;
