@@ -18,6 +18,12 @@ const CACHED_TEXT_MAX: usize = 16 << 10;
 const CACHED_TEXTS: usize = 4096;
 /// Depth of expressions and queries that is followed.
 const DEPTH_MAX: usize = 60;
+/// Words that may nest without parentheses, as the operands of `1 + 1 + ...` do in the grammar's trees.
+const CHAIN_MAX: usize = 32 << 10;
+/// Words that an ordinary stack has room for.
+const CHAIN_ORDINARY: usize = 128;
+/// Stack for one such word; measured without optimisation, and doubled.
+const CHAIN_STACK: usize = 8 << 10;
 /// Tokens of one text. A bulk INSERT has many; more are refused.
 const TOKENS_MAX: usize = 4 << 20;
 /// Statements of one text.
@@ -72,6 +78,45 @@ pub fn analyse(text: &str, mode: Mode) -> Result {
     if lexed.tokens.len() > TOKENS_MAX {
         return Err("a text of so many words");
     }
+    let chain = chain(&lexed.tokens);
+    if chain > CHAIN_MAX {
+        return Err("an expression of so many words");
+    }
+    if chain > CHAIN_ORDINARY {
+        return stacker::grow((1 << 20) + chain * CHAIN_STACK, || statements(lexed, mode));
+    }
+    statements(lexed, mode)
+}
+
+/// How deep a tree of these tokens can be, but for parentheses, which the grammar counts.
+fn chain(tokens: &[Token]) -> usize {
+    let (mut deepest, mut outside, mut here) = (0, 0, 0);
+    // Queries that are set together nest too, whatever stands between them.
+    let mut sets = 0;
+    let mut open = Vec::new();
+    for token in tokens {
+        match token {
+            Token::LParen => {
+                open.push(here);
+                outside += here;
+                here = 0;
+            }
+            Token::RParen => {
+                here = open.pop().unwrap_or(0);
+                outside -= here;
+            }
+            Token::Comma | Token::SemiColon => here = 0,
+            token if matches!(keyword(token).as_str(), "union" | "except" | "intersect" | "minus") => {
+                sets += 1
+            }
+            _ => here += 1,
+        }
+        deepest = deepest.max(outside + here + sets);
+    }
+    deepest
+}
+
+fn statements(lexed: lexer::Lexed, mode: Mode) -> Result {
     let parts: Vec<&[Token]> = lexed.tokens.split(|token| *token == Token::SemiColon).collect();
     // What ends with a semicolon has nothing behind it.
     let count = parts.iter().rposition(|part| !part.is_empty()).map_or(0, |last| last + 1);

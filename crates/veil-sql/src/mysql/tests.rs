@@ -213,3 +213,21 @@ fn a_text_may_hold_several_statements() {
     assert_eq!(analysis.statements.len(), 2);
     assert_eq!(analyse(" ; select 1", mode()).unwrap().statements.len(), 2);
 }
+
+#[test]
+fn long_chains_are_followed_or_refused_and_never_too_deep() {
+    for (first, more) in [
+        ("select 1", "+1"),
+        ("select 1 from t where a = 1", " or a = 1"),
+        ("select 1, 2", " union select 1, 2"),
+        ("select 1, 2 from t where a = (select 1", " union all select 1"),
+    ] {
+        let close = if first.contains('(') { ")" } else { "" };
+        let text = |count: usize| format!("{first}{}{close}", more.repeat(count));
+        assert!(summary(&text(1000)).starts_with("data"), "{first}");
+        let long = summary(&text(200_000));
+        assert!(long.starts_with("not cut: an expression of so many"), "{first}: {long}");
+    }
+    let rows = format!("insert into t values (1, 'x'){}", ", (1, 'x')".repeat(100_000));
+    assert!(summary(&rows).starts_with("data"));
+}
