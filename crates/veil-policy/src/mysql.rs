@@ -6,8 +6,8 @@
 
 pub mod judge;
 pub mod labels;
+mod lineage;
 pub mod plan;
-mod trace;
 
 pub use judge::judge;
 pub use labels::Labels;

@@ -11,16 +11,17 @@ mod facts;
 pub mod functions;
 mod head;
 pub mod lexer;
-mod select;
+mod lower;
+pub mod query;
 pub mod statement;
 pub mod system;
+mod write;
 
 pub use analyse::Analysis;
 pub use catalog::{Catalog, Table, TableKind};
 pub use lexer::Mode;
-pub use statement::{
-    Facts, Function, Item, Kind, Outputs, Show, Source, Statement, TableName, TableRef, Write,
-};
+pub use query::Query;
+pub use statement::{Facts, Function, Kind, Show, Source, Statement, TableName, Write};
 
 #[cfg(test)]
 mod tests;

@@ -25,21 +25,57 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("select email, note from users group by email, note", "mask clear"),
     ("select email from users where id in (select user_id from orders)", "mask"),
     ("select email, id from users where email like 'zq%' order by email desc limit 1", "mask clear"),
-    ("select x from (select email as x from users) as items", "null"),
-    ("select label from (select email as label from users) as items", "null"),
-    ("with items as (select email as label from users) select label from items", "null"),
+    ("select x from (select email as x from users) as items", "mask"),
+    ("select label from (select email as label from users) as items", "mask"),
+    ("with items as (select email as label from users) select label from items", "mask"),
+    ("select * from (select note, email from users) as u order by note", "clear mask"),
+    (
+        "select d.*, u.note from (select id, ssn x from users) d join users u on u.id = d.id",
+        "clear mask clear",
+    ),
+    (
+        "with a(x, y) as (select email, note from users), b as (select y, x from a) select x, y from b",
+        "mask clear",
+    ),
+    (
+        "with recursive r as (select id, email, 1 n from users union all select id, email, n + 1 from r where n < 2) \
+         select n, email, id from r order by n, id",
+        "clear mask clear",
+    ),
+    ("select (select note from users u where u.id = o.user_id), o.total from orders o", "clear clear"),
+    ("select (select email from users u where u.id = o.user_id), o.total from orders o", "mask clear"),
+    ("select note, (select count(*) from orders where user_id = users.id) from users", "clear clear"),
+    ("select exists(select 1 from users where id = 1), email is null from users", "clear clear"),
+    (
+        "select note, row_number() over (order by id), lag(email) over (order by id) from users",
+        "clear clear mask",
+    ),
+    ("select rank() over (order by email) from users", "null"),
+    ("select if(id = 1, email, null), case when id = 2 then note else 'x' end from users", "mask clear"),
+    (
+        "select count(distinct email) + 1, count(nullif(email, 'x')), sum(id) / count(*) from users",
+        "clear null clear",
+    ),
+    (
+        "select timestampdiff(year, birth, now()), timestampdiff(day, '2020-01-01', '2021-01-01') from users",
+        "null clear",
+    ),
     ("select concat(email, ''), upper(email), note from users", "null null clear"),
-    ("select coalesce(email, 'x'), (select email from users limit 1) from users", "null null"),
-    ("select email from users union all select label from items", "null"),
+    ("select coalesce(email, 'x'), (select email from users limit 1) from users", "mask mask"),
+    ("select email from users union all select label from items", "mask"),
+    ("select email from users union all select ssn from users", "null"),
+    ("select label from items union all select email from users", "mask"),
     (
         "select count(*), max(email), group_concat(email), json_arrayagg(email) from users",
-        "null null null null",
+        "clear mask null null",
     ),
     (
         "select case when email like 'z%' then 1 else 0 end, email + 0, email = 'x' from users",
         "null null null",
     ),
-    ("select id, label, note from user_view", "null null null"),
+    ("select id, label, note from user_view", "clear mask clear"),
+    ("select id, note from tt", "clear mask"),
+    ("select * from (select v.*, upper(label) u from user_view v) d", "clear mask clear null"),
     ("select id, label from item_view", "clear clear"),
     ("select twice from users", "null"),
     ("select id, label, n, n + 1, upper(label) from items", "clear clear clear clear clear"),
@@ -158,7 +194,7 @@ async fn a_text_in_gbk_means_what_it_means_to_the_server() {
     sql.extend(b"' = note, note, email from users where id = 1");
     let rows: Vec<(Option<i64>, String, String)> =
         mysql_async::prelude::Query::run(raw_query(sql), &mut client).await.unwrap().collect().await.unwrap();
-    assert_eq!((rows[0].0, rows[0].1.as_str()), (None, "note1"));
+    assert_eq!((rows[0].0, rows[0].1.as_str()), (Some(0), "note1"));
     assert!(!rows[0].2.contains(CANARY));
 }
 

@@ -4,6 +4,7 @@ use veil_sql::mysql::functions::{self, Effect};
 use veil_sql::mysql::{Facts, Function, Kind, Show, Source, Statement, Write, catalog};
 
 use super::labels::Labels;
+use super::lineage;
 use crate::judge::{HINT_DIRECT, HINT_SELECT, HINT_TRUST, Refusal, Run, Untraced, refuse};
 use crate::labels::Standing;
 
@@ -143,7 +144,7 @@ fn worst_effect(facts: &Facts, labels: &Labels) -> Effect {
     effects.max().unwrap_or(Effect::Pure)
 }
 
-fn effect(function: &Function, labels: &Labels) -> Effect {
+pub(super) fn effect(function: &Function, labels: &Labels) -> Effect {
     let schema = function.database.as_deref();
     if labels.policy().trusts(schema.filter(|database| !database.is_empty()), &function.name) {
         return Effect::Pure;
@@ -166,7 +167,14 @@ fn is_reserved(write: &Write, database: Option<&str>) -> bool {
 }
 
 fn may_write(write: &Write, labels: &Labels, database: Option<&str>) -> bool {
-    let Source::Columns(columns) = &write.source else { return false };
+    let columns = match &write.source {
+        Source::Columns(columns) => columns,
+        Source::Query(query) => {
+            return lineage::flows(query, labels, database)
+                .is_some_and(|flows| flows.iter().all(lineage::Flow::is_clean));
+        }
+        Source::Unknown => return false,
+    };
     if columns.is_empty() {
         return true;
     }

@@ -1,13 +1,14 @@
 //! A policy laid over a catalog for one user.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use veil_model::ColumnName;
 use veil_sql::mysql::catalog::is_system;
-use veil_sql::mysql::{Catalog, Facts, Table, TableKind, TableName, system};
+use veil_sql::mysql::{Catalog, Facts, Statement, Table, TableKind, TableName, system};
 
 use super::judge;
+use super::lineage::{self, Flow};
 use crate::labels::{Fate, Label, Standing};
 use crate::rule::Policy;
 
@@ -20,6 +21,8 @@ pub struct Labels {
     policy: Arc<Policy>,
     user: String,
     tables: HashMap<(String, String), TableLabels>,
+    /// What the columns of views that are not clean hold, in order.
+    views: HashMap<(String, String), Vec<Flow>>,
 }
 
 #[derive(Clone, Default)]
@@ -33,8 +36,13 @@ impl Labels {
     /// Lays `policy` over `catalog` for sessions of `user`.
     #[must_use]
     pub fn new(policy: Arc<Policy>, catalog: Arc<Catalog>, user: &str) -> Self {
-        let mut labels =
-            Self { catalog: Arc::clone(&catalog), policy, user: user.to_owned(), tables: HashMap::new() };
+        let mut labels = Self {
+            catalog: Arc::clone(&catalog),
+            policy,
+            user: user.to_owned(),
+            tables: HashMap::new(),
+            views: HashMap::new(),
+        };
         for table in catalog.tables() {
             let columns = table.columns.iter().filter_map(|column| {
                 let label = labels.rule(&table.database, &table.name, &column.name)?;
@@ -46,7 +54,38 @@ impl Labels {
         for table in catalog.tables() {
             labels.settle(table, 0);
         }
+        labels.follow_views();
         labels
+    }
+
+    /// Follows the columns of views to the tables below them; views over views come after those.
+    fn follow_views(&mut self) {
+        let catalog = Arc::clone(&self.catalog);
+        let mut open: Vec<(&Table, &Statement)> = catalog
+            .tables()
+            .filter(|table| !self.is_clean(table))
+            .filter_map(|table| Some((table, table.definition.as_deref()?)))
+            .collect();
+        for _ in 0..VIEW_DEPTH_MAX {
+            let waits: HashSet<_> = open.iter().map(|(view, _)| key(view)).collect();
+            let (ready, later) = open.into_iter().partition::<Vec<_>, _>(|(view, statement)| {
+                !statement.facts.tables.iter().any(|name| {
+                    let database = name.database.as_deref().unwrap_or(&view.database);
+                    catalog.table(database, &name.name).is_some_and(|table| waits.contains(&key(table)))
+                })
+            });
+            if ready.is_empty() {
+                return;
+            }
+            for (view, statement) in ready {
+                let flows = statement.result.as_ref().filter(|_| statement.facts.opaque.is_none());
+                let flows = flows.and_then(|query| lineage::flows(query, self, Some(&view.database)));
+                if let Some(flows) = flows.filter(|flows| flows.len() == view.columns.len()) {
+                    self.views.insert(key(view), flows);
+                }
+            }
+            open = later;
+        }
     }
 
     /// The catalog below.
@@ -93,19 +132,36 @@ impl Labels {
     /// What happens to a column of a table.
     #[must_use]
     pub fn fate(&self, table: &Table, column: &str) -> Fate {
+        match self.flow(table, column) {
+            Flow::Clean => Fate::Pass,
+            Flow::Verbatim { label, .. } => Fate::Mask(label),
+            Flow::Closed => Fate::Close,
+        }
+    }
+
+    /// What a column of a table holds.
+    pub(super) fn flow(&self, table: &Table, column: &str) -> Flow {
         let known = self.tables.get(&key(table));
+        let found = table.column(column);
+        let declared = found.map_or("", |found| found.data_type.as_str());
+        let masked = |label| Flow::Verbatim { label, declared: declared.to_owned() };
         if let Some(label) = known.and_then(|known| known.columns.get(&column.to_lowercase())) {
-            return Fate::Mask(label.clone());
+            return masked(label.clone());
         }
         // A column that came after the catalog was read may be one that a rule names.
-        let Some(found) = table.column(column) else {
-            return self.rule(&table.database, &table.name, column).map_or(Fate::Close, Fate::Mask);
+        let Some(found) = found else {
+            return self.rule(&table.database, &table.name, column).map_or(Flow::Closed, masked);
         };
         match table.kind {
-            _ if self.is_clean(table) => Fate::Pass,
-            TableKind::Base if !found.generated => Fate::Pass,
+            _ if self.is_clean(table) => Flow::Clean,
+            TableKind::Base if !found.generated => Flow::Clean,
+            TableKind::View => {
+                let at = table.columns.iter().position(|column| column.name == found.name);
+                let flows = self.views.get(&key(table));
+                at.and_then(|at| flows?.get(at)).cloned().unwrap_or(Flow::Closed)
+            }
             // What is left is computed from columns with labels, or not known.
-            TableKind::Base | TableKind::View | TableKind::Other => Fate::Close,
+            TableKind::Base | TableKind::Other => Flow::Closed,
         }
     }
 
@@ -116,8 +172,9 @@ impl Labels {
         match self.catalog.table(database, table) {
             // A derived table's column may go by the name of a table below it.
             Some(known) if known.kind == TableKind::Base && self.is_clean(known) => by_name(),
-            Some(known) => self.fate(known, column),
-            None => by_name(),
+            // A column that it does not have has a name of the statement's own.
+            Some(known) if known.column(column).is_some() => self.fate(known, column),
+            _ => by_name(),
         }
     }
 
@@ -145,7 +202,7 @@ impl Labels {
         let clean = match (table.kind, &table.definition) {
             _ if labelled => false,
             (TableKind::Base, _) => true,
-            (TableKind::View, Some(facts)) => self.view_is_clean(table, facts, depth),
+            (TableKind::View, Some(statement)) => self.view_is_clean(table, &statement.facts, depth),
             (TableKind::View, None) | (TableKind::Other, _) => false,
         };
         if let Some(known) = self.tables.get_mut(&key(table)) {

@@ -4,16 +4,16 @@ use std::borrow::Cow;
 
 use veil_mask::{Cell, MySqlColumn, charset};
 use veil_model::{Charset, Format, MySqlType};
-use veil_sql::mysql::{Kind, Show, Statement, TableKind};
+use veil_sql::mysql::{Kind, Show, Statement, Table, TableKind};
 use veil_wire::mysql::reply::Column;
 use veil_wire::mysql::row::{self, BinaryCells, BinaryRow, TextCells};
 use veil_wire::mysql::value::{self, Width};
 use veil_wire::{Malformed, cursor};
 
 use super::labels::Labels;
-use super::trace::{Origin, origins};
+use super::lineage::{Flow, Output, Outputs, outputs};
 use crate::judge::{Run, Untraced};
-use crate::labels::Fate;
+use crate::labels::{Fate, Label};
 
 /// Stands in place of texts that may quote values.
 const WITHHELD: &str = "IronVeil withheld the message: it may quote masked data";
@@ -54,13 +54,22 @@ impl Plan {
         run: Run,
         context: Context<'_>,
     ) -> cursor::Result<Self> {
-        let origins = origins(&statement.outputs, columns.len(), context.labels, context.database);
+        let traced = match (run.untraced, &statement.result) {
+            (Untraced::Close, Some(query)) => outputs(query, context.labels, context.database),
+            _ => None,
+        };
         let mut ops = Vec::with_capacity(columns.len());
-        for (column, origin) in columns.iter().zip(origins) {
-            let op = match statement.kind {
-                Kind::Show(Show::Warnings) => show_warnings(column, run),
-                Kind::Show(Show::Processes) => show_processes(column),
-                _ => op(column, origin, run, context),
+        for (at, column) in columns.iter().enumerate() {
+            let op = match (&statement.kind, run.untraced, &traced) {
+                (Kind::Show(Show::Warnings), ..) => show_warnings(column, run),
+                (Kind::Show(Show::Processes), ..) => show_processes(column),
+                (_, Untraced::Show, _) => shown(column, context),
+                (_, Untraced::Close, None) => Op::Null,
+                (_, Untraced::Close, Some(Outputs::Merged(tables))) => merged(column, tables, context),
+                (_, Untraced::Close, Some(Outputs::Each(outputs))) if outputs.len() == columns.len() => {
+                    outputs.get(at).map_or(Op::Null, |output| followed(column, output, context))
+                }
+                (_, Untraced::Close, Some(Outputs::Each(_))) => Op::Null,
             };
             ops.push((op, value::width(column.kind)?));
         }
@@ -175,45 +184,70 @@ impl<'a> Names<'a> {
             column: text(column.org_name)?,
         })
     }
+
+    /// Whether it says that the column is one of this table.
+    fn is_of(&self, table: &Table, labels: &Labels) -> bool {
+        labels.catalog().same_name(&table.database, &self.database)
+            && labels.catalog().same_name(&table.name, &self.table)
+            && table.kind == TableKind::Base
+    }
 }
 
-fn op(column: &Column<'_>, origin: Origin<'_>, run: Run, context: Context<'_>) -> Op {
-    let labels = context.labels;
+/// A column of a statement that names nothing labelled.
+fn shown(column: &Column<'_>, context: Context<'_>) -> Op {
+    match Names::read(column, context.names) {
+        None => Op::Null,
+        Some(names) if names.table.is_empty() => Op::Pass,
+        Some(names) => {
+            by_fate(context.labels.objection(&names.database, &names.table, &names.column), column)
+        }
+    }
+}
+
+/// A column that the statement's text follows to where it comes from.
+fn followed(column: &Column<'_>, output: &Output<'_>, context: Context<'_>) -> Op {
+    if let Some((table, name)) = &output.base {
+        let agrees = Names::read(column, context.names).is_some_and(|names| {
+            names.is_of(table, context.labels) && names.column.to_lowercase() == name.to_lowercase()
+        });
+        if !agrees {
+            return Op::Null;
+        }
+    }
+    match &output.flow {
+        Flow::Clean if output.base.is_some() => Op::Pass,
+        Flow::Clean => shown(column, context),
+        Flow::Verbatim { label, declared } => mask(label, column, declared),
+        Flow::Closed => Op::Null,
+    }
+}
+
+/// A column of one of these tables, by its definition.
+fn merged(column: &Column<'_>, tables: &[&Table], context: Context<'_>) -> Op {
     let Some(names) = Names::read(column, context.names) else { return Op::Null };
-    let is = |table: &&veil_sql::mysql::Table| {
-        labels.catalog().same_name(&table.database, &names.database)
-            && labels.catalog().same_name(&table.name, &names.table)
-            && table.kind == TableKind::Base
-    };
-    let traced = match &origin {
-        Origin::Column(table, name) if is(table) && name.to_lowercase() == names.column.to_lowercase() => {
-            Some(*table)
-        }
-        Origin::OneOf(tables) => tables.iter().copied().find(is),
-        Origin::Column(..) | Origin::Unknown => None,
-    };
-    let (fate, declared) = match (traced, run.untraced) {
-        (Some(table), _) => {
-            let declared = table.column(&names.column).map_or("", |column| column.data_type.as_str());
-            (labels.fate(table, &names.column), declared)
-        }
-        (None, Untraced::Show) if names.table.is_empty() => (Fate::Pass, ""),
-        (None, Untraced::Show) => (labels.objection(&names.database, &names.table, &names.column), ""),
-        (None, Untraced::Close) => (Fate::Close, ""),
-    };
+    let Some(table) = tables.iter().find(|table| names.is_of(table, context.labels)) else { return Op::Null };
+    match context.labels.flow(table, &names.column) {
+        Flow::Clean => Op::Pass,
+        Flow::Verbatim { label, declared } => mask(&label, column, &declared),
+        Flow::Closed => Op::Null,
+    }
+}
+
+fn by_fate(fate: Fate, column: &Column<'_>) -> Op {
     match fate {
         Fate::Pass => Op::Pass,
         Fate::Close => Op::Null,
-        Fate::Mask(label) => {
-            let ty = MySqlType {
-                code: column.kind,
-                charset: Charset::of(column.collation),
-                length: column.length,
-                flags: column.flags,
-                decimals: column.decimals,
-                declared,
-            };
-            Op::Mask(label.masker.mysql_column(&ty))
-        }
+        Fate::Mask(label) => mask(&label, column, ""),
     }
+}
+
+fn mask(label: &Label, column: &Column<'_>, declared: &str) -> Op {
+    Op::Mask(label.masker.mysql_column(&MySqlType {
+        code: column.kind,
+        charset: Charset::of(column.collation),
+        length: column.length,
+        flags: column.flags,
+        decimals: column.decimals,
+        declared,
+    }))
 }

@@ -10,8 +10,9 @@ use sqlparser::tokenizer::Token;
 
 use super::head::{self, Head, keyword};
 use super::lexer::{self, Fault, Mode};
-use super::statement::{Facts, Function, Kind, Outputs, Statement};
-use super::{facts, select};
+use super::query::Query;
+use super::statement::{Facts, Function, Kind, Statement};
+use super::{facts, write};
 
 /// Texts that are longer are analysed every time.
 const CACHED_TEXT_MAX: usize = 16 << 10;
@@ -138,7 +139,7 @@ fn statements(lexed: lexer::Lexed, mode: Mode) -> Result {
 
 fn statement(tokens: &[Token], mode: Mode, spaced: &Facts) -> Statement {
     let mut facts = spaced.clone();
-    let mut outputs = Outputs::Unknown;
+    let mut result = None;
     let kind = match head::read(tokens) {
         Head::Is(kind) => {
             if matches!(kind, Kind::Show(_)) {
@@ -148,7 +149,7 @@ fn statement(tokens: &[Token], mode: Mode, spaced: &Facts) -> Statement {
             kind
         }
         Head::Grammar(tokens) => {
-            outputs = grammar(tokens, mode, &mut facts);
+            result = grammar(tokens, mode, &mut facts);
             Kind::Data
         }
         Head::Explain(tokens) => {
@@ -164,13 +165,12 @@ fn statement(tokens: &[Token], mode: Mode, spaced: &Facts) -> Statement {
         Head::Text { name, text } => return inner(name, &text, mode),
     };
     facts.asks_back |= matches!(kind, Kind::Show(super::Show::Warnings));
-    Statement { kind, facts, outputs }
+    Statement { kind, facts, result }
 }
 
 /// The statement that a literal text holds: it has to be one, without a text inside.
 fn inner(name: Option<String>, text: &str, mode: Mode) -> Statement {
-    let refused =
-        |what| Statement { kind: Kind::Refused(what), facts: Facts::default(), outputs: Outputs::Unknown };
+    let refused = |what| Statement { kind: Kind::Refused(what), facts: Facts::default(), result: None };
     // The server reads such a text in another character set than the one around it.
     if !text.is_ascii() {
         return refused("a prepared text with letters outside of ASCII");
@@ -184,7 +184,7 @@ fn inner(name: Option<String>, text: &str, mode: Mode) -> Statement {
     match name {
         Some(name) => {
             let kind = Kind::Prepare { name, inner: Arc::clone(only) };
-            Statement { kind, facts: only.facts.clone(), outputs: Outputs::Unknown }
+            Statement { kind, facts: only.facts.clone(), result: None }
         }
         None => only.as_ref().clone(),
     }
@@ -198,10 +198,10 @@ fn analyse_flat(text: &str, mode: Mode) -> Result {
     analyse(text, mode)
 }
 
-fn grammar(tokens: Vec<Token>, mode: Mode, facts: &mut Facts) -> Outputs {
+fn grammar(tokens: Vec<Token>, mode: Mode, facts: &mut Facts) -> Option<Query> {
     if mode.oracle {
         facts.opaque = Some("sql_mode ORACLE or MSSQL");
-        return Outputs::Unknown;
+        return None;
     }
     let tokens = without_extras(tokens, facts);
     let dialect = MySqlDialect {};
@@ -210,15 +210,15 @@ fn grammar(tokens: Vec<Token>, mode: Mode, facts: &mut Facts) -> Outputs {
         Ok(tree) if parser.peek_token().token == Token::EOF => tree,
         _ => {
             facts.opaque.get_or_insert("what IronVeil cannot parse");
-            return Outputs::Unknown;
+            return None;
         }
     };
     facts::collect(&tree, facts);
-    let outputs = select::read(&tree, facts);
+    let result = write::read(&tree, facts);
     if !matches!(tree, Tree::Query(_) | Tree::Insert(_) | Tree::Update(_) | Tree::Delete(_)) {
         facts.opaque.get_or_insert("a statement of this form");
     }
-    outputs
+    result
 }
 
 /// Takes out what the grammar does not know and what changes nothing of a statement's meaning: `INTO @a`,

@@ -5,10 +5,11 @@
 //! is known (`system`), and opening them costs more than all others.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::analyse::analyse;
 use super::lexer::Mode;
-use super::statement::{Facts, Kind};
+use super::statement::{Kind, Statement};
 use super::system;
 
 /// A query whose rows make a part of a catalog.
@@ -110,8 +111,8 @@ pub struct Table {
     pub kind: TableKind,
     /// Columns, in order.
     pub columns: Vec<Column>,
-    /// What a view names, if its definition is known.
-    pub definition: Option<Facts>,
+    /// What a view shows, if its definition is known.
+    pub definition: Option<Arc<Statement>>,
 }
 
 impl Table {
@@ -181,7 +182,7 @@ impl Catalog {
             if let [Some(database), Some(name), Some(definition)] = row.as_slice() {
                 let key = catalog.key(database, name);
                 if let Some(table) = catalog.tables.get_mut(&key) {
-                    table.definition = view_facts(definition, mode);
+                    table.definition = view(definition, mode);
                 }
             }
         }
@@ -237,10 +238,10 @@ fn table_kind(kind: &str, engine: Option<&str>) -> TableKind {
 }
 
 /// What a view reads; its definition names databases throughout.
-fn view_facts(definition: &str, mode: Mode) -> Option<Facts> {
+fn view(definition: &str, mode: Mode) -> Option<Arc<Statement>> {
     let analysis = analyse(definition, mode).ok()?;
     match analysis.statements.as_slice() {
-        [only] if only.kind == Kind::Data => Some(only.facts.clone()),
+        [only] if only.kind == Kind::Data => Some(Arc::clone(only)),
         _ => None,
     }
 }

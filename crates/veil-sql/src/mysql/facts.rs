@@ -182,20 +182,11 @@ impl Collector<'_> {
         {
             return Flow::Break("a function call of this form");
         }
-        let Some(TableName { database, name }) = table_name(&function.name) else {
+        let Some(function) = function_name(function) else {
             return Flow::Break("a function's name of this form");
         };
-        // `TABLE(...)` and others are grammar, not functions; as such they are on no list.
-        let name = name.to_ascii_lowercase();
-        // In quotes it is a user's function, whatever it is called.
-        let quoted = function
-            .name
-            .0
-            .iter()
-            .any(|part| part.as_ident().is_some_and(|ident| ident.quote_style.is_some()));
-        let database = database.or_else(|| quoted.then(String::new));
-        self.0.asks_back |= matches!(name.as_str(), "found_rows" | "row_count");
-        self.0.functions.insert(Function { database, name });
+        self.0.asks_back |= matches!(function.name.as_str(), "found_rows" | "row_count");
+        self.0.functions.insert(function);
         Flow::Continue(())
     }
 }
@@ -268,6 +259,17 @@ fn joins(from: &TableWithJoins) -> Flow {
 /// Whether a name is a variable of the user's.
 pub(super) fn is_variable(name: &str) -> bool {
     name.starts_with('@') && !name.starts_with("@@")
+}
+
+/// The function that a call names.
+pub(super) fn function_name(call: &sqlparser::ast::Function) -> Option<Function> {
+    let TableName { database, name } = table_name(&call.name)?;
+    // In quotes it is a user's function, whatever it is called.
+    let quoted =
+        call.name.0.iter().any(|part| part.as_ident().is_some_and(|ident| ident.quote_style.is_some()));
+    let database = database.or_else(|| quoted.then(String::new));
+    // `TABLE(...)` and others are grammar, not functions; as such they are on no list.
+    Some(Function { database, name: name.to_ascii_lowercase() })
 }
 
 /// A name of one or two parts.

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::query::Query;
+
 /// A table as it was written: perhaps with a database.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TableName {
@@ -28,8 +30,8 @@ pub struct Statement {
     pub kind: Kind,
     /// What it names and writes, statements inside it included.
     pub facts: Facts,
-    /// The columns of its result.
-    pub outputs: Outputs,
+    /// Where the columns of its result come from; `None` if that is not known.
+    pub result: Option<Query>,
 }
 
 /// The kinds that are told apart.
@@ -126,43 +128,8 @@ pub struct Write {
 pub enum Source {
     /// Literals, parameters, functions of these, and these columns of the target.
     Columns(BTreeSet<String>),
+    /// The rows of this query.
+    Query(Query),
     /// Anything else.
-    Query,
-}
-
-/// What is known of the columns of a result.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Outputs {
-    /// Nothing.
-    #[default]
     Unknown,
-    /// They are these, over these tables and nothing else.
-    Plain {
-        /// The tables of FROM, in order.
-        tables: Vec<TableRef>,
-        /// Columns of the same name are merged (USING, NATURAL): a star shows them once.
-        merged: bool,
-        /// What is selected, in order.
-        items: Vec<Item>,
-    },
-}
-
-/// A table in FROM.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableRef {
-    /// The table.
-    pub table: TableName,
-    /// Its name in the statement, if it is another.
-    pub alias: Option<String>,
-}
-
-/// What is selected.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Item {
-    /// `*`, `table.*` or `database.table.*`: all columns of all tables, or of one.
-    Star(Vec<String>),
-    /// A column, perhaps with table and database before it.
-    Column(Vec<String>),
-    /// Anything else.
-    Computed,
 }

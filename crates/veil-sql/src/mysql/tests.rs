@@ -2,7 +2,8 @@ use std::fmt::Write as _;
 
 use super::analyse::analyse;
 use super::lexer::{Mode, lex};
-use super::{Item, Kind, Outputs, Source, Statement};
+use super::query::{Body, Expr, Item, Query};
+use super::{Kind, Source, Statement};
 
 fn mode() -> Mode {
     Mode::new("", "10.11.6-MariaDB")
@@ -43,7 +44,8 @@ fn describe(statement: &Statement) -> String {
     }
     for write in &facts.writes {
         match &write.source {
-            Source::Query => write!(out, " >{}:query", write.target.name).unwrap(),
+            Source::Query(_) => write!(out, " >{}:query", write.target.name).unwrap(),
+            Source::Unknown => write!(out, " >{}:?", write.target.name).unwrap(),
             Source::Columns(columns) => {
                 write!(
                     out,
@@ -58,13 +60,13 @@ fn describe(statement: &Statement) -> String {
     if facts.assigns {
         out.push_str(" :=");
     }
-    if let Outputs::Plain { merged, items, .. } = &statement.outputs {
-        out.push_str(if *merged { " |~" } else { " |" });
-        for item in items {
+    if let Some(Query { body: Body::Select(select), .. }) = &statement.result {
+        out.push_str(if select.merged { " |~" } else { " |" });
+        for item in &select.items {
             match item {
                 Item::Star(of) => write!(out, " {}*", of.join(".")).unwrap(),
-                Item::Column(parts) => write!(out, " {}", parts.join(".")).unwrap(),
-                Item::Computed => out.push_str(" ="),
+                Item::Value { expr: Expr::Column(parts), .. } => write!(out, " {}", parts.join(".")).unwrap(),
+                Item::Value { .. } => out.push_str(" ="),
             }
         }
     }
@@ -78,8 +80,8 @@ fn statements_are_taken_for_what_they_are() {
         ("select u.*, shop.users.id x from shop.users as u", "data shop.users | u* shop.users.id"),
         ("SELECT `a b`.`c` FROM `a b`", "data a b | a b.c"),
         ("select upper(email), 1, @v, (note) from users", "data users upper() | = = = note"),
-        ("select x from (select email x from users) as items", "data users"),
-        ("with a as (select 1) select * from a", "data a"),
+        ("select x from (select email x from users) as items", "data users | x"),
+        ("with a as (select 1) select * from a", "data a | *"),
         ("select email from users union select label from items", "data items users"),
         ("select a.id from a join b using (id) left join c on a.id = c.id", "data a b c |~ a.id"),
         ("select id from users where email like 'a%' order by note limit 3, 4", "data users | id"),
@@ -99,10 +101,10 @@ fn statements_are_taken_for_what_they_are() {
         ("insert into t set a = 1, b = c", "data t >t:c"),
         ("insert into t select * from users", "data t users >t:query"),
         ("insert into t values (1) on duplicate key update n = values(n) + m", "data t values() >t:m,n"),
-        ("replace into t values ((select email from users))", "data t users >t:query"),
+        ("replace into t values ((select email from users))", "data t users >t:?"),
         ("insert into t values (1) returning id, n", "data t >t: | id n"),
         ("update users set note = email where id = 1", "data users >users:email"),
-        ("update users u join t on t.id = u.id set t.n = u.email", "data t users >users:query >t:query"),
+        ("update users u join t on t.id = u.id set t.n = u.email", "data t users >users:? >t:?"),
         ("delete from users where id = 1", "data users >users:"),
         ("explain select * from users", "explain users"),
         ("describe users", "show(definitions)"),
@@ -140,7 +142,7 @@ fn statements_are_taken_for_what_they_are() {
         ("create temporary table t as select * from users", "refused"),
         ("table users", "opaque: what IronVeil cannot parse"),
         ("select * from users procedure analyse()", "opaque: what IronVeil cannot parse"),
-        ("select * from json_table('[1]', '$[*]' columns (a int path '$')) as j", "data"),
+        ("select * from json_table('[1]', '$[*]' columns (a int path '$')) as j", "data | *"),
         ("", "nothing"),
     ] {
         assert_eq!(summary(sql).trim_end(), expected.trim_end(), "{sql}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use veil_policy::mysql::{Labels, judge};
 use veil_policy::{Refusal, Run};
 use veil_sql::mysql::analyse::{Analyser, Analysis};
-use veil_sql::mysql::{Facts, Kind, Mode, Outputs, Statement};
+use veil_sql::mysql::{Facts, Kind, Mode, Statement};
 
 use super::Slot;
 use crate::catalogs::View;
@@ -38,7 +38,7 @@ impl Judged {
 /// A statement of which only the kind is known.
 pub(super) fn unknown(kind: Kind) -> Arc<Statement> {
     let facts = Facts { opaque: Some("what IronVeil has not read"), ..Facts::default() };
-    Arc::new(Statement { kind, facts, outputs: Outputs::Unknown })
+    Arc::new(Statement { kind, facts, result: None })
 }
 
 impl Judge {

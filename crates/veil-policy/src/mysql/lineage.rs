@@ -1,0 +1,553 @@
+//! How values flow from tables into the columns of a result, by a statement's text and the catalog.
+//!
+//! Names are resolved as the server does it: the innermost scope first, tables before what lies outside of them. What
+//! does not resolve to exactly one thing is closed.
+
+use std::cell::Cell;
+
+use veil_sql::mysql::functions::Effect;
+use veil_sql::mysql::query::{Body, Expr, From, Item, Query, Rows, Select, With};
+use veil_sql::mysql::{Table, TableKind, TableName, catalog, system};
+
+use super::judge;
+use super::labels::Labels;
+use crate::labels::Label;
+
+/// Queries inside queries deeper than this are closed.
+const DEPTH_MAX: usize = 64;
+/// A recursive query is followed until its columns no longer change, so often at most.
+const ROUNDS_MAX: usize = 4;
+/// Columns that are followed for one statement, those of all queries in it together.
+const COLUMNS_MAX: usize = 32 << 10;
+
+/// What a value may hold.
+#[derive(Clone)]
+pub(super) enum Flow {
+    /// Nothing of what is labelled.
+    Clean,
+    /// The value of a column with this label as it is, or nothing of what is labelled.
+    Verbatim {
+        /// The label.
+        label: Label,
+        /// Type of the column, as it was declared.
+        declared: String,
+    },
+    /// It may be made from what is labelled, or cannot be told.
+    Closed,
+}
+
+impl Flow {
+    /// One of two values.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Clean, other) | (other, Self::Clean) => other,
+            (Self::Verbatim { label, declared }, Self::Verbatim { label: second, declared: as_well })
+                if label.rule == second.rule && declared == as_well =>
+            {
+                Self::Verbatim { label, declared }
+            }
+            _ => Self::Closed,
+        }
+    }
+
+    /// What is computed from it.
+    fn computed(self) -> Self {
+        if self.is_clean() { Self::Clean } else { Self::Closed }
+    }
+
+    /// Whether nothing of what is labelled is in it.
+    pub(super) const fn is_clean(&self) -> bool {
+        matches!(self, Self::Clean)
+    }
+}
+
+/// A column of a result.
+#[derive(Clone)]
+pub(super) struct Output<'a> {
+    pub(super) flow: Flow,
+    /// The column of a table that it is, without a query between.
+    pub(super) base: Option<(&'a Table, String)>,
+    name: Option<String>,
+}
+
+impl Output<'_> {
+    const fn of(flow: Flow, name: Option<String>) -> Self {
+        Self { flow, base: None, name }
+    }
+}
+
+/// The columns of a result.
+pub(super) enum Outputs<'a> {
+    /// These, in order.
+    Each(Vec<Output<'a>>),
+    /// Columns of these tables in an order of the server's.
+    Merged(Vec<&'a Table>),
+}
+
+/// The columns of the result of `query` in a session whose database is `database`; `None` if they cannot be told.
+pub(super) fn outputs<'a>(query: &Query, labels: &'a Labels, database: Option<&str>) -> Option<Outputs<'a>> {
+    let resolver = Resolver::new(labels, database);
+    if let Query { body: Body::Select(select), with, .. } = query
+        && let ([], true, [Item::Star(of)]) = (with.as_slice(), select.merged, select.items.as_slice())
+        && of.is_empty()
+    {
+        return resolver.merged(select).map(Outputs::Merged);
+    }
+    resolver.query(query, &Around::default()).map(Outputs::Each)
+}
+
+/// What the rows of `query` hold, in order; `None` if that cannot be told.
+pub(super) fn flows(query: &Query, labels: &Labels, database: Option<&str>) -> Option<Vec<Flow>> {
+    let outputs = Resolver::new(labels, database).query(query, &Around::default())?;
+    Some(outputs.into_iter().map(|output| output.flow).collect())
+}
+
+struct Resolver<'a, 's> {
+    labels: &'a Labels,
+    database: Option<&'s str>,
+    /// How many columns may still be followed.
+    left: Cell<usize>,
+}
+
+/// What names mean around a query, from the inside out.
+#[derive(Clone, Copy, Default)]
+struct Around<'a, 's> {
+    scope: Option<&'s Scope<'a, 's>>,
+    expressions: Option<&'s Expressions<'a, 's>>,
+    depth: usize,
+}
+
+/// A common table expression, and those around it.
+struct Expressions<'a, 's> {
+    name: &'s str,
+    /// `None` if they are not known.
+    columns: Option<Vec<Output<'a>>>,
+    around: Option<&'s Self>,
+}
+
+/// The sources of a SELECT.
+struct Scope<'a, 's> {
+    sources: Vec<Source<'a>>,
+    merged: bool,
+    /// Names that the SELECT gives to its columns.
+    names: Vec<&'s str>,
+    around: Option<&'s Self>,
+}
+
+/// One source of rows.
+struct Source<'a> {
+    alias: Option<String>,
+    /// The table as it was written.
+    table: Option<TableName>,
+    rows: Known<'a>,
+}
+
+/// Whether a source goes by a name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Called {
+    Yes,
+    No,
+    /// It depends on what is not known here.
+    Perhaps,
+}
+
+/// What is known of a source's columns.
+enum Known<'a> {
+    Table(&'a Table),
+    Columns(Vec<Output<'a>>),
+    /// They show nothing labelled, whatever they are called.
+    Harmless,
+    Nothing,
+}
+
+impl<'a, 's> Resolver<'a, 's> {
+    const fn new(labels: &'a Labels, database: Option<&'s str>) -> Self {
+        Self { labels, database, left: Cell::new(COLUMNS_MAX) }
+    }
+}
+
+impl<'a> Resolver<'a, '_> {
+    /// Counts columns that are followed; `None` if they are too many.
+    fn count(&self, columns: usize) -> Option<()> {
+        self.left.set(self.left.get().checked_sub(columns)?);
+        Some(())
+    }
+
+    fn query(&self, query: &Query, around: &Around<'a, '_>) -> Option<Vec<Output<'a>>> {
+        let depth = around.depth + 1;
+        self.with(query, &query.with, &Around { depth, ..*around })
+    }
+
+    /// Follows the common table expressions one by one, then the query itself.
+    fn with(&self, query: &Query, rest: &[With], around: &Around<'a, '_>) -> Option<Vec<Output<'a>>> {
+        let Some((first, rest)) = rest.split_first() else { return self.body(&query.body, around) };
+        let depth = around.depth + 1;
+        if depth > DEPTH_MAX {
+            return None;
+        }
+        let around = Around { depth, ..*around };
+        let columns = if query.recursive {
+            // Those that follow may be named as well.
+            let later: Vec<&str> = rest.iter().map(|with| with.name.as_str()).collect();
+            self.recursive(first, &later, &around)
+        } else {
+            self.query(&first.query, &around).and_then(|columns| renamed(columns, &first.columns))
+        };
+        let expressions = Expressions { name: &first.name, columns, around: around.expressions };
+        self.with(query, rest, &Around { expressions: Some(&expressions), ..around })
+    }
+
+    fn recursive(&self, with: &With, later: &[&str], around: &Around<'a, '_>) -> Option<Vec<Output<'a>>> {
+        if let Some((name, later)) = later.split_first() {
+            let expressions = Expressions { name, columns: None, around: around.expressions };
+            return self.recursive(with, later, &Around { expressions: Some(&expressions), ..*around });
+        }
+        let seed = match &with.query.body {
+            Body::Sets(arms) => arms.first()?,
+            other => other,
+        };
+        let mut columns = renamed(self.body(seed, around)?, &with.columns)?;
+        for _ in 0..ROUNDS_MAX {
+            let own =
+                Expressions { name: &with.name, columns: Some(columns.clone()), around: around.expressions };
+            let next = self.query(&with.query, &Around { expressions: Some(&own), ..*around })?;
+            let next = renamed(next, &with.columns)?;
+            if next.len() != columns.len() {
+                return None;
+            }
+            let same = same_flows(&columns, &next);
+            columns =
+                columns.into_iter().zip(next).map(|(a, b)| Output::of(a.flow.or(b.flow), a.name)).collect();
+            if same {
+                return Some(columns);
+            }
+        }
+        None
+    }
+
+    fn body(&self, body: &Body, around: &Around<'a, '_>) -> Option<Vec<Output<'a>>> {
+        if around.depth > DEPTH_MAX {
+            return None;
+        }
+        match body {
+            Body::Select(select) => self.select(select, around),
+            Body::Query(query) => self.query(query, around),
+            Body::Sets(arms) => {
+                let arms = arms.iter().map(|arm| self.body(arm, around)).collect::<Option<Vec<_>>>()?;
+                arms.into_iter().reduce(|first, next| {
+                    let joined = first.into_iter().zip(next);
+                    joined.map(|(a, b)| Output::of(a.flow.or(b.flow), a.name)).collect()
+                })
+            }
+            Body::Values(rows) => {
+                let rows = rows.iter().map(|row| {
+                    let cells = row.iter().map(|cell| self.expr(cell, around));
+                    cells.map(|flow| Output::of(flow, None)).collect::<Vec<_>>()
+                });
+                rows.reduce(|first, next| {
+                    first.into_iter().zip(next).map(|(a, b)| Output::of(a.flow.or(b.flow), None)).collect()
+                })
+            }
+        }
+    }
+
+    fn select(&self, select: &Select, around: &Around<'a, '_>) -> Option<Vec<Output<'a>>> {
+        let scope = self.scope(select, around);
+        let inside = Around { scope: Some(&scope), ..*around };
+        let mut outputs = Vec::with_capacity(select.items.len());
+        for item in &select.items {
+            match item {
+                // What stands where is the server's choice.
+                Item::Star(of) if of.is_empty() && select.merged => return None,
+                Item::Star(of) => {
+                    for source in scope.named(of, self)? {
+                        outputs.extend(self.columns(source)?);
+                    }
+                }
+                Item::Value { expr: Expr::Column(parts), name } => {
+                    let found = self.column(parts, &inside);
+                    outputs.push(Output { name: name.clone(), ..found });
+                }
+                Item::Value { expr, name } => {
+                    outputs.push(Output::of(self.expr(expr, &inside), name.clone()))
+                }
+            }
+        }
+        self.count(outputs.len() + 1)?;
+        Some(outputs)
+    }
+
+    fn scope<'s>(&self, select: &'s Select, around: &Around<'a, 's>) -> Scope<'a, 's> {
+        let names = select.items.iter().filter_map(|item| match item {
+            // Its own name is none that was given.
+            Item::Value { expr: Expr::Column(parts), name } if parts.last() == name.as_ref() => None,
+            Item::Value { name, .. } => name.as_deref(),
+            Item::Star(_) => None,
+        });
+        let mut scope = Scope {
+            sources: Vec::with_capacity(select.from.len()),
+            merged: select.merged,
+            names: names.collect(),
+            around: around.scope,
+        };
+        for from in &select.from {
+            let rows = self.rows(from, &scope, around);
+            let table = match &from.rows {
+                Rows::Table(name) => Some(name.clone()),
+                Rows::Query { .. } | Rows::Other => None,
+            };
+            scope.sources.push(Source { alias: from.alias.clone(), table, rows });
+        }
+        scope
+    }
+
+    fn rows(&self, from: &From, before: &Scope<'a, '_>, around: &Around<'a, '_>) -> Known<'a> {
+        let known = match &from.rows {
+            Rows::Table(name) => match self.expression(name, around.expressions) {
+                Some(Some(columns)) => Known::Columns(columns),
+                Some(None) => Known::Nothing,
+                None => self.table(name),
+            },
+            Rows::Query { query, lateral } => {
+                let scope = if *lateral { Some(before) } else { around.scope };
+                self.query(query, &Around { scope, ..*around }).map_or(Known::Nothing, Known::Columns)
+            }
+            Rows::Other => Known::Nothing,
+        };
+        match known {
+            known if from.columns.is_empty() => known,
+            Known::Columns(columns) => renamed(columns, &from.columns).map_or(Known::Nothing, Known::Columns),
+            Known::Table(_) | Known::Harmless | Known::Nothing => Known::Nothing,
+        }
+    }
+
+    /// The columns of a common table expression of this name, if there is one.
+    fn expression(
+        &self,
+        name: &TableName,
+        mut expressions: Option<&Expressions<'a, '_>>,
+    ) -> Option<Option<Vec<Output<'a>>>> {
+        if name.database.is_some() {
+            return None;
+        }
+        while let Some(known) = expressions {
+            if self.labels.catalog().same_name(known.name, &name.name) {
+                return Some(known.columns.clone());
+            }
+            // Whether case tells them apart depends on the server.
+            if known.name.to_lowercase() == name.name.to_lowercase() {
+                return Some(None);
+            }
+            expressions = known.around;
+        }
+        None
+    }
+
+    fn table(&self, name: &TableName) -> Known<'a> {
+        let Some(database) = name.database.as_deref().or(self.database) else { return Known::Nothing };
+        if catalog::is_system(database) {
+            let harmless = system::harmless(&database.to_lowercase(), &name.name.to_lowercase());
+            return if harmless { Known::Harmless } else { Known::Nothing };
+        }
+        self.labels.catalog().table(database, &name.name).map_or(Known::Nothing, Known::Table)
+    }
+
+    /// All columns that a star shows.
+    fn columns(&self, source: &Source<'a>) -> Option<Vec<Output<'a>>> {
+        match &source.rows {
+            Known::Table(table) => {
+                let visible = table.columns.iter().filter(|column| !column.invisible);
+                Some(visible.map(|column| self.of_table(table, &column.name)).collect())
+            }
+            Known::Columns(columns) => {
+                Some(columns.iter().map(|column| Output { base: None, ..column.clone() }).collect())
+            }
+            Known::Harmless | Known::Nothing => None,
+        }
+    }
+
+    fn of_table(&self, table: &'a Table, column: &str) -> Output<'a> {
+        let base = (table.kind == TableKind::Base).then(|| (table, column.to_owned()));
+        Output { flow: self.labels.flow(table, column), base, name: Some(column.to_owned()) }
+    }
+
+    fn expr(&self, expr: &Expr, around: &Around<'a, '_>) -> Flow {
+        match expr {
+            Expr::Free => Flow::Clean,
+            Expr::Unknown => Flow::Closed,
+            Expr::Column(parts) => self.column(parts, around).flow,
+            Expr::Call(function) => match judge::effect(function, self.labels) {
+                Effect::Pure | Effect::Keeps => Flow::Clean,
+                Effect::Unknown | Effect::Dangerous => Flow::Closed,
+            },
+            Expr::From(parts) => match parts.iter().all(|part| self.is_clean(part, around)) {
+                true => Flow::Clean,
+                false => Flow::Closed,
+            },
+            Expr::Chosen { by, .. } if !by.iter().all(|part| self.is_clean(part, around)) => Flow::Closed,
+            Expr::Chosen { among, .. } => {
+                among.iter().map(|part| self.expr(part, around)).fold(Flow::Clean, Flow::or)
+            }
+            Expr::Query(query) => match self.query(query, around).as_deref() {
+                Some([only]) => only.flow.clone(),
+                _ => Flow::Closed,
+            },
+        }
+    }
+
+    /// Whether what is computed from it holds nothing of what is labelled.
+    fn is_clean(&self, expr: &Expr, around: &Around<'a, '_>) -> bool {
+        match expr {
+            // It may have several columns where it is compared.
+            Expr::Query(query) => self
+                .query(query, around)
+                .is_some_and(|columns| columns.iter().all(|column| column.flow.is_clean())),
+            other => self.expr(other, around).computed().is_clean(),
+        }
+    }
+
+    /// What a name stands for.
+    fn column(&self, parts: &[String], around: &Around<'a, '_>) -> Output<'a> {
+        let closed = || Output::of(Flow::Closed, None);
+        let Some((name, qualifier)) = parts.split_last() else { return closed() };
+        let mut scope = around.scope;
+        let mut outside = false;
+        while let Some(here) = scope {
+            // From inside, a name may also be that of a selected column.
+            if outside && qualifier.is_empty() && here.names.iter().any(|known| same(known, name)) {
+                return closed();
+            }
+            if let Some(found) = here.column(name, qualifier, self) {
+                return found;
+            }
+            scope = here.around;
+            outside = true;
+        }
+        closed()
+    }
+
+    /// The tables of a SELECT that are joined by columns of the same name, if all are tables.
+    fn merged(&self, select: &Select) -> Option<Vec<&'a Table>> {
+        let tables = select.from.iter().map(|from| match (&from.rows, from.columns.as_slice()) {
+            (Rows::Table(name), []) => match self.table(name) {
+                // A view's columns may go by the name of the tables below it.
+                Known::Table(table) if table.kind == TableKind::Base => Some(table),
+                _ => None,
+            },
+            _ => None,
+        });
+        tables.collect()
+    }
+}
+
+impl<'a> Scope<'a, '_> {
+    /// The sources that a qualifier means: all without one, otherwise one.
+    fn named(&self, qualifier: &[String], resolver: &Resolver<'a, '_>) -> Option<Vec<&Source<'a>>> {
+        let (found, sure) = self.called(qualifier, resolver);
+        (sure && (qualifier.is_empty() || found.len() == 1)).then_some(found)
+    }
+
+    /// The sources that a qualifier may mean, and whether that is sure.
+    fn called(&self, qualifier: &[String], resolver: &Resolver<'a, '_>) -> (Vec<&Source<'a>>, bool) {
+        let called = |source: &Source<'a>| match qualifier {
+            [] => Called::Yes,
+            some => source.called(some, resolver),
+        };
+        let sure = self.sources.iter().all(|source| called(source) != Called::Perhaps);
+        (self.sources.iter().filter(|source| called(source) == Called::Yes).collect(), sure)
+    }
+
+    /// The column of this name; `None` if it is to be looked for further out.
+    fn column(&self, name: &str, qualifier: &[String], resolver: &Resolver<'a, '_>) -> Option<Output<'a>> {
+        let closed = || Some(Output::of(Flow::Closed, None));
+        let (named, mut sure) = self.called(qualifier, resolver);
+        if let ([only], true, false) = (named.as_slice(), sure, qualifier.is_empty())
+            && matches!(only.rows, Known::Harmless)
+        {
+            return Some(Output::of(Flow::Clean, Some(name.to_owned())));
+        }
+        let mut found = Vec::new();
+        for source in &named {
+            match source.column(name, resolver) {
+                Ok(output) => found.extend(output),
+                Err(()) => sure = false,
+            }
+        }
+        let merges = self.merged && qualifier.is_empty();
+        match found.len() {
+            0 if sure && (named.is_empty() || qualifier.is_empty()) => None,
+            // Where two have it, the server would refuse.
+            1 if sure || !merges => found.pop(),
+            2.. if sure && merges => {
+                let flows = found.into_iter().map(|output| output.flow);
+                Some(Output::of(flows.fold(Flow::Clean, Flow::or), Some(name.to_owned())))
+            }
+            _ => closed(),
+        }
+    }
+}
+
+impl<'a> Source<'a> {
+    fn called(&self, qualifier: &[String], resolver: &Resolver<'a, '_>) -> Called {
+        let own = self.alias.as_deref().or(self.table.as_ref().map(|table| table.name.as_str()));
+        // Two names that differ by case alone are one here, so that neither is believed.
+        let named = |name: &str| own.is_some_and(|own| same(own, name));
+        match qualifier {
+            [name] if named(name) => Called::Yes,
+            // A database may stand before an alias too.
+            [database, name] if named(name) => {
+                let own =
+                    self.table.as_ref().and_then(|table| table.database.as_deref().or(resolver.database));
+                match own {
+                    Some(own) if resolver.labels.catalog().same_name(own, database) => Called::Yes,
+                    Some(own) if !same(own, database) => Called::No,
+                    _ => Called::Perhaps,
+                }
+            }
+            [_] | [_, _] => Called::No,
+            _ => Called::Perhaps,
+        }
+    }
+
+    /// The column of this name; an error if it may have one that is not known.
+    fn column(&self, name: &str, resolver: &Resolver<'a, '_>) -> Result<Option<Output<'a>>, ()> {
+        match &self.rows {
+            Known::Table(table) => {
+                Ok(table.column(name).map(|column| resolver.of_table(table, &column.name)))
+            }
+            Known::Columns(columns) => {
+                let mut having =
+                    columns.iter().filter(|column| column.name.as_deref().is_some_and(|own| same(own, name)));
+                match (having.next(), having.next()) {
+                    (None, _) if columns.iter().any(|column| column.name.is_none()) => Err(()),
+                    (found, None) => Ok(found.map(|found| Output { base: None, ..found.clone() })),
+                    (_, Some(_)) => Err(()),
+                }
+            }
+            Known::Harmless | Known::Nothing => Err(()),
+        }
+    }
+}
+
+/// Names of columns have no case.
+fn same(a: &str, b: &str) -> bool {
+    a == b || a.to_lowercase() == b.to_lowercase()
+}
+
+/// The columns by other names, if such are given.
+fn renamed<'a>(columns: Vec<Output<'a>>, names: &[String]) -> Option<Vec<Output<'a>>> {
+    if names.is_empty() {
+        return Some(columns);
+    }
+    let named = columns.into_iter().zip(names);
+    let named: Vec<_> = named.map(|(column, name)| Output { name: Some(name.clone()), ..column }).collect();
+    (named.len() == names.len()).then_some(named)
+}
+
+fn same_flows(a: &[Output<'_>], b: &[Output<'_>]) -> bool {
+    a.iter().zip(b).all(|(a, b)| match (&a.flow, &b.flow) {
+        (Flow::Clean, Flow::Clean) | (Flow::Closed, Flow::Closed) => true,
+        (Flow::Verbatim { label: a, .. }, Flow::Verbatim { label: b, .. }) => a.rule == b.rule,
+        _ => false,
+    })
+}

@@ -1,0 +1,378 @@
+//! From the grammar's trees to queries. What is not listed here is not followed.
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    self, BinaryOperator, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArguments,
+    JoinConstraint, JoinOperator, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor,
+    TableWithJoins, Visit, Visitor, WildcardAdditionalOptions, WindowType,
+};
+
+use super::facts::{function_name, table_name};
+use super::query::{Body, Expr, From, Item, Query, Rows, Select, With};
+use super::statement::TableName;
+
+/// A query; `None` if its columns cannot be counted.
+pub(super) fn query(tree: &ast::Query) -> Option<Query> {
+    let with = tree.with.as_ref();
+    let tables = with.map(|with| with.cte_tables.as_slice()).unwrap_or_default();
+    Some(Query {
+        with: tables.iter().map(common).collect::<Option<_>>()?,
+        recursive: with.is_some_and(|with| with.recursive),
+        body: body(&tree.body)?,
+    })
+}
+
+fn common(table: &ast::Cte) -> Option<With> {
+    let columns = table.alias.columns.iter().map(|column| column.name.value.clone()).collect();
+    Some(With { name: table.alias.name.value.clone(), columns, query: query(&table.query)? })
+}
+
+fn body(tree: &SetExpr) -> Option<Body> {
+    match tree {
+        SetExpr::Select(select) => Some(Body::Select(Select {
+            from: from(&select.from)?,
+            merged: is_merged(&select.from),
+            items: items(&select.projection)?,
+        })),
+        SetExpr::Query(inner) => Some(Body::Query(Box::new(query(inner)?))),
+        SetExpr::SetOperation { .. } => {
+            let mut arms = Vec::new();
+            sets(tree, &mut arms)?;
+            Some(Body::Sets(arms))
+        }
+        SetExpr::Values(values) => {
+            let rows = values.rows.iter().map(|row| row.content.iter().map(expr).collect());
+            Some(Body::Values(rows.collect()))
+        }
+        _ => None,
+    }
+}
+
+fn sets(tree: &SetExpr, arms: &mut Vec<Body>) -> Option<()> {
+    match tree {
+        SetExpr::SetOperation { left, right, .. } => {
+            sets(left, arms)?;
+            sets(right, arms)
+        }
+        other => {
+            arms.push(body(other)?);
+            Some(())
+        }
+    }
+}
+
+/// Sources of rows, in order.
+pub(super) fn from(trees: &[TableWithJoins]) -> Option<Vec<From>> {
+    let mut found = Vec::new();
+    trees.iter().try_for_each(|tree| add(tree, &mut found))?;
+    Some(found)
+}
+
+fn add(tree: &TableWithJoins, found: &mut Vec<From>) -> Option<()> {
+    add_factor(&tree.relation, found)?;
+    tree.joins.iter().try_for_each(|join| {
+        constraint(&join.join_operator)?;
+        add_factor(&join.relation, found)
+    })
+}
+
+fn add_factor(factor: &TableFactor, found: &mut Vec<From>) -> Option<()> {
+    let (rows, alias) = match factor {
+        TableFactor::Table { name, alias, .. } => (Rows::Table(table_name(name)?), alias),
+        TableFactor::Derived { lateral, subquery, alias, .. } => {
+            (Rows::Query { query: Box::new(query(subquery)?), lateral: *lateral }, alias)
+        }
+        TableFactor::NestedJoin { table_with_joins, alias: None } => return add(table_with_joins, found),
+        TableFactor::JsonTable { alias, .. } => (Rows::Other, alias),
+        _ => return None,
+    };
+    let columns = alias.iter().flat_map(|alias| &alias.columns).map(|column| column.name.value.clone());
+    found.push(From {
+        rows,
+        columns: columns.collect(),
+        alias: alias.as_ref().map(|alias| alias.name.value.clone()),
+    });
+    Some(())
+}
+
+const fn constraint(operator: &JoinOperator) -> Option<&JoinConstraint> {
+    match operator {
+        JoinOperator::Join(constraint)
+        | JoinOperator::Inner(constraint)
+        | JoinOperator::Left(constraint)
+        | JoinOperator::LeftOuter(constraint)
+        | JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)
+        | JoinOperator::CrossJoin(constraint)
+        | JoinOperator::StraightJoin(constraint) => Some(constraint),
+        _ => None,
+    }
+}
+
+fn is_merged(trees: &[TableWithJoins]) -> bool {
+    trees.iter().any(|tree| {
+        let merges = |operator| {
+            matches!(constraint(operator), None | Some(JoinConstraint::Using(_) | JoinConstraint::Natural))
+        };
+        let factors = std::iter::once(&tree.relation).chain(tree.joins.iter().map(|join| &join.relation));
+        let mut nested = factors.filter_map(|factor| match factor {
+            TableFactor::NestedJoin { table_with_joins, .. } => Some(table_with_joins.as_ref()),
+            _ => None,
+        });
+        tree.joins.iter().any(|join| merges(&join.join_operator))
+            || nested.any(|nested| is_merged(std::slice::from_ref(nested)))
+    })
+}
+
+/// What is selected, in order.
+pub(super) fn items(trees: &[SelectItem]) -> Option<Vec<Item>> {
+    trees.iter().map(item).collect()
+}
+
+fn item(tree: &SelectItem) -> Option<Item> {
+    match tree {
+        SelectItem::UnnamedExpr(tree) => {
+            let expr = expr(tree);
+            let name = match &expr {
+                Expr::Column(parts) => parts.last().cloned(),
+                _ => None,
+            };
+            Some(Item::Value { expr, name })
+        }
+        SelectItem::ExprWithAlias { expr: tree, alias } => {
+            Some(Item::Value { expr: expr(tree), name: Some(alias.value.clone()) })
+        }
+        SelectItem::Wildcard(options) => is_bare(options).then(|| Item::Star(Vec::new())),
+        SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
+            let TableName { database, name } = table_name(name)?;
+            is_bare(options).then(|| Item::Star(database.into_iter().chain([name]).collect()))
+        }
+        _ => None,
+    }
+}
+
+/// Nothing but the star.
+fn is_bare(options: &WildcardAdditionalOptions) -> bool {
+    let WildcardAdditionalOptions {
+        wildcard_token: _,
+        opt_ilike,
+        opt_exclude,
+        opt_except,
+        opt_replace,
+        opt_rename,
+        opt_alias,
+    } = options;
+    opt_ilike.is_none()
+        && opt_exclude.is_none()
+        && opt_except.is_none()
+        && opt_replace.is_none()
+        && opt_rename.is_none()
+        && opt_alias.is_none()
+}
+
+/// A value.
+pub(super) fn expr(tree: &ast::Expr) -> Expr {
+    match tree {
+        ast::Expr::Identifier(name) if name.value.starts_with("@@") => Expr::Free,
+        ast::Expr::Identifier(name) if name.value.starts_with('@') => Expr::Unknown,
+        ast::Expr::Identifier(name) => Expr::Column(vec![name.value.clone()]),
+        ast::Expr::CompoundIdentifier(parts) if parts.iter().any(|part| part.value.starts_with('@')) => {
+            Expr::Unknown
+        }
+        ast::Expr::CompoundIdentifier(parts) => {
+            Expr::Column(parts.iter().map(|part| part.value.clone()).collect())
+        }
+        ast::Expr::Value(_) | ast::Expr::TypedString(_) | ast::Expr::Prefixed { .. } => Expr::Free,
+        ast::Expr::Nested(inner) => expr(inner),
+        ast::Expr::Collate { expr: inner, .. } => expr(inner),
+        ast::Expr::Case { operand, conditions, else_result, .. } => Expr::Chosen {
+            among: conditions
+                .iter()
+                .map(|when| &when.result)
+                .chain(else_result.as_deref())
+                .map(expr)
+                .collect(),
+            by: operand
+                .as_deref()
+                .into_iter()
+                .chain(conditions.iter().map(|when| &when.condition))
+                .map(expr)
+                .collect(),
+        },
+        // Whether a row exists is asked as by any condition; whether a column is NULL is no secret.
+        ast::Expr::Exists { .. } | ast::Expr::IsNull(_) | ast::Expr::IsNotNull(_) if is_free(tree) => {
+            Expr::Free
+        }
+        ast::Expr::Subquery(inner) => {
+            query(inner).map_or(Expr::Unknown, |query| Expr::Query(Box::new(query)))
+        }
+        ast::Expr::Function(function) => call(function),
+        other => Expr::From(parts(other)),
+    }
+}
+
+fn is_column(tree: &ast::Expr) -> bool {
+    matches!(expr(tree), Expr::Column(_))
+}
+
+fn call(tree: &ast::Function) -> Expr {
+    let Some(function) = function_name(tree) else { return Expr::Unknown };
+    let arguments = arguments(tree);
+    let name = if function.database.is_none() { function.name.as_str() } else { "" };
+    let whole = |function| {
+        let mut found = vec![Expr::Call(function)];
+        found.extend(arguments_and_window(tree));
+        Expr::From(found)
+    };
+    match (name, arguments.as_deref()) {
+        ("count", Some([FunctionArgExpr::Wildcard])) if tree.over.is_none() => Expr::Free,
+        ("count", Some(list)) if tree.over.is_none() && list.iter().all(is_counted) => Expr::Free,
+        (
+            "min" | "max" | "any_value" | "first_value" | "last_value" | "nth_value" | "lag" | "lead",
+            Some([FunctionArgExpr::Expr(first), rest @ ..]),
+        ) => {
+            let mut by = vec![Expr::Call(function)];
+            by.extend(rest.iter().map(argument));
+            by.extend(window(tree));
+            Expr::Chosen { among: vec![expr(first)], by }
+        }
+        ("coalesce" | "ifnull" | "nvl", Some(list)) if tree.over.is_none() => {
+            Expr::Chosen { among: list.iter().map(argument).collect(), by: vec![Expr::Call(function)] }
+        }
+        ("if", Some([condition, then, otherwise])) if tree.over.is_none() => Expr::Chosen {
+            among: vec![argument(then), argument(otherwise)],
+            by: vec![argument(condition), Expr::Call(function)],
+        },
+        // The first argument is a unit.
+        ("timestampdiff" | "timestampadd", Some([_, rest @ ..])) => {
+            let mut found = vec![Expr::Call(function)];
+            found.extend(rest.iter().map(argument));
+            Expr::From(found)
+        }
+        _ => whole(function),
+    }
+}
+
+/// What can be counted without a look at values other than whether they are NULL or the same.
+fn is_counted(argument: &FunctionArgExpr) -> bool {
+    match argument {
+        FunctionArgExpr::Expr(tree) => matches!(expr(tree), Expr::Column(_) | Expr::Free),
+        _ => false,
+    }
+}
+
+fn argument(argument: &FunctionArgExpr) -> Expr {
+    match argument {
+        FunctionArgExpr::Expr(tree) => expr(tree),
+        _ => Expr::Unknown,
+    }
+}
+
+/// The arguments of a call without clauses of its own.
+fn arguments(tree: &ast::Function) -> Option<Vec<FunctionArgExpr>> {
+    match &tree.args {
+        FunctionArguments::List(list)
+            if list.clauses.is_empty() && list.duplicate_treatment != Some(DuplicateTreatment::All) =>
+        {
+            list.args
+                .iter()
+                .map(|argument| match argument {
+                    FunctionArg::Unnamed(argument) => Some(argument.clone()),
+                    _ => None,
+                })
+                .collect()
+        }
+        _ => None,
+    }
+}
+
+/// What a window is made by.
+fn window(tree: &ast::Function) -> Vec<Expr> {
+    match &tree.over {
+        None => Vec::new(),
+        Some(WindowType::WindowSpec(spec)) => parts(spec),
+        // It is defined elsewhere.
+        Some(WindowType::NamedWindow(_)) => vec![Expr::Unknown],
+    }
+}
+
+fn arguments_and_window(tree: &ast::Function) -> Vec<Expr> {
+    let mut found = parts(&tree.args);
+    found.extend(window(tree));
+    found
+}
+
+/// All that stands in `tree`: columns, functions, queries.
+fn parts(tree: &impl Visit) -> Vec<Expr> {
+    let mut parts = Parts::default();
+    let _: ControlFlow<()> = tree.visit(&mut parts);
+    parts.found
+}
+
+/// What stands inside does not matter.
+fn is_free(tree: &ast::Expr) -> bool {
+    match tree {
+        ast::Expr::Exists { .. } => true,
+        ast::Expr::IsNull(inner) | ast::Expr::IsNotNull(inner) => is_column(inner),
+        ast::Expr::Function(function) => matches!(call(function), Expr::Free),
+        _ => false,
+    }
+}
+
+/// Collects what an expression is computed from. Queries inside are taken whole.
+#[derive(Default)]
+struct Parts {
+    found: Vec<Expr>,
+    depth: usize,
+}
+
+impl Visitor for Parts {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, tree: &ast::Query) -> ControlFlow<()> {
+        if self.depth == 0 {
+            self.found.push(
+                query(tree).map_or(Expr::Unknown, |query| Expr::From(vec![Expr::Query(Box::new(query))])),
+            );
+        }
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &ast::Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, tree: &ast::Expr) -> ControlFlow<()> {
+        self.depth -= usize::from(is_free(tree));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, tree: &ast::Expr) -> ControlFlow<()> {
+        if is_free(tree) {
+            self.depth += 1;
+        } else if self.depth == 0 {
+            match tree {
+                ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_) => self.found.push(expr(tree)),
+                ast::Expr::MatchAgainst { columns, .. } => {
+                    let names = columns.iter().map(|name| name.0.iter().map(|part| part.as_ident()));
+                    self.found.extend(names.map(|parts| {
+                        let parts = parts.map(|part| part.map(|ident| ident.value.clone()));
+                        parts.collect::<Option<_>>().map_or(Expr::Unknown, Expr::Column)
+                    }));
+                }
+                ast::Expr::Function(function) => {
+                    self.found.push(function_name(function).map_or(Expr::Unknown, Expr::Call));
+                    if matches!(function.over, Some(WindowType::NamedWindow(_))) {
+                        self.found.push(Expr::Unknown);
+                    }
+                }
+                ast::Expr::BinaryOp { op: BinaryOperator::Assignment, .. } => self.found.push(Expr::Unknown),
+                _ => {}
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}

@@ -1,0 +1,115 @@
+//! Queries, as far as the values of their results depend on them: what is selected, from where. Conditions, order and
+//! grouping are left out, which choose among rows.
+
+use super::statement::{Function, TableName};
+
+/// A query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// Common table expressions, in order.
+    pub with: Vec<With>,
+    /// They may name themselves.
+    pub recursive: bool,
+    /// What is selected.
+    pub body: Body,
+}
+
+/// A common table expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct With {
+    /// Its name.
+    pub name: String,
+    /// Names of its columns, if they were written.
+    pub columns: Vec<String>,
+    /// What it shows.
+    pub query: Query,
+}
+
+/// What a query selects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// One SELECT.
+    Select(Select),
+    /// Rows of each of these.
+    Sets(Vec<Self>),
+    /// Rows that were written.
+    Values(Vec<Vec<Expr>>),
+    /// A query in parentheses.
+    Query(Box<Query>),
+}
+
+/// A SELECT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Select {
+    /// What it reads, in order.
+    pub from: Vec<From>,
+    /// Columns of the same name are merged (USING, NATURAL): a star shows them once.
+    pub merged: bool,
+    /// What is selected, in order.
+    pub items: Vec<Item>,
+}
+
+/// One source of rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct From {
+    /// The rows.
+    pub rows: Rows,
+    /// Its name in the statement, if it is another.
+    pub alias: Option<String>,
+    /// Names of its columns, if they are others.
+    pub columns: Vec<String>,
+}
+
+/// Where rows come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// A table, a view, or a common table expression.
+    Table(TableName),
+    /// A query.
+    Query {
+        /// It.
+        query: Box<Query>,
+        /// It sees what stands before it.
+        lateral: bool,
+    },
+    /// What is not followed.
+    Other,
+}
+
+/// What is selected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// `*`, `table.*` or `database.table.*`: all columns of all tables, or of one.
+    Star(Vec<String>),
+    /// A value.
+    Value {
+        /// It.
+        expr: Expr,
+        /// Its name, if it has one that can be used.
+        name: Option<String>,
+    },
+}
+
+/// A value, by what it depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expr {
+    /// A column, perhaps with table and database before it.
+    Column(Vec<String>),
+    /// Nothing: literals, parameters, settings, counts.
+    Free,
+    /// It is one of these values as they are, by what these others say.
+    Chosen {
+        /// The values.
+        among: Vec<Self>,
+        /// The others.
+        by: Vec<Self>,
+    },
+    /// It is computed from all these.
+    From(Vec<Self>),
+    /// What this function makes of nothing; its arguments stand beside it.
+    Call(Function),
+    /// The only column of this query.
+    Query(Box<Query>),
+    /// What is not followed.
+    Unknown,
+}

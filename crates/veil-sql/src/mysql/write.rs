@@ -1,0 +1,158 @@
+//! What a statement writes, where the values come from, and where the columns of its result come from.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    self, Assignment, Delete, Expr, FromTable, Insert, OnInsert, SelectItem, SetExpr, Statement, TableFactor,
+    TableObject, Update, Visit, Visitor,
+};
+
+use super::facts::table_name;
+use super::lower;
+use super::query::{Body, From, Query, Rows, Select};
+use super::statement::{Facts, Source, TableName, Write};
+
+/// Reads a statement's writes and its result.
+pub(super) fn read(statement: &Statement, facts: &mut Facts) -> Option<Query> {
+    match statement {
+        Statement::Query(query) => lower::query(query),
+        Statement::Insert(insert) => of_insert(insert, facts),
+        Statement::Update(update) => {
+            if of_update(update, facts).is_none() {
+                facts.opaque.get_or_insert("UPDATE of this form");
+            }
+            None
+        }
+        Statement::Delete(delete) => of_delete(delete, facts),
+        _ => None,
+    }
+}
+
+fn of_insert(insert: &Insert, facts: &mut Facts) -> Option<Query> {
+    let target = match &insert.table {
+        TableObject::TableName(target) => table_name(target),
+        _ => None,
+    };
+    let Some(target) = target else {
+        facts.opaque.get_or_insert("INSERT of this form");
+        return None;
+    };
+    let mut values = Values::default();
+    let mut rows = None;
+    match insert.source.as_deref() {
+        Some(ast::Query { with: None, body, .. }) if matches!(**body, SetExpr::Values(_)) => {
+            values.read(body.as_ref())
+        }
+        Some(query) => rows = Some(lower::query(query)),
+        None => {}
+    }
+    values.assignments(&insert.assignments);
+    match &insert.on {
+        Some(OnInsert::DuplicateKeyUpdate(assignments)) => values.assignments(assignments),
+        Some(_) => values.queries = true,
+        None => {}
+    }
+    let source = match (rows, values.source()) {
+        (None, source) => source,
+        (Some(Some(query)), Source::Columns(columns)) if columns.is_empty() => Source::Query(query),
+        (Some(_), _) => Source::Unknown,
+    };
+    facts.writes.push(Write { target: target.clone(), source });
+    returning(insert.returning.as_deref(), target)
+}
+
+fn of_update(update: &Update, facts: &mut Facts) -> Option<()> {
+    let mut values = Values::default();
+    values.assignments(&update.assignments);
+    values.queries |= update.from.is_some() || !update.table.joins.is_empty();
+    let TableFactor::Table { name, .. } = &update.table.relation else { return None };
+    facts.writes.push(Write { target: table_name(name)?, source: values.source() });
+    for join in &update.table.joins {
+        if let TableFactor::Table { name, .. } = &join.relation {
+            facts.writes.push(Write { target: table_name(name)?, source: Source::Unknown });
+        }
+    }
+    Some(())
+}
+
+fn of_delete(delete: &Delete, facts: &mut Facts) -> Option<Query> {
+    let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
+    let tables = lower::from(from).zip(lower::from(delete.using.as_deref().unwrap_or_default()));
+    let names = tables.and_then(|(from, using)| {
+        let names = from.into_iter().chain(using).map(|from| match from.rows {
+            Rows::Table(name) => Some((name, from.alias)),
+            Rows::Query { .. } | Rows::Other => None,
+        });
+        names.collect::<Option<Vec<_>>>()
+    });
+    let Some(names) = names else {
+        facts.opaque.get_or_insert("DELETE of this form");
+        return None;
+    };
+    for (target, _) in &names {
+        let nothing = Source::Columns(BTreeSet::new());
+        facts.writes.push(Write { target: target.clone(), source: nothing });
+    }
+    match names.as_slice() {
+        [(only, None)] if delete.tables.is_empty() => returning(delete.returning.as_deref(), only.clone()),
+        _ => None,
+    }
+}
+
+fn returning(items: Option<&[SelectItem]>, target: TableName) -> Option<Query> {
+    let from = vec![From { rows: Rows::Table(target), alias: None, columns: Vec::new() }];
+    let select = Select { from, merged: false, items: lower::items(items?)? };
+    Some(Query { with: Vec::new(), recursive: false, body: Body::Select(select) })
+}
+
+/// Where values that are written come from.
+#[derive(Default)]
+struct Values {
+    columns: BTreeSet<String>,
+    queries: bool,
+}
+
+impl Values {
+    fn assignments(&mut self, assignments: &[Assignment]) {
+        for assignment in assignments {
+            self.read(&assignment.value);
+        }
+    }
+
+    fn read(&mut self, node: &impl Visit) {
+        let _: ControlFlow<()> = node.visit(self);
+    }
+
+    fn source(self) -> Source {
+        if self.queries { Source::Unknown } else { Source::Columns(self.columns) }
+    }
+}
+
+/// The keyword in place of a value.
+fn is_default(name: &ast::Ident) -> bool {
+    name.quote_style.is_none() && name.value.eq_ignore_ascii_case("default")
+}
+
+impl Visitor for Values {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &ast::Query) -> ControlFlow<()> {
+        self.queries = true;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        match expr {
+            // A variable holds what a statement that was let through has put there.
+            Expr::Identifier(name) if name.value.starts_with('@') || is_default(name) => {}
+            Expr::Identifier(name) => drop(self.columns.insert(name.value.clone())),
+            Expr::CompoundIdentifier(parts) => {
+                self.columns.extend(parts.last().map(|part| part.value.clone()));
+            }
+            Expr::MatchAgainst { .. } => self.queries = true,
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
