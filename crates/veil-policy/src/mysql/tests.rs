@@ -4,6 +4,7 @@ use veil_mask::{RootKey, Strategy};
 use veil_sql::mysql::catalog::{QUERIES, Row};
 use veil_sql::mysql::{Catalog, Mode, analyse::analyse};
 
+use super::lineage::{Flow, Outputs, outputs};
 use super::{Labels, judge};
 use crate::glob::Glob;
 use crate::judge::Untraced;
@@ -132,4 +133,136 @@ fn names_of_tables_have_case_where_the_server_has_it_so() {
     assert_eq!(verdict("select label from ITEMS", &labels("0", &[]), Some("shop")), "close");
     assert_eq!(verdict("select label from ITEMS", &labels("1", &[]), Some("SHOP")), "show");
     assert_eq!(verdict("select email from USERS", &labels("1", &[]), Some("Shop")), "close");
+}
+
+/// What the columns of a query hold: `-` nothing, `m` a masked column as it is, `x` what is closed; `?` if they cannot be
+/// told.
+fn followed(sql: &str, labels: &Labels) -> String {
+    let analysis = analyse(sql, Mode::new("", "10.11.6-MariaDB")).unwrap();
+    let statement = &analysis.statements[0];
+    assert_eq!(statement.facts.opaque, None, "{sql}");
+    match statement.result.as_ref().and_then(|query| outputs(query, labels, Some("shop"))) {
+        None => "?".to_owned(),
+        Some(Outputs::Merged(tables)) => format!("merged {}", tables.len()),
+        Some(Outputs::Each(outputs)) => outputs
+            .iter()
+            .map(|output| match output.flow {
+                Flow::Clean => '-',
+                Flow::Verbatim { .. } => 'm',
+                Flow::Closed => 'x',
+            })
+            .collect(),
+    }
+}
+
+#[test]
+fn values_are_followed_to_the_columns_of_a_result() {
+    let labels = labels("0", &["trusted"]);
+    for (sql, expected) in [
+        ("select id, email, note, twice from users", "-m-x"),
+        ("select * from users", "-m-x"),
+        ("select u.*, i.label from users u, items i", "-m-x-"),
+        ("select items.email from users as items", "m"),
+        ("select email from users, items", "m"),
+        ("select id from users, items", "x"),
+        ("select label from users, nowhere", "x"),
+        ("select nowhere.email from users", "x"),
+        ("select email + 1, concat(note, id), now(), @@version, ?, null, 'x'", "xx-----"),
+        ("select concat(note, id), concat(note, email), -id, not note = 'x' from users", "-x--"),
+        (
+            "select count(*), count(email), count(distinct email), count(1), count(upper(email)) from users",
+            "----x",
+        ),
+        (
+            "select max(email), min(note), sum(id), avg(email), group_concat(note), group_concat(email) from users",
+            "m--x-x",
+        ),
+        ("select email is null, note is not null, upper(email) is null from users", "--x"),
+        (
+            "select exists(select email from users), (select max(email) from users), (select note from users limit 1)",
+            "-m-",
+        ),
+        (
+            "select email in (select label from items), id in (select id from users), id in (select email from users) from users",
+            "x-x",
+        ),
+        (
+            "select case when id = 1 then email end, case email when 'x' then 1 end, if(email = 'x', 1, 2) from users",
+            "mxx",
+        ),
+        (
+            "select coalesce(email, 'x'), ifnull(note, email), nullif(email, 'x'), coalesce(id, note) from users",
+            "mmx-",
+        ),
+        (
+            "select lag(email) over (order by id), lag(note) over (order by email), rank() over (order by id) from users",
+            "mx-",
+        ),
+        ("select first_value(note) over w from users window w as (order by id)", "x"),
+        ("select f(1), trusted(1), trusted(email), nvl(note, 1) from users", "x-xx"),
+        ("select @a, email collate utf8mb4_bin, cast(email as char), (email) from users", "xmxm"),
+        ("select x from (select email x from users) d", "m"),
+        ("select d.x from (select email x, note y from users) d", "m"),
+        ("select y, x from (select email, note from users) d(x, y)", "-m"),
+        ("select z from (select email x from users) d", "x"),
+        ("select users.note from (select email note from users) users", "m"),
+        ("with a as (select email x from users) select x, a.x, upper(x) from a", "mmx"),
+        (
+            "with a(p, q) as (select note, email from users), b as (select q r from a) select r, p from b, a",
+            "m-",
+        ),
+        ("with users as (select label email from items) select email from users", "-"),
+        ("with users as (select email from users) select email from users", "m"),
+        ("with Users as (select label email from items) select email from users", "x"),
+        (
+            "with recursive r as (select id, email from users union all select id + 1, email from r) select * from r",
+            "-m",
+        ),
+        (
+            "with recursive r as (select id a, note b from users union select b, (select email from users) from r) select * from r",
+            "mm",
+        ),
+        (
+            "with recursive r as (select id a, note b from users union select a, upper(a) from r) select * from r",
+            "--",
+        ),
+        ("select label from items union select email from users", "m"),
+        ("select email from users union select upper(email) from users", "x"),
+        ("(select label from items) union (select note from users) order by 1", "-"),
+        ("values (1, 2), (3, (select email from users))", "-m"),
+        ("select note, (select note) from users", "--"),
+        ("select email as note, (select note) from users", "mx"),
+        ("select (select note from items limit 1) from users", "-"),
+        ("select (select shop.items.note from users as items limit 1)", "-"),
+        ("select (select shop.items.label from users as items limit 1) from items", "x"),
+        ("select (select other.items.label from items limit 1) from items", "x"),
+        ("select l.x, l.y from users, lateral (select users.email x, users.note y) l", "m-"),
+        ("select x from users u, (select u.email x) d", "x"),
+        ("select id, label from user_view", "xm"),
+        ("select v.label from user_view v", "m"),
+        ("select label from item_view", "-"),
+        ("select id from users natural join items", "-"),
+        ("select * from users natural join items", "merged 2"),
+        ("select u.*, label from users u join items using (id)", "-m-x-"),
+        ("select * from user_view natural join items", "?"),
+        ("select id, x from users join (select id, email x from users) d using (id)", "-m"),
+        ("select table_name, upper(t.table_schema) from information_schema.tables t", "x-"),
+        ("select t.info from information_schema.processlist t", "x"),
+        ("select j.a, id from items, json_table('[1]', '$[*]' columns (a int path '$')) as j", "x-"),
+        ("select timestampdiff(day, note, note), timestampdiff(day, email, note) from users", "-x"),
+    ] {
+        assert_eq!(followed(sql, &labels), expected, "{sql}");
+    }
+}
+
+#[test]
+fn queries_that_would_take_long_to_follow_are_closed() {
+    let labels = labels("0", &[]);
+    let mut sql = "select note from users".to_owned();
+    for depth in 0..16 {
+        sql = format!(
+            "with recursive r{depth} as (select note from ({sql}) d) select r{depth}.note from r{depth}"
+        );
+    }
+    assert_eq!(followed(&sql, &labels), "?");
 }
