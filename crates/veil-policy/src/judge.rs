@@ -27,6 +27,8 @@ pub struct Refusal {
 pub enum Untraced {
     /// They are shown: nothing sensitive is named.
     Show,
+    /// They are followed to what they are made of, and shown, masked or closed by that.
+    Follow,
     /// They are NULL.
     Close,
 }
@@ -46,10 +48,10 @@ impl Run {
     /// For what is not known: nothing computed is shown.
     pub const CLOSED: Self = Self { untraced: Untraced::Close, clean: false, scrub: true };
 
-    /// Whether nothing computed is shown.
+    /// Whether what is computed from nothing known, such as variables of the session, is shown.
     #[must_use]
-    pub fn is_closed(self) -> bool {
-        self.untraced == Untraced::Close
+    pub fn shows_all(self) -> bool {
+        self.untraced == Untraced::Show
     }
 }
 
@@ -90,14 +92,15 @@ pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
     if !clean {
         judge_guarded(statement, worst, labels)?;
     }
-    let known = clean
-        && worst != Effect::Unknown
-        && !has_untrusted_casts(labels)
-        && !shows_stored_defaults(facts, labels);
-    let untraced = if known { Untraced::Show } else { Untraced::Close };
+    let plain = !has_untrusted_casts(labels) && !shows_stored_defaults(facts, labels);
+    let untraced = match (clean, worst) {
+        (true, Effect::Pure | Effect::Keeps) if plain => Untraced::Show,
+        (false, Effect::Pure) if plain && !reads_older_name(facts, labels) => Untraced::Follow,
+        _ => Untraced::Close,
+    };
     match &statement.kind {
         // They have no columns that could be closed one by one.
-        Kind::Copy { from: false } | Kind::Explain if untraced == Untraced::Close => {
+        Kind::Copy { from: false } | Kind::Explain if untraced != Untraced::Show => {
             refuse("COPY or EXPLAIN of a statement that calls what is not known".to_owned(), HINT_SELECT)
         }
         // What they run is judged under its own name as well; a transaction's end may report what others did.
@@ -123,10 +126,14 @@ pub(crate) fn shows_nothing(facts: &Facts, labels: &Labels) -> bool {
 }
 
 fn names_only_clean(facts: &Facts, labels: &Labels) -> bool {
-    // What the newest grammar reads as a function is a relation for older servers, if there is one.
-    let older = facts.functions.iter().any(|function| function.name == SYSTEM_USER)
-        && labels.catalog().named(None, SYSTEM_USER).next().is_some();
-    !older && facts.relations.iter().all(|name| labels.standing(name) == Standing::Clean)
+    !reads_older_name(facts, labels)
+        && facts.relations.iter().all(|name| labels.standing(name) == Standing::Clean)
+}
+
+/// What the newest grammar reads as a function is a relation for older servers, if there is one.
+fn reads_older_name(facts: &Facts, labels: &Labels) -> bool {
+    facts.functions.iter().any(|function| function.name == SYSTEM_USER)
+        && labels.catalog().named(None, SYSTEM_USER).next().is_some()
 }
 
 /// Whether a whole row of `pg_attribute` may be computed with: it holds the value that rows of a table had when

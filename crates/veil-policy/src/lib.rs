@@ -8,6 +8,7 @@ pub mod config;
 pub mod glob;
 pub mod judge;
 pub mod labels;
+mod lineage;
 pub mod mysql;
 pub mod plan;
 pub mod rule;

@@ -2,12 +2,14 @@
 
 use veil_mask::{Cell, ColumnMask};
 use veil_model::{Attribute, Format, PgType};
+use veil_sql::Statement;
 use veil_wire::pg::reply::Field;
 use veil_wire::pg::{frame, row};
 use veil_wire::{Malformed, cursor};
 
 use crate::judge::Untraced;
 use crate::labels::{Fate, Labels};
+use crate::lineage::{Columns, Flow};
 
 enum Op {
     Pass,
@@ -30,10 +32,34 @@ impl Plan {
         Self { ops: None, masked: 0 }
     }
 
-    /// From the description that the server sent for these very rows.
+    /// From the description that the server sent for these very rows, which are those of `statement`.
     #[must_use]
-    pub fn new(fields: &[Field<'_>], untraced: Untraced, labels: &Labels) -> Self {
-        let ops: Vec<Op> = fields.iter().map(|field| op(field, untraced, labels)).collect();
+    pub fn new(
+        fields: &[Field<'_>],
+        untraced: Untraced,
+        statement: Option<&Statement>,
+        labels: &Labels,
+    ) -> Self {
+        let computed = fields.iter().any(|field| field.relation == 0 || field.attnum == 0);
+        let columns = match (untraced, statement) {
+            (Untraced::Follow, Some(statement)) if computed => Columns::new(statement, labels),
+            _ => None,
+        };
+        let ops = fields.iter().enumerate().map(|(at, field)| match (untraced, &columns) {
+            _ if field.relation != 0 && field.attnum != 0 => {
+                by_fate(labels.fate(Attribute { relation: field.relation, attnum: field.attnum }), field)
+            }
+            (Untraced::Show, _) => Op::Pass,
+            (Untraced::Close, _) | (Untraced::Follow, None) => Op::Null,
+            (Untraced::Follow, Some(columns)) => {
+                match columns.flow(at, fields.len(), std::str::from_utf8(field.name).ok()) {
+                    Flow::Clean => Op::Pass,
+                    Flow::Verbatim(label) => by_fate(Fate::Mask(label), field),
+                    Flow::Closed => Op::Null,
+                }
+            }
+        });
+        let ops: Vec<Op> = ops.collect();
         let masked = ops.iter().filter(|op| !matches!(op, Op::Pass)).count();
         Self { ops: (masked > 0).then_some(ops), masked }
     }
@@ -102,18 +128,12 @@ fn write_masked(mask: &ColumnMask, format: Format, cell: &[u8], out: &mut Vec<u8
     }
 }
 
-fn op(field: &Field<'_>, untraced: Untraced, labels: &Labels) -> Op {
-    if field.relation == 0 || field.attnum == 0 {
-        return match untraced {
-            Untraced::Show => Op::Pass,
-            Untraced::Close => Op::Null,
-        };
-    }
-    let format = if field.binary { Format::Binary } else { Format::Text };
-    match labels.fate(Attribute { relation: field.relation, attnum: field.attnum }) {
+fn by_fate(fate: Fate, field: &Field<'_>) -> Op {
+    match fate {
         Fate::Pass => Op::Pass,
         Fate::Close => Op::Null,
         Fate::Mask(label) => {
+            let format = if field.binary { Format::Binary } else { Format::Text };
             let mask = label.masker.column(PgType { oid: field.type_oid, modifier: field.modifier });
             Op::Mask(mask, format)
         }

@@ -18,6 +18,7 @@ use thiserror::Error;
 use crate::statement::{Alias, AliasSource, Facts, Field, Kind, QualifiedName, Source, Statement, Write};
 
 mod implied;
+mod lineage;
 mod scope;
 mod source;
 
@@ -82,7 +83,7 @@ pub fn analyse(text: &str) -> Analysis {
     }))
     .unwrap_or_else(|_| {
         let facts = Facts { opaque: Some("a syntax tree that cannot be read"), ..Facts::default() };
-        Ok([Arc::new(Statement { kind: Kind::Data, facts })].into())
+        Ok([Arc::new(Statement { kind: Kind::Data, facts, lineage: None })].into())
     })
 }
 
@@ -94,7 +95,8 @@ fn syntax_message(error: &pg_raw_parse::Error) -> String {
 fn statement(node: Node<'_>) -> Statement {
     let mut facts = Facts::default();
     let kind = classify(node, &mut facts);
-    Statement { kind, facts }
+    let lineage = if kind == Kind::Data { lineage::read(node) } else { None };
+    Statement { kind, facts, lineage }
 }
 
 fn classify(node: Node<'_>, facts: &mut Facts) -> Kind {

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::lineage::Lineage;
+
 /// A name as written: perhaps with a schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct QualifiedName {
@@ -19,6 +21,8 @@ pub struct Statement {
     pub kind: Kind,
     /// What it names and writes, statements inside it included.
     pub facts: Facts,
+    /// What its result is made of; `None` if that is not followed.
+    pub lineage: Option<Lineage>,
 }
 
 /// The kinds that the gate tells apart.

@@ -70,8 +70,8 @@ fn judge_data(
     if !clean {
         judge_guarded(statement, worst, labels, database)?;
     }
-    let untraced = if clean && worst != Effect::Unknown { Untraced::Show } else { Untraced::Close };
-    if statement.kind == Kind::Explain && untraced == Untraced::Close {
+    let untraced = if clean && worst != Effect::Unknown { Untraced::Show } else { Untraced::Follow };
+    if statement.kind == Kind::Explain && untraced != Untraced::Show {
         return refuse("EXPLAIN of a statement that calls what is not known".to_owned(), HINT_SELECT);
     }
     // A trigger runs what the statement does not show.

@@ -55,7 +55,7 @@ impl Plan {
         context: Context<'_>,
     ) -> cursor::Result<Self> {
         let traced = match (run.untraced, &statement.result) {
-            (Untraced::Close, Some(query)) => outputs(query, context.labels, context.database),
+            (Untraced::Follow, Some(query)) => outputs(query, context.labels, context.database),
             _ => None,
         };
         let mut ops = Vec::with_capacity(columns.len());
@@ -64,12 +64,12 @@ impl Plan {
                 (Kind::Show(Show::Warnings), ..) => show_warnings(column, run),
                 (Kind::Show(Show::Processes), ..) => show_processes(column),
                 (_, Untraced::Show, _) => shown(column, context),
-                (_, Untraced::Close, None) => Op::Null,
-                (_, Untraced::Close, Some(Outputs::Merged(tables))) => merged(column, tables, context),
-                (_, Untraced::Close, Some(Outputs::Each(outputs))) if outputs.len() == columns.len() => {
+                (_, Untraced::Close, _) | (_, Untraced::Follow, None) => Op::Null,
+                (_, Untraced::Follow, Some(Outputs::Merged(tables))) => merged(column, tables, context),
+                (_, Untraced::Follow, Some(Outputs::Each(outputs))) if outputs.len() == columns.len() => {
                     outputs.get(at).map_or(Op::Null, |output| followed(column, output, context))
                 }
-                (_, Untraced::Close, Some(Outputs::Each(_))) => Op::Null,
+                (_, Untraced::Follow, Some(Outputs::Each(_))) => Op::Null,
             };
             ops.push((op, value::width(column.kind)?));
         }

@@ -297,7 +297,7 @@ impl Guarded {
 
     /// Whether a statement may read the session's variables.
     fn check_variables(&self, judged: &Judged, tainted: bool) -> Result<(), Refusal> {
-        if !(self.tainted || tainted) || judged.run.is_closed() {
+        if !(self.tainted || tainted) || !judged.run.shows_all() {
             return Ok(());
         }
         let message = "IronVeil refused: variables of the session, after code has run that may have set them";

@@ -198,8 +198,11 @@ impl Guarded {
     /// RowDescription: makes the plan of the rows that follow. Returns whether it is hidden.
     fn description(&mut self, body: &[u8]) -> Result<bool, Problem> {
         let fields = reply::decode_row_description(body)?;
-        let run = self.head_run();
-        let plan = Arc::new(Plan::new(&fields, run.untraced, self.labels()));
+        let head = self.head_statement();
+        let run = head.as_deref().map_or(Run::CLOSED, |own| self.run_resolved(own));
+        let executed = head.as_deref().map(|own| self.named(own).map_or(own, AsRef::as_ref));
+        let statement = executed.and_then(|prepared| prepared.statement.as_deref());
+        let plan = Arc::new(Plan::new(&fields, run.untraced, statement, self.labels()));
         if let Some(Expected::Query { .. }) = self.session.head().map(|entry| &entry.expected) {
             self.rows = Some(plan);
             return Ok(false);
@@ -332,9 +335,9 @@ impl Guarded {
         Ok(Pass::Swallow)
     }
 
-    /// How the statement at the head of the queue runs.
-    fn head_run(&self) -> Run {
-        let statement = match self.session.head().map(|entry| &entry.expected) {
+    /// The statement at the head of the queue.
+    fn head_statement(&self) -> Option<Arc<Prepared>> {
+        match self.session.head().map(|entry| &entry.expected) {
             Some(Expected::Query { statements, done }) => statements.get(*done).cloned(),
             Some(Expected::Describe(Object::Statement(name))) => self.session.statement(name).cloned(),
             Some(Expected::Describe(Object::Portal(name)) | Expected::Execute(name)) => {
@@ -342,8 +345,7 @@ impl Guarded {
             }
             Some(Expected::Bind { statement, .. }) => self.session.statement(statement).cloned(),
             _ => None,
-        };
-        statement.map_or(Run::CLOSED, |statement| self.run_resolved(&statement))
+        }
     }
 
     /// How a statement runs; EXECUTE and FETCH run as what they name does, with their own parameters.
@@ -375,7 +377,7 @@ impl Guarded {
             Some(Expected::Query { statements, .. }) => {
                 statements.iter().any(|statement| self.run_resolved(statement).scrub)
             }
-            _ => self.head_run().scrub,
+            _ => self.head_statement().is_none_or(|statement| self.run_resolved(&statement).scrub),
         }
     }
 

@@ -1,0 +1,206 @@
+//! What the computed columns of a result may hold, by the names that they are made of.
+//!
+//! A name stands for everything in the statement that goes by it; so what is found here is too strict rather than wrong.
+
+use std::collections::HashMap;
+
+use veil_model::Attribute;
+use veil_sql::lineage::{Expr, Lineage, Output};
+use veil_sql::{AliasSource, Facts, QualifiedName, Statement};
+
+use crate::labels::{Fate, Label, Labels, Standing};
+
+/// Names that are made of each other are followed until nothing changes, so often at most.
+const ROUNDS_MAX: usize = 32;
+
+/// What a value may hold.
+#[derive(Clone)]
+pub(crate) enum Flow {
+    /// Nothing of what is labelled.
+    Clean,
+    /// The value of a column with this label as it is, or nothing of what is labelled.
+    Verbatim(Label),
+    /// It may be made from what is labelled, or cannot be told.
+    Closed,
+}
+
+impl Flow {
+    /// One of two values.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Clean, other) | (other, Self::Clean) => other,
+            (Self::Verbatim(label), Self::Verbatim(second)) if label.rule == second.rule => {
+                Self::Verbatim(label)
+            }
+            _ => Self::Closed,
+        }
+    }
+
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::Clean => 0,
+            Self::Verbatim(_) => 1,
+            Self::Closed => 2,
+        }
+    }
+
+    /// What is computed from all these.
+    fn computed(mut flows: impl Iterator<Item = Self>) -> Self {
+        if flows.all(|flow| matches!(flow, Self::Clean)) { Self::Clean } else { Self::Closed }
+    }
+}
+
+/// The columns of a statement's result.
+pub(crate) struct Columns<'a> {
+    tracer: Tracer<'a>,
+    lineage: &'a Lineage,
+}
+
+impl<'a> Columns<'a> {
+    /// `None` if they cannot be followed: a relation is not known.
+    pub(crate) fn new(statement: &'a Statement, labels: &'a Labels) -> Option<Self> {
+        let lineage = statement.lineage.as_ref()?;
+        let facts = &statement.facts;
+        if facts.relations.iter().any(|name| labels.standing(name) == Standing::Missing) {
+            return None;
+        }
+        let mut tracer = Tracer { labels, facts, named: HashMap::new(), made_up: Flow::Clean };
+        tracer.settle(lineage);
+        Some(Self { tracer, lineage })
+    }
+
+    /// What column `at` of `count` holds, which the server calls `name`.
+    pub(crate) fn flow(&self, at: usize, count: usize, name: Option<&str>) -> Flow {
+        if self.lineage.arms.is_empty() {
+            return Flow::Closed;
+        }
+        let arms = self.lineage.arms.iter().map(|arm| self.of_arm(arm, at, count, name));
+        arms.fold(Flow::Clean, Flow::or)
+    }
+
+    fn of_arm(&self, arm: &[Output], at: usize, count: usize, name: Option<&str>) -> Flow {
+        let stars = arm.iter().filter(|output| matches!(output, Output::Star)).count();
+        if stars == 0 && arm.len() != count {
+            return Flow::Closed;
+        }
+        let before = arm.iter().take_while(|output| matches!(output, Output::Value(_))).count();
+        let after = arm.iter().rev().take_while(|output| matches!(output, Output::Value(_))).count();
+        let value = |output: Option<&Output>| match output {
+            Some(Output::Value(value)) => self.tracer.expr(value),
+            Some(Output::Star) | None => Flow::Closed,
+        };
+        if at < before {
+            return value(arm.get(at));
+        }
+        if let Some(from_end) = count.checked_sub(at).filter(|from_end| *from_end <= after) {
+            return value(arm.len().checked_sub(from_end).and_then(|at| arm.get(at)));
+        }
+        // A star keeps the names of columns, but between two of them anything may stand; and in a set operation the
+        // names are those of the first query.
+        match name {
+            Some(name) if stars == 1 && self.lineage.arms.len() == 1 => self.tracer.column(None, name),
+            _ => Flow::Closed,
+        }
+    }
+}
+
+struct Tracer<'a> {
+    labels: &'a Labels,
+    facts: &'a Facts,
+    /// What goes by names that the statement gives.
+    named: HashMap<&'a str, Flow>,
+    /// What goes by names that the server makes up.
+    made_up: Flow,
+}
+
+impl<'a> Tracer<'a> {
+    fn settle(&mut self, lineage: &'a Lineage) {
+        let names = lineage.named.iter().filter_map(|(name, _)| name.as_deref());
+        self.named.extend(names.map(|name| (name, Flow::Clean)));
+        for _ in 0..ROUNDS_MAX {
+            let mut changed = false;
+            for (name, value) in &lineage.named {
+                let flow = self.expr(value);
+                let known = match name {
+                    Some(name) => self.named.entry(name.as_str()).or_insert(Flow::Clean),
+                    None => &mut self.made_up,
+                };
+                let joined = known.clone().or(flow);
+                changed |= joined.rank() != known.rank();
+                *known = joined;
+            }
+            if !changed {
+                return;
+            }
+        }
+        self.made_up = Flow::Closed;
+    }
+
+    fn expr(&self, expr: &Expr) -> Flow {
+        let all = |parts: &[Expr]| Flow::computed(parts.iter().map(|part| self.expr(part)));
+        match expr {
+            Expr::Unknown => Flow::Closed,
+            Expr::Column { of, name } => self.column(of.as_deref(), name),
+            Expr::Whole(of) => self.whole(of.as_deref()),
+            Expr::From(parts) => all(parts),
+            Expr::Chosen { among, by } => match all(by) {
+                Flow::Clean => among.iter().map(|part| self.expr(part)).fold(Flow::Clean, Flow::or),
+                Flow::Verbatim(_) | Flow::Closed => Flow::Closed,
+            },
+        }
+    }
+
+    fn column(&self, of: Option<&str>, name: &str) -> Flow {
+        if let Some(relations) = of.and_then(|of| self.relations(of)) {
+            return self.in_relations(relations.into_iter(), name).unwrap_or(Flow::Closed);
+        }
+        let stored = self.in_relations(self.facts.relations.iter(), name);
+        let given = self.named.get(name).cloned();
+        let row = self.facts.aliases.iter().any(|alias| alias.name == name);
+        let row = row.then(|| self.whole(Some(name)));
+        let found = [stored, given, row].into_iter().flatten().reduce(Flow::or);
+        // A name that nothing goes by is not known.
+        found.unwrap_or(Flow::Closed).or(self.made_up.clone())
+    }
+
+    /// The relations that a name before a dot stands for; `None` if it may be something else.
+    fn relations(&self, of: &str) -> Option<Vec<&'a QualifiedName>> {
+        let sources = self.facts.aliases.iter().filter(|alias| alias.name == of);
+        let relations: Option<Vec<_>> = sources
+            .map(|alias| match &alias.source {
+                AliasSource::Relation(name) => Some(name),
+                AliasSource::Derived(_) => None,
+            })
+            .collect();
+        relations.filter(|relations| !relations.is_empty())
+    }
+
+    /// What columns of this name hold in any of these relations; `None` if there are none.
+    fn in_relations<'n>(&self, names: impl Iterator<Item = &'n QualifiedName>, column: &str) -> Option<Flow> {
+        let mut found = None;
+        for name in names {
+            for (oid, relation) in self.labels.catalog().named(name.schema.as_deref(), &name.name) {
+                for column in relation.columns.iter().filter(|known| known.name == column) {
+                    let flow = self.stored(Attribute { relation: oid, attnum: column.attnum });
+                    found = Some(found.map_or_else(|| flow.clone(), |known: Flow| known.or(flow.clone())));
+                }
+            }
+        }
+        found
+    }
+
+    fn stored(&self, attribute: Attribute) -> Flow {
+        match self.labels.fate(attribute) {
+            Fate::Pass => Flow::Clean,
+            Fate::Mask(label) => Flow::Verbatim(label),
+            Fate::Close => Flow::Closed,
+        }
+    }
+
+    /// A whole row, or all rows.
+    fn whole(&self, of: Option<&str>) -> Flow {
+        let Some(relations) = of.and_then(|of| self.relations(of)) else { return Flow::Closed };
+        let clean = relations.iter().all(|name| self.labels.standing(name) == Standing::Clean);
+        if clean { Flow::Clean } else { Flow::Closed }
+    }
+}

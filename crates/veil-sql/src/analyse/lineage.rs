@@ -1,0 +1,386 @@
+//! From PostgreSQL's trees to lineage.
+
+use std::collections::HashSet;
+use std::ptr;
+
+use pg_raw_parse::list::NodeList;
+use pg_raw_parse::raw::SubLinkType;
+use pg_raw_parse::{Node, nodes};
+
+use super::{last_name, push_children, qualified, visit_plain};
+use crate::lineage::{Expr, Lineage, Output};
+use crate::statement::Facts;
+
+/// What is deeper inside of other values is not followed.
+const DEPTH_MAX: usize = 16;
+/// Values of one statement that are followed.
+const VALUES_MAX: usize = 16 << 10;
+
+/// Of a statement that reads or writes rows; `None` if it is not followed.
+pub(super) fn read(root: Node<'_>) -> Option<Lineage> {
+    let mut reader = Reader::default();
+    let outputs = match root {
+        Node::SelectStmt(select) => reader.result(select),
+        Node::InsertStmt(insert) => reader.returning(insert.returning_clause()),
+        Node::UpdateStmt(update) => reader.returning(update.returning_clause()),
+        Node::DeleteStmt(delete) => reader.returning(delete.returning_clause()),
+        Node::MergeStmt(merge) => reader.returning(merge.returning_clause()),
+        _ => return None,
+    };
+    reader.inside(root)?;
+    Some(Lineage { arms: outputs, named: reader.named })
+}
+
+#[derive(Default)]
+struct Reader {
+    /// Targets of the result itself, by where they are.
+    own: HashSet<*const nodes::ResTarget>,
+    named: Vec<(Option<String>, Expr)>,
+}
+
+impl Reader {
+    fn result(&mut self, select: &nodes::SelectStmt) -> Vec<Vec<Output>> {
+        for arm in set_arms(select) {
+            self.own.extend(arm.target_list().iter().map(ptr::from_ref));
+        }
+        arms(select, 0)
+    }
+
+    fn returning(&mut self, clause: Option<&nodes::ReturningClause>) -> Vec<Vec<Output>> {
+        let Some(clause) = clause else { return Vec::new() };
+        let targets = clause.exprs().iter().map(|target| match target {
+            Node::ResTarget(target) => {
+                self.own.insert(ptr::from_ref(target));
+                output(target, 0)
+            }
+            _ => Output::Value(Expr::Unknown),
+        });
+        vec![targets.collect()]
+    }
+
+    /// Everything in the statement that gives a name to a value.
+    fn inside(&mut self, root: Node<'_>) -> Option<()> {
+        let mut stack = vec![root];
+        while let Some(node) = stack.pop() {
+            match node {
+                Node::ResTarget(target) if !self.own.contains(&ptr::from_ref(target)) => self.target(target),
+                Node::SelectStmt(select) if !ptr::eq(select, root_select(root)) => {
+                    for value in select.values_lists().iter() {
+                        self.named.push((None, Expr::From(parts(value, 0))));
+                    }
+                    if select.larg().is_some() {
+                        self.set(select);
+                    }
+                }
+                Node::WithClause(with) => {
+                    for cte in with.ctes().iter() {
+                        let Node::CommonTableExpr(cte) = Node::from(cte) else { return None };
+                        if cte.search_clause().is_some() || cte.cycle_clause().is_some() {
+                            return None;
+                        }
+                        self.renamed(cte.aliascolnames(), cte.ctequery());
+                        stack.push(cte.ctequery());
+                    }
+                    continue;
+                }
+                Node::RangeSubselect(source) => {
+                    if let Some(alias) = source.alias() {
+                        self.renamed(alias.colnames(), source.subquery());
+                    }
+                }
+                Node::RangeVar(source) => {
+                    if let Some(alias) = source.alias() {
+                        let whole = Expr::Whole(alias.aliasname().map(str::to_owned));
+                        self.all(alias.colnames(), &Expr::From(vec![whole]));
+                    }
+                }
+                Node::JoinExpr(source) => {
+                    if let Some(alias) = source.alias() {
+                        self.all(alias.colnames(), &Expr::From(vec![Expr::Whole(None)]));
+                    }
+                }
+                Node::RangeFunction(source) => {
+                    let made =
+                        Expr::From(source.functions().iter().flat_map(|call| parts(call, 0)).collect());
+                    if let Some(alias) = source.alias() {
+                        self.all(alias.colnames(), &made);
+                    }
+                    self.named.push((None, made));
+                }
+                Node::RangeTableFunc(_) | Node::JsonTable(_) => {
+                    self.named.push((None, Expr::From(parts(node, 0))));
+                }
+                _ => {}
+            }
+            if self.named.len() > VALUES_MAX {
+                return None;
+            }
+            descend(node, &mut stack);
+        }
+        Some(())
+    }
+
+    fn target(&mut self, target: &nodes::ResTarget) {
+        match (target.name(), target.val()) {
+            // A name without a value is the target of an INSERT.
+            (_, Node::None) => {}
+            // A star keeps names, and so does a column without a new one.
+            (None, Node::ColumnRef(_)) => {}
+            (name, value) => self.named.push((name.map(str::to_owned), expr(value, 0))),
+        }
+    }
+
+    /// Names for the columns of a query, by their places if these can be told.
+    fn renamed(&mut self, names: &NodeList, query: Node<'_>) {
+        if names.is_empty() {
+            return;
+        }
+        let arms = match query {
+            Node::SelectStmt(select) => arms(select, 0),
+            _ => Vec::new(),
+        };
+        for (at, name) in names.iter().enumerate() {
+            let values = arms.iter().map(|arm| match arm.get(at) {
+                Some(Output::Value(value)) if !arm.contains(&Output::Star) => value.clone(),
+                _ => Expr::Unknown,
+            });
+            let values: Vec<Expr> = values.collect();
+            let value = if values.is_empty() { Expr::Unknown } else { one_of(values) };
+            self.named.push((name.as_str().map(str::to_owned), value));
+        }
+    }
+
+    /// Columns of all queries of a set operation go by the names of the first.
+    fn set(&mut self, select: &nodes::SelectStmt) {
+        let mut arms = arms(select, 0).into_iter();
+        let first = set_arms(select).into_iter().next();
+        let names: Vec<Option<String>> =
+            first.into_iter().flat_map(|first| first.target_list().iter().map(name_of)).collect();
+        let Some(first) = arms.next() else { return };
+        for arm in arms.chain([first]) {
+            if arm.len() != names.len() || arm.contains(&Output::Star) {
+                self.named.push((None, Expr::Unknown));
+                return;
+            }
+            for (name, output) in names.iter().zip(arm) {
+                if let Output::Value(value) = output {
+                    self.named.push((name.clone(), value));
+                }
+            }
+        }
+    }
+
+    fn all(&mut self, names: &NodeList, value: &Expr) {
+        self.named.extend(names.iter().map(|name| (name.as_str().map(str::to_owned), value.clone())));
+    }
+}
+
+fn root_select(root: Node<'_>) -> *const nodes::SelectStmt {
+    match root {
+        Node::SelectStmt(select) => ptr::from_ref(select),
+        _ => ptr::null(),
+    }
+}
+
+/// The name of a column, if it is written.
+fn name_of(target: &nodes::ResTarget) -> Option<String> {
+    match (target.name(), target.val()) {
+        (Some(name), _) => Some(name.to_owned()),
+        (None, Node::ColumnRef(column)) => last_name(column.fields()),
+        _ => None,
+    }
+}
+
+/// The queries of a set operation, in order.
+fn set_arms(select: &nodes::SelectStmt) -> Vec<&nodes::SelectStmt> {
+    let mut stack = vec![select];
+    let mut arms = Vec::new();
+    while let Some(select) = stack.pop() {
+        match (select.larg(), select.rarg()) {
+            (Some(left), Some(right)) => stack.extend([right, left]),
+            _ => arms.push(select),
+        }
+    }
+    arms
+}
+
+/// The columns that a query shows, once for each query of a set operation and each row that is written out.
+fn arms(select: &nodes::SelectStmt, depth: usize) -> Vec<Vec<Output>> {
+    let mut found = Vec::new();
+    for arm in set_arms(select) {
+        let rows = arm.values_lists();
+        found.extend(rows.iter().map(|values| row(values, depth)));
+        if rows.is_empty() {
+            found.push(arm.target_list().iter().map(|target| output(target, depth)).collect());
+        }
+    }
+    found
+}
+
+fn row(values: Node<'_>, depth: usize) -> Vec<Output> {
+    match values {
+        Node::NodeList(values) => values.iter().map(|value| Output::Value(expr(value, depth))).collect(),
+        _ => vec![Output::Star],
+    }
+}
+
+fn output(target: &nodes::ResTarget, depth: usize) -> Output {
+    match expr(target.val(), depth) {
+        Expr::Whole(_) if matches!(target.val(), Node::ColumnRef(_)) => Output::Star,
+        // A field of a composite value may be all of them.
+        _ if is_expanded(target.val()) => Output::Star,
+        value => Output::Value(value),
+    }
+}
+
+fn is_expanded(value: Node<'_>) -> bool {
+    match value {
+        Node::A_Indirection(selected) => {
+            selected.indirection().iter().any(|field| matches!(field, Node::A_Star(_)))
+        }
+        _ => false,
+    }
+}
+
+fn one_of(among: Vec<Expr>) -> Expr {
+    Expr::Chosen { among, by: Vec::new() }
+}
+
+fn expr(node: Node<'_>, depth: usize) -> Expr {
+    let deeper = |node| expr(node, depth + 1);
+    if depth > DEPTH_MAX {
+        return Expr::Unknown;
+    }
+    match node {
+        Node::ColumnRef(column) => reference(column),
+        Node::CollateClause(inner) => deeper(inner.arg()),
+        Node::CoalesceExpr(inner) => one_of(inner.args().iter().map(deeper).collect()),
+        Node::CaseExpr(case) => {
+            let mut among = vec![deeper(case.defresult())];
+            let mut by = parts(case.arg(), depth + 1);
+            for when in case.args().iter() {
+                let Node::CaseWhen(when) = when else { return Expr::Unknown };
+                among.push(deeper(when.result()));
+                by.extend(parts(when.expr(), depth + 1));
+            }
+            Expr::Chosen { among, by }
+        }
+        Node::SubLink(link) => sublink(link, depth + 1),
+        Node::FuncCall(call) => match chosen_argument(call) {
+            Some(argument) => one_of(vec![deeper(argument)]),
+            None => Expr::From(parts(node, depth + 1)),
+        },
+        other => Expr::From(parts(other, depth + 1)),
+    }
+}
+
+/// The argument whose value an aggregate returns as it is.
+fn chosen_argument(call: &nodes::FuncCall) -> Option<Node<'_>> {
+    let name = qualified(call.funcname())?;
+    let builtin = name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog");
+    let plain = call.over().is_none()
+        && matches!(call.agg_filter(), Node::None)
+        && call.agg_order().is_empty()
+        && !call.agg_within_group;
+    match (name.name.as_str(), call.args().len(), call.args().get(0)) {
+        ("min" | "max", 1, Some(argument)) if builtin && plain => Some(argument),
+        _ => None,
+    }
+}
+
+fn sublink(link: &nodes::SubLink, depth: usize) -> Expr {
+    if link.sub_link_type == SubLinkType::EXISTS_SUBLINK {
+        return Expr::From(Vec::new());
+    }
+    let Node::SelectStmt(select) = link.subselect() else { return Expr::Unknown };
+    if depth > DEPTH_MAX {
+        return Expr::Unknown;
+    }
+    let outputs = arms(select, depth).into_iter().flatten();
+    let mut values: Vec<Expr> = outputs
+        .map(|output| match output {
+            Output::Value(value) => value,
+            Output::Star => Expr::Unknown,
+        })
+        .collect();
+    if link.sub_link_type == SubLinkType::EXPR_SUBLINK {
+        return one_of(values);
+    }
+    values.extend(parts(link.testexpr(), depth));
+    Expr::From(values)
+}
+
+fn reference(column: &nodes::ColumnRef) -> Expr {
+    let fields: Option<Vec<&str>> = column.fields().iter().map(Node::as_str).collect();
+    match fields.as_deref() {
+        Some([name]) => Expr::Column { of: None, name: (*name).to_owned() },
+        Some([.., of, name]) => Expr::Column { of: Some((*of).to_owned()), name: (*name).to_owned() },
+        Some([]) => Expr::Unknown,
+        None => {
+            let name = column.fields().iter().rev().find_map(Node::as_str);
+            Expr::Whole(name.map(str::to_owned))
+        }
+    }
+}
+
+/// What does not depend on values: counts of columns, and whether columns are NULL.
+fn is_free(node: Node<'_>) -> bool {
+    match node {
+        Node::NullTest(test) => matches!(test.arg(), Node::ColumnRef(_)) && is_named(test.arg()),
+        Node::FuncCall(call) => {
+            let counts = qualified(call.funcname()).is_some_and(|name| {
+                name.name == "count" && name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
+            });
+            let plain = call.over().is_none() && matches!(call.agg_filter(), Node::None);
+            counts && plain && call.agg_order().is_empty() && call.args().iter().all(is_named)
+        }
+        _ => false,
+    }
+}
+
+fn is_named(node: Node<'_>) -> bool {
+    match node {
+        Node::ColumnRef(column) => matches!(reference(column), Expr::Column { .. }),
+        Node::A_Const(_) => true,
+        _ => false,
+    }
+}
+
+/// Leaves have no children to be asked for.
+fn descend<'a>(node: Node<'a>, stack: &mut Vec<Node<'a>>) {
+    let inner = matches!(
+        node,
+        Node::ColumnRef(_)
+            | Node::DeleteStmt(_)
+            | Node::FuncCall(_)
+            | Node::InsertStmt(_)
+            | Node::MergeStmt(_)
+            | Node::RangeVar(_)
+            | Node::SelectStmt(_)
+            | Node::UpdateStmt(_)
+    );
+    if inner || visit_plain(node, &mut Facts::default()) {
+        push_children(node, stack);
+    }
+}
+
+/// All names below `root` that a value of it depends on. Queries inside count by what they show.
+fn parts(root: Node<'_>, depth: usize) -> Vec<Expr> {
+    let mut found = Vec::new();
+    let mut stack = vec![root];
+    while let Some(node) = stack.pop() {
+        match node {
+            node if is_free(node) => {}
+            Node::ColumnRef(column) => found.push(reference(column)),
+            Node::SubLink(link) => found.push(Expr::From(vec![sublink(link, depth + 1)])),
+            Node::SelectStmt(_) => found.push(Expr::Unknown),
+            // A window that is defined elsewhere.
+            Node::WindowDef(window) if window.name().or(window.refname()).is_some() => {
+                found.push(Expr::Unknown)
+            }
+            Node::FuncCall(call) if last_name(call.funcname()).is_none() => found.push(Expr::Unknown),
+            other => descend(other, &mut stack),
+        }
+    }
+    found
+}

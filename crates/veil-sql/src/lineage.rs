@@ -1,0 +1,47 @@
+//! What the columns of a statement's result are made of, by the names in its text.
+//!
+//! Names are not resolved: a name stands for everything in the statement that goes by it, whatever the scope. So no
+//! rule of scoping, `search_path` or temporary table has to be known, and what follows from it is only ever too strict.
+
+/// A value, by what it depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expr {
+    /// A column of something, perhaps of what goes by this name.
+    Column {
+        /// The name before the dot.
+        of: Option<String>,
+        /// The column's.
+        name: String,
+    },
+    /// All columns of what goes by this name, or of everything.
+    Whole(Option<String>),
+    /// It is one of these values as they are, by what these others say.
+    Chosen {
+        /// The values.
+        among: Vec<Self>,
+        /// The others.
+        by: Vec<Self>,
+    },
+    /// It is computed from all these: from nothing at all where there are none.
+    From(Vec<Self>),
+    /// What is not followed.
+    Unknown,
+}
+
+/// A column of a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Any number of columns, which keep their names.
+    Star,
+    /// A value.
+    Value(Expr),
+}
+
+/// What is known of where values come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lineage {
+    /// The columns of the result, once for each query of a set operation.
+    pub arms: Vec<Vec<Output>>,
+    /// Values that queries inside call something; `None` for a name that the server makes up.
+    pub named: Vec<(Option<String>, Expr)>,
+}
