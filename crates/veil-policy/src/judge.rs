@@ -1,7 +1,7 @@
 //! The gate: may a statement run, and what of its result is closed.
 //!
-//! Coarse on purpose: it looks at what a statement names, not at how values flow through it. It lets through
-//! what names nothing sensitive, masks what the server traces to a column, and closes the rest.
+//! It looks at what a statement names, not at how values flow through it: what names nothing sensitive is let through,
+//! what calls unknown code is closed or refused, and only what is left is followed (`lineage`).
 
 use std::collections::HashSet;
 

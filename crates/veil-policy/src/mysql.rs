@@ -1,8 +1,8 @@
 //! Labels, verdicts and plans for MySQL and MariaDB: the same seam as for PostgreSQL, over another catalog.
 //!
 //! Decision: what a column definition says of a column's origin can be made up by naming a derived table like another,
-//! so it never clears. It may label what the text did not show; and a column that the text traces to a table is shown
-//! only where the definition says the same.
+//! so it never clears. It may label what the text did not show; and a column that is one of a table is shown
+//! only where the definition says the same. What is computed goes by the text alone (`lineage`).
 
 pub mod judge;
 pub mod labels;

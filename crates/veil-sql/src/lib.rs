@@ -1,9 +1,9 @@
 //! What a PostgreSQL statement does, as far as its text and the catalog can prove it.
 //!
 //! Decision: the text is parsed by PostgreSQL's own grammar, and only a closed list of node kinds is
-//! understood; anything else makes the statement opaque. This is the coarse analysis: it collects what a
-//! statement names (relations, functions, operators) and where what it writes comes from. It does not
-//! resolve names or follow columns; where a column of a result comes from is the server's word.
+//! understood; anything else makes the statement opaque. Collected is what a statement names (relations, functions,
+//! operators), where what it writes comes from, and what its result columns are made of (`lineage`). Names are not
+//! resolved; which column of a table a result column is, is the server's word.
 
 pub mod analyse;
 pub mod catalog;
