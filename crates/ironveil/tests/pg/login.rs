@@ -61,7 +61,7 @@ fn upstream_tls_modes() {
         let (_, tls) = psql(
             &server,
             &url(&proxy, "sslmode=disable"),
-            "select count(*) from pg_stat_activity where false",
+            "select max(query) from pg_stat_activity",
         );
         assert_eq!(tls.trim(), "", "other sessions are closed: {tls}");
     }
