@@ -13,6 +13,9 @@ use crate::labels::{Fate, Label, Labels, Standing};
 /// Names that are made of each other are followed until nothing changes, so often at most.
 const ROUNDS_MAX: usize = 32;
 
+/// Names of the written row in RETURNING, before whatever else goes by them.
+const RETURNED: [&str; 2] = ["old", "new"];
+
 /// What a value may hold.
 #[derive(Clone)]
 pub(crate) enum Flow {
@@ -165,6 +168,9 @@ impl<'a> Tracer<'a> {
 
     /// The relations that a name before a dot stands for; `None` if it may be something else.
     fn relations(&self, of: &str) -> Option<Vec<&'a QualifiedName>> {
+        if RETURNED.contains(&of) {
+            return None;
+        }
         let sources = self.facts.aliases.iter().filter(|alias| alias.name == of);
         let relations: Option<Vec<_>> = sources
             .map(|alias| match &alias.source {

@@ -262,6 +262,12 @@ fn visit(node: Node<'_>, scope: &Scope, facts: &mut Facts) -> bool {
             });
             derived(source.alias(), defined.collect(), facts);
         }
+        // The row as it was or as it is now, by another name.
+        Node::ReturningOption(option) => {
+            let name = option.value().unwrap_or_default().to_owned();
+            facts.aliases.insert(Alias { name, source: AliasSource::Derived(BTreeSet::new()) });
+            return false;
+        }
         Node::RangeTableFunc(source) => derived(source.alias(), BTreeSet::new(), facts),
         Node::JsonTable(source) => derived(source.alias(), BTreeSet::new(), facts),
         Node::FuncCall(call) => visit_call(call, facts),
@@ -273,6 +279,10 @@ fn visit(node: Node<'_>, scope: &Scope, facts: &mut Facts) -> bool {
         Node::MergeStmt(merge) => write(merge.relation(), Source::Query, facts),
         Node::DeleteStmt(delete) => write(delete.relation(), Source::Columns(vec![]), facts),
         _ => {
+            if let Node::JoinExpr(source) = node {
+                derived(source.alias(), BTreeSet::new(), facts);
+                derived(source.join_using_alias(), BTreeSet::new(), facts);
+            }
             visit_operators(node, facts);
             facts.functions.extend(newer_function(node));
             return visit_plain(node, facts);

@@ -58,11 +58,8 @@ fn upstream_tls_modes() {
     for mode in ["disable", "prefer", "require", "verify-ca", "verify-full"] {
         let proxy = Proxy::start(&with_mode(&server, mode, ""));
         works(&server, &url(&proxy, "sslmode=disable"));
-        let (_, tls) = psql(
-            &server,
-            &url(&proxy, "sslmode=disable"),
-            "select max(query) from pg_stat_activity",
-        );
+        let (_, tls) =
+            psql(&server, &url(&proxy, "sslmode=disable"), "select max(query) from pg_stat_activity");
         assert_eq!(tls.trim(), "", "other sessions are closed: {tls}");
     }
     // Another authority, and a name that the certificate is not for.

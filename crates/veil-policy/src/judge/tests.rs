@@ -20,10 +20,10 @@ fn rows(text: &str) -> Vec<Row> {
 fn labels(trusted: &[&str]) -> Labels {
     let relations = "16400|public|users|r|p\n16410|public|items|r|p\n16420|public|plain_view|v|p\n\
         16421|public|user_view|v|p\n16422|public|stats_view|v|p\n16423|public|deep_view|v|p\n\
-        16424|public|odd_view|v|p\n16430|pg_temp_3|scratch|r|t\n16440|other|items2|r|p\n16441|public|items2|r|p\n\
+        16424|public|odd_view|v|p\n16430|pg_temp_3|scratch|r|t\n16440|other|items2|r|p\n16441|public|items2|r|p\n16442|public|items3|r|p\n\
         1259|pg_catalog|pg_class|r|p\n12000|pg_catalog|pg_stats|v|p\n16450|public|seq|S|p\n16460|public|ruled|r|p\n12001|pg_catalog|pg_settings|v|p";
     let columns = "16400|1|id|\n16400|2|email|\n16400|3|lowered|s\n16400|4|note|\n16410|1|id|\n16410|2|label|\n\
-        16420|1|id|\n16421|1|id|\n16421|2|label|\n16440|1|email|\n16441|1|id|\n1259|1|oid|\n12000|1|most_common_vals|\n\
+        16420|1|id|\n16421|1|id|\n16421|2|label|\n16440|1|email|\n16441|1|id|\n16442|1|email|\n1259|1|oid|\n12000|1|most_common_vals|\n\
         16430|1|email|";
     let views = "16420|select id from items\n16421|select id, email as label from users\n\
         16422|select most_common_vals from pg_stats\n16423|select id from plain_view\n16424|select mine(id) from items";
@@ -294,6 +294,20 @@ fn values_are_followed_to_the_columns_of_a_result() {
         ("select (items2).email, upper(items2.email) from items2", "xx"),
         ("insert into users values (1) returning id, upper(note), upper(email)", "--x"),
         ("update users set note = 'x' returning upper(note), old.note || new.note, new.email || ''", "--x"),
+        (
+            "select o.email || '' from (users join items on true) as o where exists (select from public.items3 o)",
+            "x",
+        ),
+        (
+            "select o.email || '' from users join users v using (email) as o where exists (select from public.items3 o)",
+            "x",
+        ),
+        ("update users set note = 'x' where exists (select from items3 old) returning old.email || ''", "x"),
+        (
+            "update users set note = 'x' where exists (select from items3 o) returning with (old as o) o.email || ''",
+            "x",
+        ),
+        ("select o.email || '' from items3 o, users", "-"),
         ("select upper(note) from nowhere, users", "?"),
         ("select most_common_vals || '' from pg_stats, users", "x"),
     ] {
