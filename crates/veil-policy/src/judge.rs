@@ -246,7 +246,7 @@ fn worst_effect(facts: &Facts, labels: &Labels) -> Result<Effect, Refusal> {
 }
 
 /// Whether a field that is selected may be a function: not if what it is selected from has such a column.
-fn calls_function(field: &Field, facts: &Facts, labels: &Labels) -> bool {
+pub(crate) fn calls_function(field: &Field, facts: &Facts, labels: &Labels) -> bool {
     let catalog = labels.catalog();
     if !catalog.unary_function(&field.name) {
         return false;

@@ -6,12 +6,16 @@ use std::collections::HashMap;
 
 use veil_model::Attribute;
 use veil_sql::lineage::{Expr, Lineage, Output};
-use veil_sql::{AliasSource, Facts, QualifiedName, Statement};
+use veil_sql::{AliasSource, Facts, Field, QualifiedName, Statement};
 
+use crate::judge;
 use crate::labels::{Fate, Label, Labels, Standing};
 
 /// Names that are made of each other are followed until nothing changes, so often at most.
 const ROUNDS_MAX: usize = 32;
+
+/// Values with names, times relations, that are followed.
+const WORK_MAX: usize = 20_000;
 
 /// Names of the written row in RETURNING, before whatever else goes by them.
 const RETURNED: [&str; 2] = ["old", "new"];
@@ -57,6 +61,25 @@ impl Flow {
 pub(crate) struct Columns<'a> {
     tracer: Tracer<'a>,
     lineage: &'a Lineage,
+    /// Of each arm.
+    shapes: Vec<Shape>,
+}
+
+/// How many values stand before the first output that is any number of columns, and how many behind the last.
+#[derive(Clone, Copy)]
+struct Shape {
+    before: usize,
+    after: usize,
+}
+
+impl Shape {
+    fn of(arm: &[Output]) -> Self {
+        let plain = |output: &&Output| matches!(output, Output::Value(_));
+        Self {
+            before: arm.iter().take_while(plain).count(),
+            after: arm.iter().rev().take_while(plain).count(),
+        }
+    }
 }
 
 impl<'a> Columns<'a> {
@@ -67,9 +90,13 @@ impl<'a> Columns<'a> {
         if facts.relations.iter().any(|name| labels.standing(name) == Standing::Missing) {
             return None;
         }
+        if lineage.named.len().saturating_mul(facts.relations.len()) > WORK_MAX {
+            return None;
+        }
         let mut tracer = Tracer { labels, facts, named: HashMap::new(), made_up: Flow::Clean };
         tracer.settle(lineage);
-        Some(Self { tracer, lineage })
+        let shapes = lineage.arms.iter().map(|arm| Shape::of(arm)).collect();
+        Some(Self { tracer, lineage, shapes })
     }
 
     /// What column `at` of `count` holds, which the server calls `name`.
@@ -77,20 +104,19 @@ impl<'a> Columns<'a> {
         if self.lineage.arms.is_empty() {
             return Flow::Closed;
         }
-        let arms = self.lineage.arms.iter().map(|arm| self.of_arm(arm, at, count, name));
+        let arms = self.lineage.arms.iter().zip(&self.shapes);
+        let arms = arms.map(|(arm, shape)| self.of_arm(arm, *shape, at, count, name));
         arms.fold(Flow::Clean, Flow::or)
     }
 
-    fn of_arm(&self, arm: &[Output], at: usize, count: usize, name: Option<&str>) -> Flow {
-        let stars = arm.iter().filter(|output| matches!(output, Output::Star)).count();
-        if stars == 0 && arm.len() != count {
+    fn of_arm(&self, arm: &[Output], shape: Shape, at: usize, count: usize, name: Option<&str>) -> Flow {
+        let Shape { before, after } = shape;
+        if before == arm.len() && arm.len() != count {
             return Flow::Closed;
         }
-        let before = arm.iter().take_while(|output| matches!(output, Output::Value(_))).count();
-        let after = arm.iter().rev().take_while(|output| matches!(output, Output::Value(_))).count();
         let value = |output: Option<&Output>| match output {
             Some(Output::Value(value)) => self.tracer.expr(value),
-            Some(Output::Star) | None => Flow::Closed,
+            Some(Output::Star | Output::Fields(_)) | None => Flow::Closed,
         };
         if at < before {
             return value(arm.get(at));
@@ -98,10 +124,13 @@ impl<'a> Columns<'a> {
         if let Some(from_end) = count.checked_sub(at).filter(|from_end| *from_end <= after) {
             return value(arm.len().checked_sub(from_end).and_then(|at| arm.get(at)));
         }
-        // A star keeps the names of columns, but between two of them anything may stand; and in a set operation the
-        // names are those of the first query.
-        match name {
-            Some(name) if stars == 1 && self.lineage.arms.len() == 1 => self.tracer.column(None, name),
+        // Between two stars anything may stand; and in a set operation the names are those of the first query.
+        match (arm.get(before), name) {
+            _ if before + after + 1 != arm.len() => Flow::Closed,
+            (Some(Output::Star), Some(name)) if self.lineage.arms.len() == 1 => {
+                self.tracer.column(None, name)
+            }
+            (Some(Output::Fields(value)), _) => Flow::computed(std::iter::once(self.tracer.expr(value))),
             _ => Flow::Closed,
         }
     }
@@ -154,6 +183,12 @@ impl<'a> Tracer<'a> {
     }
 
     fn column(&self, of: Option<&str>, name: &str) -> Flow {
+        let written = of.is_none() && RETURNED.contains(&name) && !self.facts.writes.is_empty();
+        let field = of.map(|of| Field { of: Some(of.to_owned()), name: name.to_owned() });
+        let called = field.is_some_and(|field| judge::calls_function(&field, self.facts, self.labels));
+        if written || called {
+            return Flow::Closed;
+        }
         if let Some(relations) = of.and_then(|of| self.relations(of)) {
             return self.in_relations(relations.into_iter(), name).unwrap_or(Flow::Closed);
         }
@@ -168,7 +203,7 @@ impl<'a> Tracer<'a> {
 
     /// The relations that a name before a dot stands for; `None` if it may be something else.
     fn relations(&self, of: &str) -> Option<Vec<&'a QualifiedName>> {
-        if RETURNED.contains(&of) {
+        if self.facts.unnamed || RETURNED.contains(&of) {
             return None;
         }
         let sources = self.facts.aliases.iter().filter(|alias| alias.name == of);

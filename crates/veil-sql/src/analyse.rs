@@ -280,8 +280,9 @@ fn visit(node: Node<'_>, scope: &Scope, facts: &mut Facts) -> bool {
         Node::DeleteStmt(delete) => write(delete.relation(), Source::Columns(vec![]), facts),
         _ => {
             if let Node::JoinExpr(source) = node {
-                derived(source.alias(), BTreeSet::new(), facts);
-                derived(source.join_using_alias(), BTreeSet::new(), facts);
+                for alias in [source.alias(), source.join_using_alias()].into_iter().flatten() {
+                    derived(Some(alias), BTreeSet::new(), facts);
+                }
             }
             visit_operators(node, facts);
             facts.functions.extend(newer_function(node));
@@ -312,8 +313,10 @@ fn visit_relation(relation: &nodes::RangeVar, scope: &Scope, facts: &mut Facts) 
 
 /// Notes what goes by an alias that renames its columns, or else has `columns`.
 fn derived(alias: Option<&nodes::Alias>, columns: BTreeSet<String>, facts: &mut Facts) {
-    let Some(alias) = alias else { return };
-    let Some(name) = alias.aliasname().map(str::to_owned) else { return };
+    let Some((alias, name)) = alias.and_then(|alias| Some((alias, alias.aliasname()?.to_owned()))) else {
+        facts.unnamed = true;
+        return;
+    };
     let renamed = column_names(alias.colnames());
     let columns = if renamed.is_empty() { columns } else { renamed };
     facts.aliases.insert(Alias { name, source: AliasSource::Derived(columns) });

@@ -33,6 +33,8 @@ pub enum Expr {
 pub enum Output {
     /// Any number of columns, which keep their names.
     Star,
+    /// Any number of columns, which are the fields of this value.
+    Fields(Expr),
     /// A value.
     Value(Expr),
 }

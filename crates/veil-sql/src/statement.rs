@@ -96,6 +96,8 @@ pub struct Facts {
     pub names: BTreeSet<String>,
     /// The names by which FROM and others call what has columns.
     pub aliases: BTreeSet<Alias>,
+    /// Something in FROM has no alias but a name that the server makes up.
+    pub unnamed: bool,
     /// INSERT, UPDATE, DELETE and MERGE anywhere inside.
     pub writes: Vec<Write>,
     /// Something inside is not understood; the text says what.

@@ -203,10 +203,12 @@ fn followed(sql: &str, labels: &Labels) -> String {
     let Some(columns) = Columns::new(&statements[0], labels) else { return "?".to_owned() };
     let arms = &statements[0].lineage.as_ref().unwrap().arms;
     let count = arms.first().map_or(0, Vec::len);
-    let flows = (0..count).map(|at| match columns.flow(at, count, Some("label")) {
-        Flow::Clean => '-',
-        Flow::Verbatim(_) => 'm',
-        Flow::Closed => 'x',
+    let flows = (0..count).map(|at| {
+        match columns.flow(at, count, Some(if sql.contains("any_row") { "any_row" } else { "label" })) {
+            Flow::Clean => '-',
+            Flow::Verbatim(_) => 'm',
+            Flow::Closed => 'x',
+        }
     });
     flows.collect()
 }
@@ -308,6 +310,16 @@ fn values_are_followed_to_the_columns_of_a_result() {
             "x",
         ),
         ("select o.email || '' from items3 o, users", "-"),
+        ("select (row(id, email)::users).* from users", "x"),
+        ("select id, (row(id, 'x')::items).*, note || '' from users", "---"),
+        ("select x.any_row from (select email from users) x, (select 1 as any_row) y", "x"),
+        ("select * from (select u.any_row from users u) x, (select 1 as any_row) y", "x"),
+        (
+            "select name.email || '' from name((select email from users)) where exists (select from public.items3 name)",
+            "x",
+        ),
+        ("select system_user || '' from (select email as \"system_user\" from users) q", "x"),
+        ("update users set note = 'x' returning old::text, exists (select from (select 1 as old) x)", "x-"),
         ("select upper(note) from nowhere, users", "?"),
         ("select most_common_vals || '' from pg_stats, users", "x"),
     ] {

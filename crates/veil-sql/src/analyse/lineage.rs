@@ -7,6 +7,7 @@ use pg_raw_parse::list::NodeList;
 use pg_raw_parse::raw::SubLinkType;
 use pg_raw_parse::{Node, nodes};
 
+use super::source::is_system_user;
 use super::{last_name, push_children, qualified, visit_plain};
 use crate::lineage::{Expr, Lineage, Output};
 use crate::statement::Facts;
@@ -27,6 +28,10 @@ pub(super) fn read(root: Node<'_>) -> Option<Lineage> {
         Node::MergeStmt(merge) => reader.returning(merge.returning_clause()),
         _ => return None,
     };
+    let count: usize = outputs.iter().map(Vec::len).sum();
+    if count > VALUES_MAX {
+        return None;
+    }
     reader.inside(root)?;
     Some(Lineage { arms: outputs, named: reader.named })
 }
@@ -124,8 +129,13 @@ impl Reader {
         match (target.name(), target.val()) {
             // A name without a value is the target of an INSERT.
             (_, Node::None) => {}
-            // A star keeps names, and so does a column without a new one.
-            (None, Node::ColumnRef(_)) => {}
+            // A star keeps names, and so does a column without a new one. But what stands before a dot may be an
+            // argument, and the name a function's.
+            (None, Node::ColumnRef(column)) => {
+                if let Expr::Column { of: Some(of), name } = reference(column) {
+                    self.named.push((Some(name.clone()), Expr::Column { of: Some(of), name }));
+                }
+            }
             (name, value) => self.named.push((name.map(str::to_owned), expr(value, 0))),
         }
     }
@@ -139,12 +149,13 @@ impl Reader {
             Node::SelectStmt(select) => arms(select, 0),
             _ => Vec::new(),
         };
+        let known = is_counted(&arms);
         for (at, name) in names.iter().enumerate() {
             let values = arms.iter().map(|arm| match arm.get(at) {
-                Some(Output::Value(value)) if !arm.contains(&Output::Star) => value.clone(),
+                Some(Output::Value(value)) if known => value.clone(),
                 _ => Expr::Unknown,
             });
-            let values: Vec<Expr> = values.collect();
+            let values: Vec<Expr> = if known { values.collect() } else { Vec::new() };
             let value = if values.is_empty() { Expr::Unknown } else { one_of(values) };
             self.named.push((name.as_str().map(str::to_owned), value));
         }
@@ -152,13 +163,18 @@ impl Reader {
 
     /// Columns of all queries of a set operation go by the names of the first.
     fn set(&mut self, select: &nodes::SelectStmt) {
-        let mut arms = arms(select, 0).into_iter();
+        let arms = arms(select, 0);
+        if !is_counted(&arms) {
+            self.named.push((None, Expr::Unknown));
+            return;
+        }
+        let mut arms = arms.into_iter();
         let first = set_arms(select).into_iter().next();
         let names: Vec<Option<String>> =
             first.into_iter().flat_map(|first| first.target_list().iter().map(name_of)).collect();
         let Some(first) = arms.next() else { return };
         for arm in arms.chain([first]) {
-            if arm.len() != names.len() || arm.contains(&Output::Star) {
+            if arm.len() != names.len() {
                 self.named.push((None, Expr::Unknown));
                 return;
             }
@@ -227,10 +243,16 @@ fn row(values: Node<'_>, depth: usize) -> Vec<Output> {
 fn output(target: &nodes::ResTarget, depth: usize) -> Output {
     match expr(target.val(), depth) {
         Expr::Whole(_) if matches!(target.val(), Node::ColumnRef(_)) => Output::Star,
-        // A field of a composite value may be all of them.
-        _ if is_expanded(target.val()) => Output::Star,
+        value if is_expanded(target.val()) => Output::Fields(value),
         value => Output::Value(value),
     }
+}
+
+/// Whether the columns of all arms have places that can be told, and are not too many to be followed.
+fn is_counted(arms: &[Vec<Output>]) -> bool {
+    let count: usize = arms.iter().map(Vec::len).sum();
+    let plain = |output: &Output| matches!(output, Output::Value(_));
+    count <= VALUES_MAX && arms.iter().flatten().all(plain)
 }
 
 fn is_expanded(value: Node<'_>) -> bool {
@@ -300,7 +322,7 @@ fn sublink(link: &nodes::SubLink, depth: usize) -> Expr {
     let mut values: Vec<Expr> = outputs
         .map(|output| match output {
             Output::Value(value) => value,
-            Output::Star => Expr::Unknown,
+            Output::Star | Output::Fields(_) => Expr::Unknown,
         })
         .collect();
     if link.sub_link_type == SubLinkType::EXPR_SUBLINK {
@@ -378,6 +400,8 @@ fn parts(root: Node<'_>, depth: usize) -> Vec<Expr> {
             Node::WindowDef(window) if window.name().or(window.refname()).is_some() => {
                 found.push(Expr::Unknown)
             }
+            // A column, for older servers.
+            Node::FuncCall(_) if is_system_user(node) => found.push(Expr::Unknown),
             Node::FuncCall(call) if last_name(call.funcname()).is_none() => found.push(Expr::Unknown),
             other => descend(other, &mut stack),
         }

@@ -75,7 +75,7 @@ fn written_from<'a>(expression: Node<'a>, proposed: Proposed, columns: &mut Vec<
 /// Reserved since PostgreSQL 16; before, anything could be called so.
 pub const SYSTEM_USER: &str = "system_user";
 
-fn is_system_user(node: Node<'_>) -> bool {
+pub(super) fn is_system_user(node: Node<'_>) -> bool {
     match node {
         Node::FuncCall(call) => last_name(call.funcname()).as_deref() == Some(SYSTEM_USER),
         _ => false,
