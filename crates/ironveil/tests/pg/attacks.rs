@@ -103,6 +103,30 @@ fn statements_that_hide_where_a_value_comes_from() {
         "select x::text from (select * from pg_attribute where atthasmissing) x",
         "copy pg_attribute to stdout",
         "copy pg_attribute (attname, attmissingval) to stdout",
+        // What is computed, under names that something else has.
+        "select (row(id, email, 1)::items).* from users",
+        "select (json_populate_record(null::items, json_build_object('label', email))).* from users, items",
+        "select (json_each_text(to_json(x))).* from (select email from users) x, (select 'a' as key, 'x' as value) q",
+        "update users set note = note where id = 1 returning (row(id, email, 1)::items).*",
+        "select x.row_to_json from (select email from users) x, (select 1 as row_to_json) y",
+        "select c.row_to_json from users c where exists (select from (select 1 as row_to_json) c)",
+        "select * from (select c.to_jsonb from users c) x, (select 1 as to_jsonb) y",
+        "select xmltable.label from xmltable('/x' passing (select xmlelement(name x, email) from users where id = 1) \
+         columns label text path '.') where exists (select from items xmltable)",
+        "select json_to_record.label from json_to_record((select json_build_object('label', email) from users where id = 1)) \
+         as (label text) where exists (select from items json_to_record)",
+        "select system_user || '' from (select email as \"system_user\" from users) q",
+        "update users set note = note where id = 1 returning old::text, exists (select from (select 1 as old) x)",
+        "select o.label || '' from users c(id, label) join (select email as label from users) d using (label) as o \
+         where exists (select from items o)",
+        "select note from (select note from users union select email || '' from users) d",
+        "with recursive r as (select id, note from users union all select id, email || '' from users) select note from r",
+        "select upper(a) from users u (id, a)",
+        "select concat(note) from (select email as note from users) d",
+        "select d.note || '' from (select note, email from users) d (email, note)",
+        "select label || '' from user_view",
+        "select id from users, unnest(array[email]) as id",
+        "select string_agg(e, ',') from (select email e from users) d",
     ] {
         let mut raw = Raw::connect(pair.proxy.port());
         raw.query(sql);
