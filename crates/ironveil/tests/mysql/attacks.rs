@@ -219,6 +219,19 @@ const CHANNELS: &[&str] = &[
     "select upper(d.note) from (select * from tt) d",
     "table user_view",
     "select concat(a.b) from (select 1 a, 2 b) c, (select email b from users) a",
+    "select (select e.email from information_schema.engines e limit 1) from users e",
+    "insert into items (id, label) select 913, concat(e.email) from users c join (select e.id i, (select e.email from \
+     information_schema.engines e limit 1) email from users e) e on e.i = c.id where c.id = 1",
+    "select `@@x` from (select concat(email) as `@@x` from users) t",
+    "update items, (select concat(email) as `@x` from users limit 1) d set label = `@x`",
+    "select text 'a' from (select concat(email) as text from users) t",
+    "select json 'a', concat(_x 'a') from (select concat(email) as json, concat(email) as _x from users) t",
+    "select _x 'a' from (select concat(email) as _x from users) t",
+    "select (select label from (select label collate utf8mb4_bin from (select 'x' as label) m) d) from \
+     (select concat(email) as label from users) o",
+    "select (select t.email from (select 1 as email) T) from users t",
+    "select (select `ა` from (select 1 as `Ა`) d) v from (select concat(email) as `ა` from users) t",
+    "select (select `ασ` from (select concat(email) as `ΑΣ` from users limit 1) d) v from (select 1 as `ασ`) t",
 ];
 
 #[tokio::test(flavor = "multi_thread")]

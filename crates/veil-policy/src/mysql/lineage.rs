@@ -11,7 +11,7 @@ use veil_sql::mysql::functions::Effect;
 use veil_sql::mysql::query::{Body, Expr, From, Item, Query, Rows, Select, With};
 use veil_sql::mysql::{Table, TableKind, TableName, catalog, system};
 
-use self::scope::{Known, Scope, Source, same};
+use self::scope::{Known, Scope, Source, perhaps_same};
 use super::judge;
 use super::labels::Labels;
 use crate::labels::Label;
@@ -303,7 +303,7 @@ impl<'a> Resolver<'a, '_> {
                 return Some(known.columns.clone());
             }
             // Whether case tells them apart depends on the server.
-            if known.name.to_lowercase() == name.name.to_lowercase() {
+            if perhaps_same(known.name, &name.name) {
                 return Some(None);
             }
             expressions = known.around;
@@ -378,11 +378,15 @@ impl<'a> Resolver<'a, '_> {
     fn column(&self, parts: &[String], around: &Around<'a, '_>) -> Output<'a> {
         let closed = || Output::of(Flow::Closed, None);
         let Some((name, qualifier)) = parts.split_last() else { return closed() };
+        // Another name of the column by which a table is keyed.
+        if name.eq_ignore_ascii_case("_rowid") {
+            return closed();
+        }
         let mut scope = around.scope;
         let mut outside = false;
         while let Some(here) = scope {
             // From inside, a name may also be that of a selected column.
-            if outside && qualifier.is_empty() && here.names.iter().any(|known| same(known, name)) {
+            if outside && qualifier.is_empty() && here.names.iter().any(|known| perhaps_same(known, name)) {
                 return closed();
             }
             if let Some(found) = here.column(name, qualifier, self) {

@@ -3,10 +3,12 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    self, BinaryOperator, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArguments,
+    self, BinaryOperator, DataType, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArguments,
     JoinConstraint, JoinOperator, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor,
-    TableWithJoins, Visit, Visitor, WildcardAdditionalOptions, WindowType,
+    TableWithJoins, TimezoneInfo, Visit, Visitor, WildcardAdditionalOptions, WindowType,
 };
+
+use veil_model::Charset;
 
 use super::facts::{function_name, table_name};
 use super::query::{Body, Expr, From, Item, Query, Rows, Select, With};
@@ -134,8 +136,10 @@ fn item(tree: &SelectItem) -> Option<Item> {
     match tree {
         SelectItem::UnnamedExpr(tree) => {
             let expr = expr(tree);
+            // Anything else goes by its whole text.
+            let plain = matches!(tree, ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_));
             let name = match &expr {
-                Expr::Column(parts) => parts.last().cloned(),
+                Expr::Column(parts) if plain => parts.last().cloned(),
                 _ => None,
             };
             Some(Item::Value { expr, name })
@@ -174,8 +178,10 @@ fn is_bare(options: &WildcardAdditionalOptions) -> bool {
 /// A value.
 pub(super) fn expr(tree: &ast::Expr) -> Expr {
     match tree {
-        ast::Expr::Identifier(name) if name.value.starts_with("@@") => Expr::Free,
-        ast::Expr::Identifier(name) if name.value.starts_with('@') => Expr::Unknown,
+        ast::Expr::Identifier(name) if name.value.starts_with('@') => {
+            let setting = name.value.starts_with("@@") && name.quote_style.is_none();
+            if setting { Expr::Free } else { Expr::Unknown }
+        }
         ast::Expr::Identifier(name) => Expr::Column(vec![name.value.clone()]),
         ast::Expr::CompoundIdentifier(parts) if parts.iter().any(|part| part.value.starts_with('@')) => {
             Expr::Unknown
@@ -183,7 +189,14 @@ pub(super) fn expr(tree: &ast::Expr) -> Expr {
         ast::Expr::CompoundIdentifier(parts) => {
             Expr::Column(parts.iter().map(|part| part.value.clone()).collect())
         }
-        ast::Expr::Value(_) | ast::Expr::TypedString(_) | ast::Expr::Prefixed { .. } => Expr::Free,
+        ast::Expr::Value(_) => Expr::Free,
+        ast::Expr::TypedString(_) | ast::Expr::Prefixed { .. } => {
+            if is_literal(tree) {
+                Expr::Free
+            } else {
+                Expr::Unknown
+            }
+        }
         ast::Expr::Nested(inner) => expr(inner),
         ast::Expr::Collate { expr: inner, .. } => expr(inner),
         ast::Expr::Case { operand, conditions, else_result, .. } => Expr::Chosen {
@@ -209,6 +222,24 @@ pub(super) fn expr(tree: &ast::Expr) -> Expr {
         }
         ast::Expr::Function(function) => call(function),
         other => Expr::From(parts(other)),
+    }
+}
+
+/// Whether two words are one literal for the server, too: for others the first is a column and the second its alias.
+fn is_literal(tree: &ast::Expr) -> bool {
+    match tree {
+        ast::Expr::TypedString(typed) => matches!(
+            typed.data_type,
+            DataType::Date
+                | DataType::Time(None, TimezoneInfo::None)
+                | DataType::Timestamp(None, TimezoneInfo::None)
+        ),
+        ast::Expr::Prefixed { prefix, .. } => {
+            let name = prefix.value.to_ascii_lowercase();
+            prefix.quote_style.is_none()
+                && name.strip_prefix('_').is_some_and(|name| Charset::named(name).is_some())
+        }
+        _ => false,
     }
 }
 
@@ -291,9 +322,9 @@ fn arguments(tree: &ast::Function) -> Option<Vec<FunctionArgExpr>> {
 fn window(tree: &ast::Function) -> Vec<Expr> {
     match &tree.over {
         None => Vec::new(),
-        Some(WindowType::WindowSpec(spec)) => parts(spec),
+        Some(WindowType::WindowSpec(spec)) if spec.window_name.is_none() => parts(spec),
         // It is defined elsewhere.
-        Some(WindowType::NamedWindow(_)) => vec![Expr::Unknown],
+        Some(_) => vec![Expr::Unknown],
     }
 }
 
@@ -365,9 +396,12 @@ impl Visitor for Parts {
                 }
                 ast::Expr::Function(function) => {
                     self.found.push(function_name(function).map_or(Expr::Unknown, Expr::Call));
-                    if matches!(function.over, Some(WindowType::NamedWindow(_))) {
+                    if window(function).contains(&Expr::Unknown) {
                         self.found.push(Expr::Unknown);
                     }
+                }
+                ast::Expr::TypedString(_) | ast::Expr::Prefixed { .. } if !is_literal(tree) => {
+                    self.found.push(Expr::Unknown);
                 }
                 ast::Expr::BinaryOp { op: BinaryOperator::Assignment, .. } => self.found.push(Expr::Unknown),
                 _ => {}

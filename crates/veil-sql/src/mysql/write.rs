@@ -145,7 +145,8 @@ impl Visitor for Values {
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         match expr {
             // A variable holds what a statement that was let through has put there.
-            Expr::Identifier(name) if name.value.starts_with('@') || is_default(name) => {}
+            Expr::Identifier(name)
+                if (name.quote_style.is_none() && name.value.starts_with('@')) || is_default(name) => {}
             Expr::Identifier(name) => drop(self.columns.insert(name.value.clone())),
             Expr::CompoundIdentifier(parts) => {
                 self.columns.extend(parts.last().map(|part| part.value.clone()));

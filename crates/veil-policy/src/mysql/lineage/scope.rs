@@ -69,11 +69,6 @@ impl<'a> Scope<'a, '_> {
     ) -> Option<Output<'a>> {
         let closed = || Some(Output::of(Flow::Closed, None));
         let (named, mut sure) = self.called(qualifier, resolver);
-        if let ([only], true, false) = (named.as_slice(), sure, qualifier.is_empty())
-            && matches!(only.rows, Known::Harmless)
-        {
-            return Some(Output::of(Flow::Clean, Some(name.to_owned())));
-        }
         let mut found = Vec::new();
         for source in &named {
             match source.column(name, resolver) {
@@ -98,9 +93,11 @@ impl<'a> Scope<'a, '_> {
 impl<'a> Source<'a> {
     fn called(&self, qualifier: &[String], resolver: &Resolver<'a, '_>) -> Called {
         let own = self.alias.as_deref().or(self.table.as_ref().map(|table| table.name.as_str()));
-        // Two names that differ by case alone are one here, so that neither is believed.
-        let named = |name: &str| own.is_some_and(|own| same(own, name));
+        let folds = resolver.labels.catalog().folds();
+        let named = |name: &str| own.is_some_and(|own| own == name || (folds && same(own, name)));
         match qualifier {
+            // Names that are one for some servers are not believed.
+            [.., name] if !named(name) && own.is_some_and(|own| perhaps_same(own, name)) => Called::Perhaps,
             [name] if named(name) => Called::Yes,
             // A database may stand before an alias too.
             [database, name] if named(name) => {
@@ -121,23 +118,43 @@ impl<'a> Source<'a> {
     fn column(&self, name: &str, resolver: &Resolver<'a, '_>) -> Result<Option<Output<'a>>, ()> {
         match &self.rows {
             Known::Table(table) => {
-                Ok(table.column(name).map(|column| resolver.of_table(table, &column.name)))
+                let names = table.columns.iter().map(|column| column.name.as_str());
+                let at = the_one(names, name)?;
+                let column = at.and_then(|at| table.columns.get(at));
+                Ok(column.map(|column| resolver.of_table(table, &column.name)))
             }
             Known::Columns(columns) => {
-                let mut having =
-                    columns.iter().filter(|column| column.name.as_deref().is_some_and(|own| same(own, name)));
-                match (having.next(), having.next()) {
-                    (None, _) if columns.iter().any(|column| column.name.is_none()) => Err(()),
-                    (found, None) => Ok(found.map(|found| Output { base: None, ..found.clone() })),
-                    (_, Some(_)) => Err(()),
+                if columns.iter().any(|column| column.name.is_none()) {
+                    return Err(());
                 }
+                let names = columns.iter().map(|column| column.name.as_deref().unwrap_or_default());
+                let found = the_one(names, name)?.and_then(|at| columns.get(at));
+                Ok(found.map(|found| Output { base: None, ..found.clone() }))
             }
             Known::Harmless | Known::Nothing => Err(()),
         }
     }
 }
 
-/// Names of columns have no case.
-pub(super) fn same(a: &str, b: &str) -> bool {
-    a == b || a.to_lowercase() == b.to_lowercase()
+/// The place of the only column that goes by `name`; an error if that cannot be told.
+fn the_one<'n>(names: impl Iterator<Item = &'n str>, name: &str) -> Result<Option<usize>, ()> {
+    let mut found = None;
+    for (at, own) in names.enumerate().filter(|(_, own)| perhaps_same(own, name)) {
+        if found.is_some() || !same(own, name) {
+            return Err(());
+        }
+        found = Some(at);
+    }
+    Ok(found)
+}
+
+/// Names of columns have no case. Which letters outside of ASCII are pairs depends on the server's version.
+fn same(a: &str, b: &str) -> bool {
+    a == b || (a.is_ascii() && b.is_ascii() && a.eq_ignore_ascii_case(b))
+}
+
+/// Whether two names may be one for the server.
+pub(super) fn perhaps_same(a: &str, b: &str) -> bool {
+    let pair = |(a, b): (char, char)| a.eq_ignore_ascii_case(&b) || !a.is_ascii() || !b.is_ascii();
+    a.chars().count() == b.chars().count() && a.chars().zip(b.chars()).all(pair)
 }
