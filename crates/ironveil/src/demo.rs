@@ -45,8 +45,10 @@ pub(crate) async fn run(demo: &Demo) -> Result<()> {
         false => ("PostgreSQL", "postgres", Protocol::Pg),
     };
     writeln!(io::stdout(), "Starting a throw-away {name} with a sample shop ...")?;
-    let server: Box<dyn Server> =
-        if demo.mysql { Box::new(mariadb::Server::start()?) } else { Box::new(postgres::Server::start()?) };
+    let server: Box<dyn Server> = match demo.mysql {
+        true => Box::new(again(mariadb::Server::start)?),
+        false => Box::new(again(postgres::Server::start)?),
+    };
     server.load(DATA)?;
 
     let text = CONFIG.replace("SCHEME", scheme).replace("PORT", &server.port().to_string());
@@ -82,6 +84,11 @@ pub(crate) async fn run(demo: &Demo) -> Result<()> {
     drop(server);
     writeln!(io::stdout(), "\nThe demo has ended and left nothing behind.")?;
     shown
+}
+
+/// A port that was free may be taken by the time a server asks for it.
+fn again<S>(start: impl Fn() -> Result<S>) -> Result<S> {
+    start().or_else(|_| start())
 }
 
 async fn listen(demo: &Demo, config: &Config) -> Result<TcpListener> {
