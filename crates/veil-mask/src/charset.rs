@@ -47,6 +47,24 @@ fn form(charset: Charset) -> Option<Form> {
     }))
 }
 
+/// Whether bytes pair up by the narrower rules that the server has for some character sets: for it, other first bytes
+/// stand alone, and what follows them may end a string.
+fn pairs_as_the_server(charset: Charset, bytes: &[u8]) -> bool {
+    let (first, is_second): (_, fn(u8) -> bool) = match charset {
+        Charset::Big5 => (0xa1..=0xf9, |byte| matches!(byte, 0x40..=0x7e | 0xa1..=0xfe)),
+        Charset::Gb2312 => (0xa1..=0xf7, |byte| matches!(byte, 0xa1..=0xfe)),
+        _ => return true,
+    };
+    let mut rest = bytes.iter();
+    while let Some(byte) = rest.next() {
+        let paired = first.contains(byte) && rest.next().is_some_and(|second| is_second(*second));
+        if !byte.is_ascii() && !paired {
+            return false;
+        }
+    }
+    true
+}
+
 /// Reads a text; `None` if it is not valid in its character set.
 #[must_use]
 pub fn decode(charset: Charset, bytes: &[u8]) -> Option<Cow<'_, str>> {
@@ -64,6 +82,7 @@ pub fn decode(charset: Charset, bytes: &[u8]) -> Option<Cow<'_, str>> {
                 units.iter().map(|unit| char::from_u32(u32::from_be_bytes(*unit))).collect();
             text.map(Cow::Owned)
         }
+        Form::Table(_) if !pairs_as_the_server(charset, bytes) => None,
         Form::Table(table) => table.decode_without_bom_handling_and_without_replacement(bytes),
     }
 }

@@ -4,6 +4,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Row, Value};
 
 use crate::harness::{CANARY, Pair, flavours, of, text};
+use crate::raw::Raw;
 
 /// Everything that comes back from a text, results and errors, as one text.
 async fn all(client: &mut mysql_async::Conn, sql: &str) -> String {
@@ -230,6 +231,11 @@ const CHANNELS: &[&str] = &[
     "select (select label from (select label collate utf8mb4_bin from (select 'x' as label) m) d) from \
      (select concat(email) as label from users) o",
     "select (select t.email from (select 1 as email) T) from users t",
+    "prepare s from 'select (select `a\\%`.x from (select 1 x) as `a%`) from (select upper(email) x from users) as `a\\%`'; execute s",
+    "select (select x from (select upper(email) as ` x` from users limit 1) i) from (select 'a' as x) o",
+    "select (select x from (select upper(email) as `\tx` from users limit 1) i) from (select 'a' as x) o",
+    "select _gb18030 'a' from (select upper(email) as _gb18030 from users limit 1) t",
+    "select (select x from dual) from (select upper(email) x from users limit 1) d",
     "select (select `ა` from (select 1 as `Ა`) d) v from (select concat(email) as `ა` from users) t",
     "select (select `ασ` from (select concat(email) as `ΑΣ` from users limit 1) d) v from (select 1 as `ασ`) t",
 ];
@@ -334,5 +340,39 @@ async fn nobody_sees_more_by_seeing_less_of_the_catalog() {
     {
         let rows = text(&mut client, sql).await.unwrap();
         assert!(!rows.iter().any(|row| crate::masking::holds_canary(row)), "{sql}: {rows:?}");
+    }
+}
+
+/// Bytes that a text in some character set holds, and what the server makes of them.
+#[test]
+fn bytes_that_end_a_string_for_the_server_alone() {
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), "");
+        for (charset, lead) in [
+            ("gb2312", 0x81),
+            ("gb2312", 0xb0),
+            ("gb2312", 0xfe),
+            ("big5", 0xfa),
+            ("big5", 0xfe),
+            ("gbk", 0x81),
+        ] {
+            let mut raw = Raw::connect(pair.proxy.port(), 0);
+            raw.query(&format!("set character_set_client = {charset}"));
+            let text = [b"select '".as_slice(), &[lead], b"\\', ', upper(email) from users -- '"].concat();
+            let payload = raw.query_payload(&text);
+            raw.send(&payload);
+            let answers =
+                format!("{:?}", raw.answers().iter().map(|answer| &answer.rows).collect::<Vec<_>>());
+            assert!(
+                !shows_canary(&answers) && !answers.contains("90, 81, 67, 65"),
+                "{charset} {lead}: {answers}"
+            );
+        }
+        let mut raw = Raw::connect(pair.proxy.port(), 0);
+        raw.query("set character_set_client = cp850");
+        let text = b"select (select `\x81`.x from (select 1 x) as `\x80`) from (select email x from users) as `\x81`";
+        let payload = raw.query_payload(text);
+        raw.send(&payload);
+        assert_eq!(raw.answers()[0].error.as_ref().map(|error| error.0), Some(1064));
     }
 }

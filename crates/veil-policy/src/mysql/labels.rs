@@ -200,7 +200,7 @@ impl Labels {
         }
         let labelled = !known.columns.is_empty();
         let clean = match (table.kind, &table.definition) {
-            _ if labelled => false,
+            _ if labelled || table.columns.is_empty() => false,
             (TableKind::Base, _) => true,
             (TableKind::View, Some(statement)) => self.view_is_clean(table, &statement.facts, depth),
             (TableKind::View, None) | (TableKind::Other, _) => false,

@@ -48,6 +48,8 @@ impl Visitor for Collector<'_> {
     type Break = &'static str;
 
     fn pre_visit_statement(&mut self, statement: &Statement) -> Flow {
+        // What a query inside a write names is known there only.
+        self.1 |= !matches!(statement, Statement::Query(_));
         match statement {
             Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => {
                 Flow::Continue(())
@@ -91,10 +93,7 @@ impl Visitor for Collector<'_> {
 
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> Flow {
         match table_name(relation) {
-            // The table that is none.
-            Some(name) if name.database.is_none() && name.name.eq_ignore_ascii_case("dual") => {
-                Flow::Continue(())
-            }
+            Some(_) if is_dual(relation) => Flow::Continue(()),
             Some(name) => {
                 self.0.tables.insert(name);
                 Flow::Continue(())
@@ -270,6 +269,16 @@ pub(super) fn function_name(call: &sqlparser::ast::Function) -> Option<Function>
     let database = database.or_else(|| quoted.then(String::new));
     // `TABLE(...)` and others are grammar, not functions; as such they are on no list.
     Some(Function { database, name: name.to_ascii_lowercase() })
+}
+
+/// The table that is none; in quotes it is one.
+pub(super) fn is_dual(name: &ObjectName) -> bool {
+    match name.0.as_slice() {
+        [only] => only
+            .as_ident()
+            .is_some_and(|ident| ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("dual")),
+        _ => false,
+    }
 }
 
 /// A name of one or two parts.

@@ -293,11 +293,9 @@ impl Lexer<'_> {
         let mut name = String::new();
         while let Some((_, c)) = self.chars.next() {
             if c == quote && !self.next_if(quote) {
-                return if name.is_empty() || name.contains('\0') {
-                    Err("an impossible name")
-                } else {
-                    Ok(name)
-                };
+                // Bytes that could not be read may be any, so that two names look like one.
+                let unread = name.contains(['\0', char::REPLACEMENT_CHARACTER]);
+                return if name.is_empty() || unread { Err("an impossible name") } else { Ok(name) };
             }
             name.push(c);
         }
@@ -309,6 +307,10 @@ impl Lexer<'_> {
         while let Some((_, c)) = self.chars.next() {
             if c == '\\' && !self.mode.no_backslash_escapes {
                 let (_, escaped) = self.chars.next().ok_or("a string without an end")?;
+                // Where a pattern may follow, the server keeps the backslash.
+                if matches!(escaped, '%' | '_') {
+                    text.push('\\');
+                }
                 text.push(unescape(escaped));
             } else if c == quote && !self.next_if(quote) {
                 return Ok(Token::SingleQuotedString(text));

@@ -8,9 +8,7 @@ use sqlparser::ast::{
     TableWithJoins, TimezoneInfo, Visit, Visitor, WildcardAdditionalOptions, WindowType,
 };
 
-use veil_model::Charset;
-
-use super::facts::{function_name, table_name};
+use super::facts::{function_name, is_dual, table_name};
 use super::query::{Body, Expr, From, Item, Query, Rows, Select, With};
 use super::statement::TableName;
 
@@ -81,6 +79,7 @@ fn add(tree: &TableWithJoins, found: &mut Vec<From>) -> Option<()> {
 
 fn add_factor(factor: &TableFactor, found: &mut Vec<From>) -> Option<()> {
     let (rows, alias) = match factor {
+        TableFactor::Table { name, .. } if is_dual(name) => return Some(()),
         TableFactor::Table { name, alias, .. } => (Rows::Table(table_name(name)?), alias),
         TableFactor::Derived { lateral, subquery, alias, .. } => {
             (Rows::Query { query: Box::new(query(subquery)?), lateral: *lateral }, alias)
@@ -145,6 +144,9 @@ fn item(tree: &SelectItem) -> Option<Item> {
             Some(Item::Value { expr, name })
         }
         SelectItem::ExprWithAlias { expr: tree, alias } => {
+            if !is_kept(&alias.value) {
+                return None;
+            }
             Some(Item::Value { expr: expr(tree), name: Some(alias.value.clone()) })
         }
         SelectItem::Wildcard(options) => is_bare(options).then(|| Item::Star(Vec::new())),
@@ -154,6 +156,13 @@ fn item(tree: &SelectItem) -> Option<Item> {
         }
         _ => None,
     }
+}
+
+/// Whether the server keeps a column's new name as it was written: it cuts blanks off its beginning. And bytes that
+/// could not be read may be any.
+fn is_kept(name: &str) -> bool {
+    let blank = |c: char| c.is_whitespace() || c.is_control();
+    !name.starts_with(blank) && !name.contains(char::REPLACEMENT_CHARACTER)
 }
 
 /// Nothing but the star.
@@ -235,9 +244,9 @@ fn is_literal(tree: &ast::Expr) -> bool {
                 | DataType::Timestamp(None, TimezoneInfo::None)
         ),
         ast::Expr::Prefixed { prefix, .. } => {
-            let name = prefix.value.to_ascii_lowercase();
-            prefix.quote_style.is_none()
-                && name.strip_prefix('_').is_some_and(|name| Charset::named(name).is_some())
+            // Those that every server has.
+            let known = ["_ascii", "_binary", "_latin1", "_utf8", "_utf8mb4"];
+            prefix.quote_style.is_none() && known.contains(&prefix.value.to_ascii_lowercase().as_str())
         }
         _ => false,
     }

@@ -86,6 +86,8 @@ impl Guarded {
             }
             if self.from_client.continues {
                 let Some(header) = Header::decode(rest) else { return Ok(at) };
+                // The answer follows the last part.
+                self.sequence = header.sequence.wrapping_add(1);
                 let swallow = self.from_client.piece.swallow;
                 self.from_client.begin(header.total(), swallow, header.continues());
                 continue;
@@ -249,7 +251,7 @@ impl Guarded {
         let missing =
             analysis.statements.iter().any(|statement| self.judge.names_missing(statement, database));
         // What asks how the statement before went must follow it.
-        let asks_back = analysis.statements.iter().any(|statement| statement.facts.asks_back);
+        let asks_back = only_asks_back(&analysis);
         if !asks_back && self.wants_catalog(ways.now, missing) {
             self.ask(Hidden::catalog(), ways);
             return Reading::Asking;
@@ -263,9 +265,7 @@ impl Guarded {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b" _@,.;*()\n".contains(byte);
         let text = std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| plain(&byte)))?;
         let analysis = self.judge.analyse(text, Mode::default()).ok()?;
-        let asks =
-            |statement: &Arc<Statement>| statement.facts.asks_back && statement.facts.tables.is_empty();
-        (!analysis.statements.is_empty() && analysis.statements.iter().all(asks)).then_some(analysis)
+        only_asks_back(&analysis).then_some(analysis)
     }
 
     fn judge_all(&self, statements: &[Arc<Statement>], settings: &Settings) -> Result<Vec<Judged>, Refusal> {
@@ -411,6 +411,12 @@ impl Guarded {
     pub(super) const fn deprecates_eof(&self) -> bool {
         self.capabilities & cap::DEPRECATE_EOF != 0
     }
+}
+
+/// Whether a text only asks how the statement before went.
+fn only_asks_back(analysis: &Analysis) -> bool {
+    let asks = |statement: &Arc<Statement>| statement.facts.asks_back && statement.facts.tables.is_empty();
+    !analysis.statements.is_empty() && analysis.statements.iter().all(asks)
 }
 
 /// Whether what follows in the same text may be read otherwise.

@@ -272,6 +272,10 @@ impl Guarded {
         self.status = end.status;
         let judged = reply.judged();
         self.tainted |= judged.may_set_variables;
+        if judged.may_set_variables && judged.statement.facts.writes.is_empty() {
+            // A function that is not known may set the session's settings, too.
+            self.settings = None;
+        }
         // A procedure ends with an OK of its own.
         if judged.statement.kind != Kind::Call {
             reply.at += 1;
