@@ -69,7 +69,6 @@ pub fn reply(bytes: &[u8]) {
     let _ = End::decode_eof(bytes, capabilities);
     let _ = Prepared::decode(bytes);
     let _ = command::statement(bytes);
-    let _ = command::wants_cursor(bytes);
     if let Ok(from) = command::query_text(bytes, capabilities) {
         assert!(from <= bytes.len());
     }

@@ -108,23 +108,6 @@ pub fn encode(charset: Charset, text: &str, out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// Whether a byte below 128 may be part of a longer character, so that it does not mean what it seems to.
-#[must_use]
-pub const fn hides_ascii(charset: Charset) -> bool {
-    matches!(
-        charset,
-        Charset::Big5
-            | Charset::Cp932
-            | Charset::Gb18030
-            | Charset::Gbk
-            | Charset::Sjis
-            | Charset::Ucs2
-            | Charset::Utf16
-            | Charset::Utf16le
-            | Charset::Utf32
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -242,17 +242,14 @@ proptest! {
     }
 
     #[test]
-    fn statements_read_back(number in any::<u32>(), columns in any::<u16>(), parameters in any::<u16>(), flags in any::<u8>()) {
+    fn statements_read_back(number in any::<u32>(), columns in any::<u16>(), parameters in any::<u16>()) {
         let mut out = vec![0];
         out.extend(number.to_le_bytes());
         out.extend(columns.to_le_bytes());
         out.extend(parameters.to_le_bytes());
         prop_assert_eq!(Prepared::decode(&out), Ok(Prepared { statement: number, columns, parameters }));
-        let mut body = number.to_le_bytes().to_vec();
+        let body = number.to_le_bytes();
         prop_assert_eq!(command::statement(&body), Ok(number));
-        prop_assert!(command::wants_cursor(&body).is_err());
-        body.push(flags);
-        prop_assert_eq!(command::wants_cursor(&body), Ok(flags & 0x0f != 0));
     }
 
     #[test]
@@ -337,7 +334,6 @@ fn decode_everything(bytes: &[u8], count: usize, widths: &[Width]) {
     let _ = reply::Error::decode(bytes);
     let _ = Prepared::decode(bytes);
     let _ = command::statement(bytes);
-    let _ = command::wants_cursor(bytes);
     let _ = End::decode_ok(bytes);
     for capabilities in [0, u64::MAX, cap::DEPRECATE_EOF, cap::QUERY_ATTRIBUTES, cap::PLUGIN_AUTH] {
         let _ = ChangeUser::decode(bytes, capabilities);
@@ -827,7 +823,6 @@ fn commands_of_real_clients() {
     let execute = payload(b"\x12\0\0\0\x17\x01\0\0\0\x01\x01\0\0\0\0\x01\x03\0\x03\0\0\0");
     assert_eq!(Command::decode(execute[0]), Command::StmtExecute);
     assert_eq!(command::statement(&execute[1..]), Ok(1));
-    assert_eq!(command::wants_cursor(&execute[1..]), Ok(true));
     let query = b"\x03\x01\x01\0\x01\xfe\0\x05trace\x03abcselect 1";
     let from = command::query_text(&query[1..], cap::QUERY_ATTRIBUTES).unwrap();
     assert_eq!(&query[1..][from..], b"select 1");

@@ -220,6 +220,10 @@ fn show(words: &[String], tokens: &[Token]) -> Kind {
     }
 }
 
+/// Variables whose value, without a scope, is the next transaction's.
+const OF_TRANSACTION: [&str; 4] =
+    ["@@transaction_isolation", "@@transaction_read_only", "@@tx_isolation", "@@tx_read_only"];
+
 fn set(words: &[String], tokens: &[Token]) -> Head {
     if words.get(1).is_some_and(|word| word == "statement") {
         return Head::Is(Kind::Refused("SET STATEMENT"));
@@ -236,7 +240,8 @@ fn set(words: &[String], tokens: &[Token]) -> Head {
         return Head::Is(Kind::Refused("SET for the whole server"));
     }
     let role = mentions(tokens, &["role"]);
-    Head::Words(Kind::Set { role }, tokens.get(1..).unwrap_or_default().to_vec())
+    let once = words.get(1).is_some_and(|word| word == "transaction") || mentions(tokens, &OF_TRANSACTION);
+    Head::Words(Kind::Set { role, once }, tokens.get(1..).unwrap_or_default().to_vec())
 }
 
 fn kill(tokens: &[Token]) -> Kind {

@@ -203,8 +203,7 @@ impl Lexer<'_> {
         }
         let Some(inner) = rest.strip_prefix('!').or(marked) else { return self.skip_comment() };
         self.drop_text(at);
-        let digits = inner.bytes().take(6).take_while(u8::is_ascii_digit).count();
-        let digits = if digits < 5 { 0 } else { digits };
+        let digits = self.version_digits(inner.as_bytes());
         let wanted: u32 = inner.get(..digits).and_then(|digits| digits.parse().ok()).unwrap_or(0);
         if self.runs(wanted, marked.is_some()) {
             let from = self.text.len() - inner.len() + digits;
@@ -222,6 +221,16 @@ impl Lexer<'_> {
         self.skip_comment()?;
         self.copied = self.at();
         Ok(())
+    }
+
+    /// How many digits of a version stand there. MySQL takes a sixth only if a blank follows.
+    fn version_digits(&self, bytes: &[u8]) -> usize {
+        let blank = || bytes.get(6).is_some_and(|byte| matches!(byte, b' ' | 9..=13));
+        match bytes.iter().take(6).take_while(|byte| byte.is_ascii_digit()).count() {
+            6 if self.mode.mariadb || blank() => 6,
+            5 | 6 => 5,
+            _ => 0,
+        }
     }
 
     /// MariaDB passes over what is meant for MySQL from 5.7 on, unless it is marked as its own.

@@ -47,6 +47,8 @@ pub enum Kind {
     Set {
         /// Privileges change, and with them what of the catalog can be seen.
         role: bool,
+        /// It is meant for the next transaction only, whichever that is.
+        once: bool,
     },
     /// USE of another database.
     Use(String),

@@ -61,17 +61,16 @@ impl Command {
         }
     }
 
-    /// Whether the server answers nothing.
-    #[must_use]
-    pub const fn is_silent(self) -> bool {
-        matches!(self, Self::Quit | Self::StmtSendLongData | Self::StmtClose)
-    }
 }
 
 /// Byte of COM_QUERY.
 pub const QUERY: u8 = 3;
 /// Byte of COM_QUIT.
 pub const QUIT: u8 = 1;
+/// Byte of COM_PROCESS_KILL.
+pub const PROCESS_KILL: u8 = 12;
+/// Byte of COM_STMT_PREPARE.
+pub const STMT_PREPARE: u8 = 22;
 /// The flag of a query attribute's type: a number without a sign.
 const UNSIGNED: u8 = 0x80;
 
@@ -135,14 +134,4 @@ fn attribute_width(code: u8, flags: u8) -> Result<Width> {
 /// Too short.
 pub fn statement(body: &[u8]) -> Result<u32> {
     Cursor::new(body).u32_le()
-}
-
-/// Whether COM_STMT_EXECUTE asks for a cursor.
-///
-/// # Errors
-/// Too short.
-pub fn wants_cursor(body: &[u8]) -> Result<bool> {
-    let mut cursor = Cursor::new(body);
-    cursor.u32_le()?;
-    Ok(cursor.u8()? & 0x0f != 0)
 }

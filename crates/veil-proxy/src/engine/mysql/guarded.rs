@@ -15,6 +15,7 @@ use veil_model::{Charset, Format};
 use veil_policy::Refusal;
 use veil_policy::mysql::Plan;
 use veil_sql::mysql::{Kind, Statement};
+use veil_wire::mysql::reply::status;
 use veil_wire::mysql::startup::ChangeUser;
 
 use super::Parts;
@@ -33,6 +34,8 @@ pub struct Guarded {
     settings: Option<Settings>,
     /// Status flags that the server sent last.
     status: u16,
+    /// The client has said how its next transaction is to be: the proxy must not begin it.
+    next_transaction: bool,
     from_client: Parts,
     from_server: Parts,
     phase: Phase,
@@ -45,6 +48,8 @@ pub struct Guarded {
     named: HashMap<String, Named>,
     /// Code that nobody has read has run, which may have put anything into the session's variables.
     tainted: bool,
+    /// The answer to the message that is being passed over.
+    refused: Option<Problem>,
     change: Option<ChangeUser>,
     /// The client has said goodbye, or the server has said why it leaves.
     ending: bool,
@@ -151,6 +156,7 @@ impl Guarded {
             capabilities,
             settings: None,
             status,
+            next_transaction: false,
             from_client: Parts::default(),
             from_server: Parts::default(),
             phase: Phase::Idle,
@@ -159,6 +165,7 @@ impl Guarded {
             last_prepared: None,
             named: HashMap::new(),
             tainted: false,
+            refused: None,
             change: None,
             ending: false,
             read_not_before: None,
@@ -189,10 +196,13 @@ impl Guarded {
         (!inside).then(|| problem.mysql(self.sequence))
     }
 
-    /// Before a statement: whether the catalog has to be read first.
+    /// Before a statement: whether the catalog has to be read first. In a transaction, where that would take the
+    /// client's snapshot of the data, it is only read if the statement could not be judged without.
     fn wants_catalog(&self, now: Instant, names_missing: bool) -> bool {
         let paused = self.read_not_before.is_some_and(|moment| now < moment);
-        !paused && self.judge.slot().due(now, names_missing) == Due::Yes
+        let in_transaction = self.status & status::IN_TRANSACTION != 0;
+        let may = !paused && !self.next_transaction && (names_missing || !in_transaction);
+        may && self.judge.slot().due(now, names_missing) == Due::Yes
     }
 
     /// The inner statement that EXECUTE runs.

@@ -119,7 +119,7 @@ impl Watcher {
                     return Ok(None);
                 };
                 frame::write(up.owned(input), &mut 0, |out| {
-                    out.push(12);
+                    out.push(command::PROCESS_KILL);
                     out.extend(number.to_le_bytes());
                 });
                 Ok(Some(header.total()))

@@ -80,6 +80,12 @@ impl Guarded {
         let mut at = 0;
         loop {
             at += self.from_client.piece.pass(input, at, up);
+            if !self.from_client.active()
+                && !self.from_client.continues
+                && let Some(problem) = self.refused.take()
+            {
+                down.owned(&[]).extend(problem.mysql(self.sequence));
+            }
             let rest = input.get(at..).unwrap_or_default();
             if self.from_client.active() || rest.is_empty() {
                 return Ok(at);
@@ -120,9 +126,7 @@ impl Guarded {
             Command::StmtExecute | Command::StmtBulkExecute => return self.execute(header, ways),
             Command::Other(_) | Command::Debug => {
                 let what = "this command of the protocol is not available where columns are masked";
-                self.answer(&Problem::new("0A001", what, ""), header.sequence, ways);
-                self.from_client.begin(header.total(), true, header.continues());
-                return Ok(Step::Streamed);
+                return Ok(self.pass_over(header, Problem::new("0A001", what, "")));
             }
             _ => {}
         }
@@ -179,13 +183,16 @@ impl Guarded {
     }
 
     /// Answers in the server's place.
-    fn answer(&mut self, problem: &Problem, sequence: u8, ways: &mut Ways<'_>) {
-        ways.down.owned(&[]).extend(problem.mysql(sequence.wrapping_add(1)));
+    fn refuse(&self, refusal: Refusal, message: &Message<'_>, ways: &mut Ways<'_>) -> Step {
+        ways.down.owned(&[]).extend(problem(refusal).mysql(message.sequence.wrapping_add(1)));
+        Step::Used(message.total)
     }
 
-    fn refuse(&mut self, refusal: Refusal, message: &Message<'_>, ways: &mut Ways<'_>) -> Step {
-        self.answer(&problem(refusal), message.sequence, ways);
-        Step::Used(message.total)
+    /// Passes over a message, and answers in the server's place when all of it has come.
+    fn pass_over(&mut self, header: Header, problem: Problem) -> Step {
+        self.from_client.begin(header.total(), true, header.continues());
+        self.refused = Some(problem);
+        Step::Streamed
     }
 
     fn ask(&mut self, hidden: Hidden, ways: &mut Ways<'_>) -> Step {
@@ -316,7 +323,7 @@ impl Guarded {
         match self.connections.find(command::statement(body)?.into()) {
             None => ways.forward(message.total),
             Some(number) => frame::write(ways.up(), &mut 0, |out| {
-                out.push(12);
+                out.push(command::PROCESS_KILL);
                 out.extend(number.to_le_bytes());
             }),
         }
@@ -345,7 +352,7 @@ impl Guarded {
         match &analysis.rewritten {
             None => ways.forward(message.total),
             Some(text) => {
-                let mut bytes = vec![22];
+                let mut bytes = vec![command::STMT_PREPARE];
                 settings.encode(text, &mut bytes)?;
                 frame::write(ways.up(), &mut 0, |out| out.extend(bytes));
             }
@@ -364,10 +371,11 @@ impl Guarded {
             number => number,
         };
         self.judge.refresh();
-        if self.settings.is_none() {
+        let asks_back = self.statements.get(&number).is_some_and(|known| asks_back(&known.statement));
+        if !asks_back && self.settings.is_none() {
             return Ok(self.ask(Hidden::settings(), ways));
         }
-        if self.wants_catalog(ways.now, false) {
+        if !asks_back && self.wants_catalog(ways.now, false) {
             return Ok(self.ask(Hidden::catalog(), ways));
         }
         let judged = match self.statements.get(&number) {
@@ -385,11 +393,7 @@ impl Guarded {
         };
         let judged = match judged {
             Ok(judged) => judged,
-            Err(refusal) => {
-                self.answer(&problem(refusal), header.sequence, ways);
-                self.from_client.begin(header.total(), true, header.continues());
-                return Ok(Step::Streamed);
-            }
+            Err(refusal) => return Ok(self.pass_over(header, problem(refusal))),
         };
         self.from_client.begin(header.total(), false, header.continues());
         let reply = Reply {
@@ -415,8 +419,12 @@ impl Guarded {
 
 /// Whether a text only asks how the statement before went.
 fn only_asks_back(analysis: &Analysis) -> bool {
-    let asks = |statement: &Arc<Statement>| statement.facts.asks_back && statement.facts.tables.is_empty();
-    !analysis.statements.is_empty() && analysis.statements.iter().all(asks)
+    !analysis.statements.is_empty() && analysis.statements.iter().all(|statement| asks_back(statement))
+}
+
+/// Whether a statement only asks how the one before went.
+fn asks_back(statement: &Statement) -> bool {
+    statement.facts.asks_back && statement.facts.tables.is_empty()
 }
 
 /// Whether what follows in the same text may be read otherwise.

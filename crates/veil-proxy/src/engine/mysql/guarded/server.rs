@@ -10,7 +10,7 @@ use veil_wire::mysql::limits;
 use veil_wire::mysql::reply::{self, Column, End, Error, Prepared as PreparedOk, status};
 use veil_wire::{Cursor, Malformed};
 
-use super::{Guarded, Hidden, Phase, Prepared, Reply, Stage, Then};
+use super::{Guarded, Hidden, Judged, Phase, Prepared, Reply, Stage, Then};
 use crate::engine::mysql::hidden::Progress;
 use crate::engine::mysql::scrub;
 use crate::out::Out;
@@ -269,8 +269,8 @@ impl Guarded {
 
     /// A result has ended; says whether another follows.
     fn ended(&mut self, reply: &mut Reply, end: End) -> bool {
-        self.status = end.status;
         let judged = reply.judged();
+        self.ended_with(end.status, &judged);
         self.tainted |= judged.may_set_variables;
         if judged.may_set_variables && judged.statement.facts.writes.is_empty() {
             // A function that is not known may set the session's settings, too.
@@ -284,17 +284,27 @@ impl Guarded {
         end.more()
     }
 
+    /// A statement has ended with this status.
+    fn ended_with(&mut self, flags: u16, judged: &Judged) {
+        self.status = flags;
+        let begun = flags & status::IN_TRANSACTION != 0 || !judged.statement.facts.tables.is_empty();
+        self.next_transaction &= !begun;
+    }
+
     fn ok(&mut self, reply: &mut Reply, payload: &[u8]) -> Result<(Pass, bool), Problem> {
         let end = End::decode_ok(payload)?;
         let judged = reply.judged();
-        self.status = end.status;
+        self.ended_with(end.status, &judged);
         self.tainted |= judged.may_set_variables;
         match &judged.statement.kind {
-            Kind::Set { role: true } => {
+            Kind::Set { role, once } => {
                 self.settings = None;
-                self.judge.distrust();
+                self.next_transaction |= once;
+                if *role {
+                    self.judge.distrust();
+                }
             }
-            Kind::Set { role: false } | Kind::Use(_) | Kind::Call => self.settings = None,
+            Kind::Use(_) | Kind::Call => self.settings = None,
             Kind::Prepare { name, inner } => {
                 drop(self.named.insert(name.clone(), (Arc::clone(inner), judged.database.clone())));
             }
