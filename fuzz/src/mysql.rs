@@ -154,7 +154,7 @@ fn session(capabilities: u64, catalog_known: bool) -> Engine {
     let target = Target { host: "fuzz".to_owned(), port: 3306, encryption: Encryption::Off };
     let server = OfServer { connections: Arc::new(Connections::default()), target: Arc::new(target) };
     let judge = Judge::new(Arc::new(Analyser::default()), slot, "user".to_owned());
-    Engine::MySql(mysql::Engine::Guarded(Box::new(Guarded::new(judge, server, capabilities, 2))))
+    Engine::MySql(mysql::Engine::Guarded(Box::new(Guarded::new(judge, server, capabilities))))
 }
 
 /// A database `shop` with one table `users`.

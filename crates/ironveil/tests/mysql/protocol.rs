@@ -336,6 +336,63 @@ fn what_asks_how_the_statement_before_went_follows_it() {
         }
         raw.query("set sort_buffer_size = 1");
         assert_eq!(raw.query("show warnings").remove(0).rows.len(), 1);
+        let prepared = raw.prepare("select row_count()").unwrap().statement;
+        for (before, expected) in [("update items set n = n + 1", 3), ("set @a = 1", 0)] {
+            raw.query(before);
+            let row = raw.execute(prepared, false).rows.remove(0);
+            assert_eq!(row[row.len() - 8], expected, "{before}");
+        }
+    }
+}
+
+#[test]
+fn a_refused_command_is_answered_behind_its_last_part() {
+    let settings = vec![("max-allowed-packet".to_owned(), "128M".to_owned())];
+    let pair = Pair::with(MySqlOptions { settings, ..MySqlOptions::default() }, "");
+    let mut raw = Raw::connect(pair.proxy.port(), 0);
+    let variable = raw.prepare("select @trg, ?").unwrap().statement;
+    // Code that nobody has read may have set the variable.
+    raw.query("update users set note = note where id = 1");
+    for (first, number) in [(5, 1047), (23, 1227)] {
+        let mut payload = vec![first];
+        payload.extend(variable.to_le_bytes());
+        payload.extend([0, 1, 0, 0, 0, 0, 1, 0xfc, 0]);
+        frame::put_lenenc(&mut payload, 33_000_000);
+        payload.resize(payload.len() + 33_000_000, b'a');
+        raw.send(&payload);
+        assert_eq!(raw.answer().error.expect("refused").0, number);
+        assert_eq!(raw.query("select 1").remove(0).rows, [b"\x011"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_proxy_does_not_begin_the_transaction_that_the_client_has_described() {
+    for flavour in flavours() {
+        let server = crate::harness::sample_server(of(flavour));
+        let rules = "rules:\n  - { who: { user: root }, unmask: true, reason: test }\n";
+        let proxy = crate::harness::Proxy::start(
+            &crate::harness::config(server.port(), "").replace("rules:\n", rules),
+        );
+        let options = crate::harness::options(proxy.port())
+            .user(Some(veil_testkit::MySql::superuser()))
+            .pass(Some(veil_testkit::MySql::password()));
+        let mut root = mysql_async::Conn::new(options).await.unwrap();
+        let mut app = crate::harness::connect(proxy.port()).await;
+        for (at, set) in
+            ["set transaction read only", "set @@transaction_read_only = 1"].into_iter().enumerate()
+        {
+            if at == 1 && flavour.is_none_or(Flavour::is_mariadb) {
+                continue;
+            }
+            text(&mut app, set).await.unwrap();
+            // The catalog has to be read again, which has to wait.
+            text(&mut root, &format!("create table made{at} (id int)")).await.unwrap();
+            text(&mut app, "start transaction").await.unwrap();
+            assert_eq!(number(&text(&mut app, "update items set n = 1").await.unwrap_err()), 1792, "{set}");
+            text(&mut app, "rollback").await.unwrap();
+            text(&mut app, &format!("select * from made{at}")).await.unwrap();
+            text(&mut app, "update items set n = 1").await.unwrap();
+        }
     }
 }
 

@@ -18,7 +18,6 @@ use veil_net::{NetError, Stream};
 use veil_policy::rule::Scope;
 use veil_wire::mysql::auth::plugin;
 use veil_wire::mysql::capability as cap;
-use veil_wire::mysql::reply::End;
 use veil_wire::mysql::startup::{ChangeUser, Response};
 
 use super::{Failure, LOGIN_TIMEOUT};
@@ -165,13 +164,13 @@ async fn sign_in<'a>(
     }
     let asked = Asked { scope: proxy.policy.scope_mysql(&user), user, response: &response };
 
-    let (upstream, status) = authenticate(proxy, client, route, &asked, nonce).await?;
+    let (upstream, number) = authenticate(proxy, client, route, &asked, nonce).await?;
     info!(%peer, user = asked.user, database, tls = client.is_tls(), scope = ?asked.scope, "session opened");
-    registered.stands_for(Arc::clone(&route.target), upstream.1);
+    registered.stands_for(Arc::clone(&route.target), number);
     let capabilities = response.capabilities;
     let facts = Facts { route, peer, capabilities, _registered: registered };
-    let engine = engine(proxy, &facts, &asked.user, asked.scope, status);
-    Ok((upstream.0, engine, facts))
+    let engine = engine(proxy, &facts, &asked.user, asked.scope);
+    Ok((upstream, engine, facts))
 }
 
 fn text(bytes: &[u8]) -> Result<String, Failure> {
@@ -179,14 +178,14 @@ fn text(bytes: &[u8]) -> Result<String, Failure> {
     Ok(text.to_owned())
 }
 
-/// Signs the client in at its upstream. Returns the upstream's link, the connection's number there, and its status.
+/// Signs the client in at its upstream. Returns the upstream's link and the connection's number there.
 async fn authenticate(
     proxy: &Proxy,
     client: &mut Link,
     route: &MySqlRoute,
     asked: &Asked<'_>,
     nonce: Nonce,
-) -> Result<((Link, u32), u16), Failure> {
+) -> Result<(Link, u32), Failure> {
     let account = proxy.mysql_accounts.get(&asked.user);
     let proven = match account {
         Some(account) => {
@@ -202,9 +201,8 @@ async fn authenticate(
         }
         None => bridge::run(proxy, client, &mut upstream, &route.target).await?,
     };
-    let status = End::decode_ok(&last)?.status;
     client.write(|out| out.extend(&last)).await?;
-    Ok(((upstream, number), status))
+    Ok((upstream, number))
 }
 
 /// Connects to the upstream and sends the response that has it ask for its own plugin.
@@ -275,21 +273,20 @@ async fn change_user(
         Some(proven) => account::sign_in(proxy, client, upstream, &user, proven, &facts.route.target).await?,
         None => bridge::run(proxy, client, upstream, &facts.route.target).await?,
     };
-    let status = End::decode_ok(&last)?.status;
     client.write(|out| out.extend(&last)).await?;
     let scope = proxy.policy.scope_mysql(&user);
     info!(peer = %facts.peer, user, ?scope, "session changed its user");
-    Ok(engine(proxy, facts, &user, scope, status))
+    Ok(engine(proxy, facts, &user, scope))
 }
 
-fn engine(proxy: &Proxy, facts: &Facts<'_>, user: &str, scope: Scope, status: u16) -> Engine {
+fn engine(proxy: &Proxy, facts: &Facts<'_>, user: &str, scope: Scope) -> Engine {
     let connections =
         OfServer { connections: Arc::clone(&proxy.connections), target: Arc::clone(&facts.route.target) };
     Engine::MySql(match scope {
         Scope::Guarded => {
             let slot = proxy.mysql_slots.of(&facts.route.target, user);
             let judge = mysql::Judge::new(Arc::clone(&proxy.mysql_analyser), slot, user.to_owned());
-            mysql::Engine::Guarded(Box::new(Guarded::new(judge, connections, facts.capabilities, status)))
+            mysql::Engine::Guarded(Box::new(Guarded::new(judge, connections, facts.capabilities)))
         }
         Scope::Unprotected | Scope::Exempt => {
             let slots = proxy.policy.masks_anything().then(|| Arc::clone(&proxy.mysql_slots));

@@ -116,10 +116,13 @@ fn statements_are_taken_for_what_they_are() {
         ("show warnings limit 3", "show(warnings)"),
         ("show engine innodb status", "refused"),
         ("show tables where (select 1)", "refused"),
-        ("set names utf8mb4", "set { role: false }"),
-        ("set @a = upper('x'), sql_mode = ''", "set { role: false } upper()"),
+        ("set names utf8mb4", "set { role: false, once: false }"),
+        ("set @a = upper('x'), sql_mode = ''", "set { role: false, once: false } upper()"),
         ("set @a = (select email from users)", "refused"),
-        ("set role x", "set { role: true }"),
+        ("set transaction read only", "set { role: false, once: true }"),
+        ("set @@transaction_isolation = 'serializable'", "set { role: false, once: true }"),
+        ("set session transaction read only", "set { role: false, once: false }"),
+        ("set role x", "set { role: true, once: false }"),
         ("use shop", "use(\"shop\")"),
         ("begin", "session"),
         ("begin not atomic select 1; end", "refused"),
@@ -207,6 +210,17 @@ fn comments_that_run_are_written_out() {
     let rewritten = |sql| lex(sql, mode()).unwrap().rewritten;
     assert_eq!(rewritten("select 1 /* x */"), None);
     assert_eq!(rewritten("select/*!50000 1*/,/*!50700 2*/3").as_deref(), Some("select   1 , 3"));
+    // MySQL takes a sixth digit for the version's only if a blank follows.
+    let mysql = Mode::new("", "9.7.0");
+    for (sql, of_mysql, of_mariadb) in [
+        ("select 1/*!080000,2 */", "select 1  0,2  ", "select 1 "),
+        ("select 1/*!080000 ,2 */", "select 1   ,2  ", "select 1 "),
+        ("select 1/*!50000,2 */", "select 1  ,2  ", "select 1  ,2  "),
+        ("select 1/*!5000,2 */", "select 1  5000,2  ", "select 1  5000,2  "),
+    ] {
+        assert_eq!(lex(sql, mysql).unwrap().rewritten.as_deref(), Some(of_mysql), "{sql}");
+        assert_eq!(lex(sql, mode()).unwrap().rewritten.as_deref(), Some(of_mariadb), "{sql}");
+    }
 }
 
 #[test]

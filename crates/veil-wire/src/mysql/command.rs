@@ -60,7 +60,6 @@ impl Command {
             other => Self::Other(other),
         }
     }
-
 }
 
 /// Byte of COM_QUERY.

@@ -15,7 +15,6 @@ use veil_model::{Charset, Format};
 use veil_policy::Refusal;
 use veil_policy::mysql::Plan;
 use veil_sql::mysql::{Kind, Statement};
-use veil_wire::mysql::reply::status;
 use veil_wire::mysql::startup::ChangeUser;
 
 use super::Parts;
@@ -32,8 +31,6 @@ pub struct Guarded {
     capabilities: u64,
     /// `None` if something may have changed them.
     settings: Option<Settings>,
-    /// Status flags that the server sent last.
-    status: u16,
     /// The client has said how its next transaction is to be: the proxy must not begin it.
     next_transaction: bool,
     from_client: Parts,
@@ -147,15 +144,14 @@ impl Reply {
 }
 
 impl Guarded {
-    /// For a session that has just been signed in, with the status that the server sent.
+    /// For a session that has just been signed in.
     #[must_use]
-    pub fn new(judge: Judge, connections: OfServer, capabilities: u64, status: u16) -> Self {
+    pub fn new(judge: Judge, connections: OfServer, capabilities: u64) -> Self {
         Self {
             judge,
             connections,
             capabilities,
             settings: None,
-            status,
             next_transaction: false,
             from_client: Parts::default(),
             from_server: Parts::default(),
@@ -196,13 +192,10 @@ impl Guarded {
         (!inside).then(|| problem.mysql(self.sequence))
     }
 
-    /// Before a statement: whether the catalog has to be read first. In a transaction, where that would take the
-    /// client's snapshot of the data, it is only read if the statement could not be judged without.
+    /// Before a statement: whether the catalog has to be read first.
     fn wants_catalog(&self, now: Instant, names_missing: bool) -> bool {
         let paused = self.read_not_before.is_some_and(|moment| now < moment);
-        let in_transaction = self.status & status::IN_TRANSACTION != 0;
-        let may = !paused && !self.next_transaction && (names_missing || !in_transaction);
-        may && self.judge.slot().due(now, names_missing) == Due::Yes
+        !paused && !self.next_transaction && self.judge.slot().due(now, names_missing) == Due::Yes
     }
 
     /// The inner statement that EXECUTE runs.

@@ -244,7 +244,10 @@ impl Guarded {
                 Ok((Pass::Forward, left > 1))
             }
             Stage::Fields => self.field(first, payload),
-            Stage::Single => self.single(reply, first, payload).map(|pass| (pass, false)),
+            Stage::Single => {
+                self.single(reply.then);
+                Ok((Pass::Forward, false))
+            }
         }
     }
 
@@ -286,7 +289,6 @@ impl Guarded {
 
     /// A statement has ended with this status.
     fn ended_with(&mut self, flags: u16, judged: &Judged) {
-        self.status = flags;
         let begun = flags & status::IN_TRANSACTION != 0 || !judged.statement.facts.tables.is_empty();
         self.next_transaction &= !begun;
     }
@@ -363,11 +365,8 @@ impl Guarded {
         Ok((Pass::Instead(out), true))
     }
 
-    fn single(&mut self, reply: &Reply, first: u8, payload: &[u8]) -> Result<Pass, Problem> {
-        if first == reply::OK {
-            self.status = End::decode_ok(payload)?.status;
-        }
-        match reply.then {
+    fn single(&mut self, then: Then) {
+        match then {
             Then::Nothing => {}
             Then::Database => self.settings = None,
             Then::Reset => {
@@ -379,7 +378,6 @@ impl Guarded {
                 self.judge.distrust();
             }
         }
-        Ok(Pass::Forward)
     }
 }
 
