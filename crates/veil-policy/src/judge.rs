@@ -92,12 +92,7 @@ pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
     if !clean {
         judge_guarded(statement, worst, labels)?;
     }
-    let plain = !has_untrusted_casts(labels) && !shows_stored_defaults(facts, labels);
-    let untraced = match (clean, worst) {
-        (true, Effect::Pure | Effect::Keeps) if plain => Untraced::Show,
-        (false, Effect::Pure) if plain && !reads_older_name(facts, labels) => Untraced::Follow,
-        _ => Untraced::Close,
-    };
+    let untraced = untraced(facts, worst, labels);
     match &statement.kind {
         // They have no columns that could be closed one by one.
         Kind::Copy { from: false } | Kind::Explain if untraced != Untraced::Show => {
@@ -116,13 +111,25 @@ pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
     }
 }
 
-/// Whether a view with this definition shows nothing sensitive.
-pub(crate) fn shows_nothing(facts: &Facts, labels: &Labels) -> bool {
-    facts.opaque.is_none()
-        && facts.writes.is_empty()
-        && matches!(worst_effect(facts, labels), Ok(Effect::Pure | Effect::Keeps))
-        && names_only_clean(facts, labels)
-        && !has_untrusted_casts(labels)
+/// What is shown of a view's computed columns.
+pub(crate) fn judge_view(view: &Statement, labels: &Labels) -> Untraced {
+    let facts = &view.facts;
+    if facts.opaque.is_some() || !facts.writes.is_empty() {
+        return Untraced::Close;
+    }
+    worst_effect(facts, labels).map_or(Untraced::Close, |worst| untraced(facts, worst, labels))
+}
+
+/// By the worst that the statement's functions may do.
+fn untraced(facts: &Facts, worst: Effect, labels: &Labels) -> Untraced {
+    if has_untrusted_casts(labels) || shows_stored_defaults(facts, labels) {
+        return Untraced::Close;
+    }
+    match (names_only_clean(facts, labels), worst) {
+        (true, Effect::Pure | Effect::Keeps) => Untraced::Show,
+        (false, Effect::Pure) if !reads_older_name(facts, labels) => Untraced::Follow,
+        _ => Untraced::Close,
+    }
 }
 
 fn names_only_clean(facts: &Facts, labels: &Labels) -> bool {
@@ -200,7 +207,7 @@ fn is_reserved(write: &Write, labels: &Labels) -> bool {
                 return true;
             }
             if seen.insert(oid) {
-                names.extend(relation.definition.iter().flat_map(|facts| &facts.relations));
+                names.extend(relation.definition.iter().flat_map(|view| &view.facts.relations));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A policy laid over a catalog for one user: which column is masked by which rule, and which relations show
 //! nothing sensitive at all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use veil_mask::Masker;
@@ -9,7 +9,8 @@ use veil_model::{Attribute, ColumnName};
 use veil_sql::catalog::Column;
 use veil_sql::{Catalog, QualifiedName, Relation, RelationKind, system};
 
-use crate::judge;
+use crate::judge::{self, Untraced};
+use crate::lineage::{Columns, Flow};
 use crate::rule::Policy;
 
 /// Why and how a column is masked.
@@ -48,6 +49,8 @@ pub struct Labels {
     catalog: Arc<Catalog>,
     policy: Arc<Policy>,
     columns: HashMap<Attribute, Label>,
+    /// Columns of views over what is labelled that hold nothing of it.
+    shown: HashSet<Attribute>,
     clean: HashMap<u32, bool>,
 }
 
@@ -73,10 +76,14 @@ impl Labels {
             }
         }
         inherit(&catalog, &mut columns);
-        let mut labels = Self { catalog, policy, columns, clean: HashMap::new() };
+        let mut labels = Self { catalog, policy, columns, shown: HashSet::new(), clean: HashMap::new() };
         let catalog = Arc::clone(&labels.catalog);
         for (oid, relation) in catalog.relations() {
             labels.settle(oid, relation, 0);
+        }
+        let mut followed = HashSet::new();
+        for (oid, relation) in catalog.relations() {
+            labels.follow_view(oid, relation, &mut followed, 0);
         }
         labels
     }
@@ -129,7 +136,7 @@ impl Labels {
             (RelationKind::Table, Some(column)) if column.generated => Fate::Close,
             (RelationKind::Table, None) if attribute.attnum > 0 => Fate::Close,
             (RelationKind::Table, _) => Fate::Pass,
-            (RelationKind::View, _) if self.view_is_clean(relation, 0) => Fate::Pass,
+            (RelationKind::View, _) if self.shown.contains(&attribute) => Fate::Pass,
             (RelationKind::View | RelationKind::Sequence, _) => Fate::Close,
         }
     }
@@ -179,24 +186,58 @@ impl Labels {
     }
 
     fn settle_view(&mut self, view: &Relation, depth: usize) -> bool {
-        let (Some(facts), true) = (&view.definition, depth < VIEW_DEPTH_MAX) else { return false };
+        let (Some(definition), true) = (&view.definition, depth < VIEW_DEPTH_MAX) else { return false };
         let catalog = Arc::clone(&self.catalog);
-        for name in &facts.relations {
+        for name in &definition.facts.relations {
             for (oid, relation) in catalog.named(name.schema.as_deref(), &name.name) {
                 self.settle(oid, relation, depth + 1);
             }
         }
-        self.view_is_clean(view, depth)
+        judge::judge_view(definition, self) == Untraced::Show
     }
 
-    fn view_is_clean(&self, view: &Relation, depth: usize) -> bool {
-        depth < VIEW_DEPTH_MAX
-            && view.definition.as_ref().is_some_and(|facts| judge::shows_nothing(facts, self))
+    /// Labels the columns of a view over what is labelled, once those of the views below it are.
+    fn follow_view(&mut self, oid: u32, view: &Relation, followed: &mut HashSet<u32>, depth: usize) {
+        let Some(definition) = &view.definition else { return };
+        if self.is_clean(oid) || depth > VIEW_DEPTH_MAX || !followed.insert(oid) {
+            return;
+        }
+        let catalog = Arc::clone(&self.catalog);
+        for name in &definition.facts.relations {
+            for (below, relation) in catalog.named(name.schema.as_deref(), &name.name) {
+                self.follow_view(below, relation, followed, depth + 1);
+            }
+        }
+        let flows: Vec<(Attribute, Flow)> = match judge::judge_view(definition, self) {
+            Untraced::Close => return,
+            // All that it names is clean; a rule is on a column of its own.
+            Untraced::Show => attributes(oid, view).map(|(attribute, _)| (attribute, Flow::Clean)).collect(),
+            Untraced::Follow => {
+                let Some(columns) = Columns::new(definition, self) else { return };
+                let flow = |attribute: Attribute, name| match usize::try_from(attribute.attnum - 1) {
+                    Ok(at) => columns.flow(at, view.columns.len(), Some(name)),
+                    Err(_) => Flow::Closed,
+                };
+                attributes(oid, view).map(|(attribute, name)| (attribute, flow(attribute, name))).collect()
+            }
+        };
+        for (attribute, flow) in flows {
+            match flow {
+                Flow::Clean => drop(self.shown.insert(attribute)),
+                Flow::Verbatim(label) => drop(self.columns.entry(attribute).or_insert(label)),
+                Flow::Closed => {}
+            }
+        }
     }
 
     fn has_label(&self, relation: u32, columns: &[Column]) -> bool {
         columns.iter().any(|c| self.columns.contains_key(&Attribute { relation, attnum: c.attnum }))
     }
+}
+
+fn attributes(oid: u32, relation: &Relation) -> impl Iterator<Item = (Attribute, &str)> {
+    let attribute = move |column: &Column| Attribute { relation: oid, attnum: column.attnum };
+    relation.columns.iter().map(move |column| (attribute(column), column.name.as_str()))
 }
 
 /// Labels a column of a table also where its partitions, children and parents have it, by name.

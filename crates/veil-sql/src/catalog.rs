@@ -5,9 +5,10 @@
 //! them mean something else.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::analyse::analyse;
-use crate::statement::{Facts, Kind};
+use crate::statement::{Kind, Statement};
 
 /// OIDs below are PostgreSQL's own objects.
 pub const FIRST_USER_OID: u32 = 16_384;
@@ -82,8 +83,8 @@ pub struct Relation {
     pub columns: Vec<Column>,
     /// Tables that it is a partition or child of.
     pub parents: Vec<u32>,
-    /// What a user's view names; `None` for other relations and for views that could not be analysed.
-    pub definition: Option<Facts>,
+    /// The query of a user's view; `None` for other relations and for views that could not be analysed.
+    pub definition: Option<Arc<Statement>>,
     /// It has triggers of users.
     pub triggers: bool,
     /// It has rules that turn a write into something else.
@@ -248,9 +249,9 @@ impl Catalog {
     }
 }
 
-fn definition(text: &str) -> Option<Facts> {
+fn definition(text: &str) -> Option<Arc<Statement>> {
     match &*analyse(text).ok()? {
-        [statement] if statement.kind == Kind::Data => Some(statement.facts.clone()),
+        [statement] if statement.kind == Kind::Data => Some(Arc::clone(statement)),
         _ => None,
     }
 }

@@ -253,5 +253,6 @@ async fn an_exempt_user_sees_everything_and_others_do_not() {
     let client = pair.client().await;
     simple(&client, "select 1").await;
     dba.simple_query("create view fresh as select email as label from users").await.unwrap();
-    assert_eq!(simple(&client, "select label from fresh limit 1").await, [[None::<String>]]);
+    let seen = simple(&client, "select label from fresh limit 1").await;
+    assert!(seen[0][0].as_deref().is_some_and(|label| !label.contains(CANARY)), "{seen:?}");
 }

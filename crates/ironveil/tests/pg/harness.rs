@@ -22,6 +22,9 @@ insert into items select i, 'item' || i, i * 10 from generate_series(1, 5) i;
 create table orders (id int primary key, user_id int references users, total numeric(8,2));
 insert into orders select i, i, i * 1.5 from generate_series(1, 5) i;
 create view user_view as select id, email as label, note from users;
+create view user_report as select max(v.label) as mail, count(*) as n, sum(v.id) as ids, max(upper(v.label)) as up,
+    max(i.label) as notes from user_view v join items i on i.id = v.id group by v.id;
+create materialized view kept as select email as label, note from users where id < 4 union all select label, 'x' from user_view;
 create view item_view as select id, label from items;
 create view stats_view as select most_common_vals::text as v from pg_stats;
 ";

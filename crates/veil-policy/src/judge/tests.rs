@@ -20,13 +20,14 @@ fn rows(text: &str) -> Vec<Row> {
 fn labels(trusted: &[&str]) -> Labels {
     let relations = "16400|public|users|r|p\n16410|public|items|r|p\n16420|public|plain_view|v|p\n\
         16421|public|user_view|v|p\n16422|public|stats_view|v|p\n16423|public|deep_view|v|p\n\
-        16424|public|odd_view|v|p\n16430|pg_temp_3|scratch|r|t\n16440|other|items2|r|p\n16441|public|items2|r|p\n16442|public|items3|r|p\n\
+        16424|public|odd_view|v|p\n16425|public|over_view|v|p\n16430|pg_temp_3|scratch|r|t\n16440|other|items2|r|p\n16441|public|items2|r|p\n16442|public|items3|r|p\n\
         1259|pg_catalog|pg_class|r|p\n12000|pg_catalog|pg_stats|v|p\n16450|public|seq|S|p\n16460|public|ruled|r|p\n12001|pg_catalog|pg_settings|v|p";
     let columns = "16400|1|id|\n16400|2|email|\n16400|3|lowered|s\n16400|4|note|\n16410|1|id|\n16410|2|label|\n\
-        16420|1|id|\n16421|1|id|\n16421|2|label|\n16440|1|email|\n16441|1|id|\n16442|1|email|\n1259|1|oid|\n12000|1|most_common_vals|\n\
+        16420|1|id|\n16421|1|id|\n16421|2|label|\n16425|3|plus|\n16425|1|label|\n16425|2|up|\n16440|1|email|\n16441|1|id|\n16442|1|email|\n1259|1|oid|\n12000|1|most_common_vals|\n\
         16430|1|email|";
     let views = "16420|select id from items\n16421|select id, email as label from users\n\
-        16422|select most_common_vals from pg_stats\n16423|select id from plain_view\n16424|select mine(id) from items";
+        16422|select most_common_vals from pg_stats\n16423|select id from plain_view\n16424|select mine(id) from items\n\
+        16425|select label, upper(label) as up, id + 1 as plus from user_view";
     let results = [
         rows(relations),
         rows(columns),
@@ -291,7 +292,14 @@ fn values_are_followed_to_the_columns_of_a_result() {
         ("select g from users, unnest(array[email]) as g (g)", "x"),
         ("select id from users, unnest(array[email]) as id", "x"),
         ("select l.up, l.mail from users, lateral (select upper(note) as up, upper(email) as mail) l", "-x"),
-        ("select label from user_view", "x"),
+        ("select label, id, upper(label) from user_view", "m-x"),
+        ("select max(v.label), max(i.label), count(*) from (user_view v join items i on i.id = v.id)", "m--"),
+        (
+            "select max(v.label), max(i.label), upper(label) from user_view v join items i on i.id = v.id",
+            "m-x",
+        ),
+        ("select v.label, i.label || '' from user_view v, items i", "m-"),
+        ("select label, up, plus, plus + 1 from over_view", "mx--"),
         ("select upper(label) from plain_view, items, users", "-"),
         ("select (items2).email, upper(items2.email) from items2", "xx"),
         ("insert into users values (1) returning id, upper(note), upper(email)", "--x"),

@@ -1,11 +1,9 @@
 //! Operators and functions that a statement uses without calling them by their form.
 
-use std::collections::BTreeSet;
-
 use pg_raw_parse::Node;
 use pg_raw_parse::raw::{A_Expr_Kind, JsonExprOp};
 
-use super::{derived, last_name};
+use super::last_name;
 use crate::statement::{Facts, QualifiedName};
 
 /// Operators that are written, and those that the syntax means without writing them.
@@ -27,10 +25,7 @@ pub(super) fn visit_operators(node: Node<'_>, facts: &mut Facts) {
             &[]
         }
         Node::CaseExpr(case) if !matches!(case.arg(), Node::None) => &["="],
-        Node::JoinExpr(join) => {
-            derived(join.alias(), BTreeSet::new(), facts);
-            if join.is_natural || !join.using_clause().is_empty() { &["="] } else { &[] }
-        }
+        Node::JoinExpr(join) if join.is_natural || !join.using_clause().is_empty() => &["="],
         _ => &[],
     };
     facts.operators.extend(implied.iter().map(|name| (*name).to_owned()));
