@@ -7,9 +7,12 @@ use std::collections::HashSet;
 
 use veil_sql::analyse::SYSTEM_USER;
 use veil_sql::functions::{self, Effect};
-use veil_sql::{AliasSource, Facts, Field, Kind, QualifiedName, RelationKind, Source, Statement, Write};
+use veil_sql::{
+    AliasSource, Facts, Field, Kind, QualifiedName, RelationKind, Source, Statement, Write, Written,
+};
 
 use crate::labels::{Labels, Standing};
+use crate::lineage::{Columns, Flow};
 
 /// Why a statement is not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,9 +98,14 @@ pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
     let untraced = untraced(facts, worst, labels);
     match &statement.kind {
         // They have no columns that could be closed one by one.
-        Kind::Copy { from: false } | Kind::Explain if untraced != Untraced::Show => {
-            refuse("COPY or EXPLAIN of a statement that calls what is not known".to_owned(), HINT_SELECT)
+        Kind::Copy { from: false } if untraced != Untraced::Show => {
+            refuse("COPY of a statement that calls what is not known".to_owned(), HINT_SELECT)
         }
+        Kind::Explain if untraced == Untraced::Close => {
+            refuse("EXPLAIN of a statement that calls what is not known".to_owned(), HINT_DIRECT)
+        }
+        // A plan quotes the statement and definitions, and counts rows; it holds no value of a row.
+        Kind::Explain => Ok(Run { untraced: Untraced::Show, clean, scrub: true }),
         // What they run is judged under its own name as well; a transaction's end may report what others did.
         Kind::Execute { .. } | Kind::Fetch { .. } => Ok(Run { untraced, clean: false, scrub: true }),
         Kind::Session | Kind::Deallocate { .. } | Kind::Close { .. } | Kind::DiscardAll => {
@@ -168,12 +176,8 @@ pub fn names_missing(statement: &Statement, labels: &Labels) -> bool {
 
 /// A statement that names something sensitive.
 fn judge_guarded(statement: &Statement, worst: Effect, labels: &Labels) -> Result<(), Refusal> {
-    match statement.kind {
-        Kind::Copy { .. } => return refuse("COPY of a table with masked columns".to_owned(), HINT_SELECT),
-        Kind::Explain => {
-            return refuse("EXPLAIN of a statement over masked columns".to_owned(), HINT_DIRECT);
-        }
-        _ => {}
+    if let Kind::Copy { .. } = statement.kind {
+        return refuse("COPY of a table with masked columns".to_owned(), HINT_SELECT);
     }
     if worst != Effect::Pure {
         let facts = &statement.facts;
@@ -184,7 +188,7 @@ fn judge_guarded(statement: &Statement, worst: Effect, labels: &Labels) -> Resul
         let name = name.map_or("a function", String::as_str);
         return refuse(format!("{name} may not be used together with masked columns"), HINT_TRUST);
     }
-    match statement.facts.writes.iter().find(|write| !may_write(write, labels)) {
+    match statement.facts.writes.iter().find(|write| !may_write(write, statement, labels)) {
         None => Ok(()),
         Some(write) => refuse(
             format!(
@@ -214,11 +218,26 @@ fn is_reserved(write: &Write, labels: &Labels) -> bool {
     false
 }
 
-fn may_write(write: &Write, labels: &Labels) -> bool {
-    let Source::Columns(columns) = &write.source else { return false };
-    columns.iter().all(|column| {
+fn may_write(write: &Write, statement: &Statement, labels: &Labels) -> bool {
+    let Some(Source { columns, values }) = &write.source else { return false };
+    let plain = columns.iter().all(|column| {
         let mut targets = named(&write.target, labels).peekable();
         targets.peek().is_some() && targets.all(|oid| labels.is_plain_column(oid, column))
+    });
+    plain && (values.is_empty() || may_copy(write, values, statement, labels))
+}
+
+/// Values may be copied if nothing labelled is in them, or into columns that are masked alike.
+fn may_copy(write: &Write, values: &[Written], statement: &Statement, labels: &Labels) -> bool {
+    let Some(columns) = Columns::new(statement, labels) else { return false };
+    values.iter().all(|written| match columns.value(&written.value) {
+        Flow::Clean => true,
+        Flow::Verbatim(label) => {
+            let mut targets = named(&write.target, labels).peekable();
+            targets.peek().is_some()
+                && targets.all(|oid| labels.at(oid, &written.to).is_some_and(|own| own.rule == label.rule))
+        }
+        Flow::Closed => false,
     })
 }
 
@@ -264,7 +283,7 @@ pub(crate) fn calls_function(field: &Field, facts: &Facts, labels: &Labels) -> b
         return true;
     }
     sources.any(|alias| match &alias.source {
-        AliasSource::Derived(columns) => !columns.contains(&field.name),
+        AliasSource::Derived(columns) | AliasSource::Function(columns) => !columns.contains(&field.name),
         AliasSource::Relation(name) => catalog
             .named(name.schema.as_deref(), &name.name)
             .any(|(_, relation)| !relation.columns.iter().any(|column| column.name == field.name)),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use veil_mask::Masker;
 use veil_model::{Attribute, ColumnName};
 use veil_sql::catalog::Column;
-use veil_sql::{Catalog, QualifiedName, Relation, RelationKind, system};
+use veil_sql::{Catalog, Place, QualifiedName, Relation, RelationKind, system};
 
 use crate::judge::{self, Untraced};
 use crate::lineage::{Columns, Flow};
@@ -148,6 +148,17 @@ impl Labels {
         table.and_then(|table| table.columns.iter().find(|c| c.name == column)).is_some_and(|column| {
             !column.generated && !self.columns.contains_key(&Attribute { relation, attnum: column.attnum })
         })
+    }
+
+    /// The label of a table's column.
+    pub(crate) fn at(&self, relation: u32, place: &Place) -> Option<&Label> {
+        let table = self.catalog.relation(relation).filter(|r| r.kind == RelationKind::Table)?;
+        let column = match place {
+            Place::Name(name) => table.columns.iter().find(|column| column.name == *name)?,
+            // Columns that were dropped have no place.
+            Place::At(at) => *table.columns_in_order().get(*at)?,
+        };
+        self.columns.get(&Attribute { relation, attnum: column.attnum })
     }
 
     /// The labelled columns, for reports.

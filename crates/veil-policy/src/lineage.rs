@@ -93,7 +93,8 @@ impl<'a> Columns<'a> {
         if lineage.named.len().saturating_mul(facts.relations.len()) > WORK_MAX {
             return None;
         }
-        let mut tracer = Tracer { labels, facts, named: HashMap::new(), made_up: Flow::Clean };
+        let mut tracer =
+            Tracer { labels, facts, named: HashMap::new(), made_up: Flow::Clean, windows: Flow::Clean };
         tracer.settle(lineage);
         let shapes = lineage.arms.iter().map(|arm| Shape::of(arm)).collect();
         Some(Self { tracer, lineage, shapes })
@@ -107,6 +108,11 @@ impl<'a> Columns<'a> {
         let arms = self.lineage.arms.iter().zip(&self.shapes);
         let arms = arms.map(|(arm, shape)| self.of_arm(arm, *shape, at, count, name));
         arms.fold(Flow::Clean, Flow::or)
+    }
+
+    /// What a value in the statement holds.
+    pub(crate) fn value(&self, value: &Expr) -> Flow {
+        self.tracer.expr(value)
     }
 
     fn of_arm(&self, arm: &[Output], shape: Shape, at: usize, count: usize, name: Option<&str>) -> Flow {
@@ -143,6 +149,8 @@ struct Tracer<'a> {
     named: HashMap<&'a str, Flow>,
     /// What goes by names that the server makes up.
     made_up: Flow,
+    /// What windows that have names depend on.
+    windows: Flow,
 }
 
 impl<'a> Tracer<'a> {
@@ -161,6 +169,9 @@ impl<'a> Tracer<'a> {
                 changed |= joined.rank() != known.rank();
                 *known = joined;
             }
+            let windows = Flow::computed(lineage.windows.iter().map(|value| self.expr(value)));
+            changed |= windows.rank() > self.windows.rank();
+            self.windows = self.windows.clone().or(windows);
             if !changed {
                 return;
             }
@@ -172,6 +183,7 @@ impl<'a> Tracer<'a> {
         let all = |parts: &[Expr]| Flow::computed(parts.iter().map(|part| self.expr(part)));
         match expr {
             Expr::Unknown => Flow::Closed,
+            Expr::Windows => self.windows.clone(),
             Expr::Column { of, name } => self.column(of.as_deref(), name),
             Expr::Whole(of) => self.whole(of.as_deref()),
             Expr::From(parts) => all(parts),
@@ -210,7 +222,7 @@ impl<'a> Tracer<'a> {
         let relations: Option<Vec<_>> = sources
             .map(|alias| match &alias.source {
                 AliasSource::Relation(name) => Some(name),
-                AliasSource::Derived(_) => None,
+                AliasSource::Derived(_) | AliasSource::Function(_) => None,
             })
             .collect();
         relations.filter(|relations| !relations.is_empty())
@@ -240,8 +252,16 @@ impl<'a> Tracer<'a> {
 
     /// A whole row, or all rows.
     fn whole(&self, of: Option<&str>) -> Flow {
-        let Some(relations) = of.and_then(|of| self.relations(of)) else { return Flow::Closed };
-        let clean = relations.iter().all(|name| self.labels.standing(name) == Standing::Clean);
-        if clean { Flow::Clean } else { Flow::Closed }
+        let Some(of) = of.filter(|of| !self.facts.unnamed && !RETURNED.contains(of)) else {
+            return Flow::Closed;
+        };
+        let mut sources = self.facts.aliases.iter().filter(|alias| alias.name == *of).peekable();
+        let known = sources.peek().is_some();
+        let clean = sources.all(|alias| match &alias.source {
+            AliasSource::Relation(name) => self.labels.standing(name) == Standing::Clean,
+            AliasSource::Function(_) => matches!(self.named.get(of), Some(Flow::Clean)),
+            AliasSource::Derived(_) => false,
+        });
+        if known && clean { Flow::Clean } else { Flow::Closed }
     }
 }

@@ -181,7 +181,7 @@ fn classify_copy(copy: &nodes::CopyStmt, facts: &mut Facts) -> Kind {
         let columns = column_names(copy.attlist());
         facts.names.extend(if columns.is_empty() { BTreeSet::from(["*".to_owned()]) } else { columns });
         if copy.is_from {
-            facts.writes.push(Write { target, source: Source::Columns(vec![]) });
+            facts.writes.push(Write { target, source: Some(Source::default()) });
         }
     }
     Kind::Copy { from: copy.is_from }
@@ -253,14 +253,16 @@ fn visit(node: Node<'_>, scope: &Scope, facts: &mut Facts) -> bool {
             facts.fields.extend(names.map(|name| Field { of: None, name: name.to_owned() }));
         }
         Node::RangeSubselect(source) => {
-            derived(source.alias(), scope::output_columns(source.subquery()), facts);
+            let columns = scope::output_columns(source.subquery());
+            derived(source.alias(), AliasSource::Derived(columns), facts);
         }
         Node::RangeFunction(source) => {
             let defined = source.coldeflist().iter().filter_map(|column| match Node::from(column) {
                 Node::ColumnDef(column) => column.colname().map(str::to_owned),
                 _ => None,
             });
-            derived(source.alias(), defined.collect(), facts);
+            let defined = AliasSource::Function(defined.collect());
+            derived(source.alias(), defined, facts);
         }
         // The row as it was or as it is now, by another name.
         Node::ReturningOption(option) => {
@@ -268,20 +270,20 @@ fn visit(node: Node<'_>, scope: &Scope, facts: &mut Facts) -> bool {
             facts.aliases.insert(Alias { name, source: AliasSource::Derived(BTreeSet::new()) });
             return false;
         }
-        Node::RangeTableFunc(source) => derived(source.alias(), BTreeSet::new(), facts),
-        Node::JsonTable(source) => derived(source.alias(), BTreeSet::new(), facts),
+        Node::RangeTableFunc(source) => derived(source.alias(), nothing_known(), facts),
+        Node::JsonTable(source) => derived(source.alias(), nothing_known(), facts),
         Node::FuncCall(call) => visit_call(call, facts),
         Node::SelectStmt(select) if select.into_clause().is_some() => {
             facts.opaque = Some("SELECT INTO");
         }
         Node::InsertStmt(insert) => write(insert.relation(), insert_source(insert), facts),
         Node::UpdateStmt(update) => write(update.relation(), update_source(update), facts),
-        Node::MergeStmt(merge) => write(merge.relation(), Source::Query, facts),
-        Node::DeleteStmt(delete) => write(delete.relation(), Source::Columns(vec![]), facts),
+        Node::MergeStmt(merge) => write(merge.relation(), None, facts),
+        Node::DeleteStmt(delete) => write(delete.relation(), Some(Source::default()), facts),
         _ => {
             if let Node::JoinExpr(source) = node {
                 for alias in [source.alias(), source.join_using_alias()].into_iter().flatten() {
-                    derived(Some(alias), BTreeSet::new(), facts);
+                    derived(Some(alias), nothing_known(), facts);
                 }
             }
             visit_operators(node, facts);
@@ -311,15 +313,23 @@ fn visit_relation(relation: &nodes::RangeVar, scope: &Scope, facts: &mut Facts) 
     }
 }
 
-/// Notes what goes by an alias that renames its columns, or else has `columns`.
-fn derived(alias: Option<&nodes::Alias>, columns: BTreeSet<String>, facts: &mut Facts) {
+const fn nothing_known() -> AliasSource {
+    AliasSource::Derived(BTreeSet::new())
+}
+
+/// Notes what goes by an alias, which may rename the columns of `source`.
+fn derived(alias: Option<&nodes::Alias>, mut source: AliasSource, facts: &mut Facts) {
     let Some((alias, name)) = alias.and_then(|alias| Some((alias, alias.aliasname()?.to_owned()))) else {
         facts.unnamed = true;
         return;
     };
     let renamed = column_names(alias.colnames());
-    let columns = if renamed.is_empty() { columns } else { renamed };
-    facts.aliases.insert(Alias { name, source: AliasSource::Derived(columns) });
+    if let (AliasSource::Derived(columns) | AliasSource::Function(columns), false) =
+        (&mut source, renamed.is_empty())
+    {
+        *columns = renamed;
+    }
+    facts.aliases.insert(Alias { name, source });
 }
 
 fn column_names(names: &pg_raw_parse::list::NodeList) -> BTreeSet<String> {
@@ -345,7 +355,7 @@ fn visit_column(column: &nodes::ColumnRef, facts: &mut Facts) {
 }
 
 /// The target of a write is a relation of the database, whatever common table expressions are called.
-fn write(target: Option<&nodes::RangeVar>, source: Source, facts: &mut Facts) {
+fn write(target: Option<&nodes::RangeVar>, source: Option<Source>, facts: &mut Facts) {
     let Some(target) = target else { return };
     let name = relation_name(target);
     facts.relations.insert(name.clone());

@@ -92,6 +92,14 @@ pub struct Relation {
 }
 
 impl Relation {
+    /// Its columns by their numbers.
+    #[must_use]
+    pub fn columns_in_order(&self) -> Vec<&Column> {
+        let mut columns: Vec<&Column> = self.columns.iter().collect();
+        columns.sort_unstable_by_key(|column| column.attnum);
+        columns
+    }
+
     /// Whether it is PostgreSQL's own.
     #[must_use]
     pub fn system(&self) -> bool {

@@ -16,4 +16,6 @@ pub mod system;
 pub use analyse::{Analyser, SyntaxError};
 
 pub use catalog::{Catalog, Relation, RelationKind};
-pub use statement::{Alias, AliasSource, Facts, Field, Kind, QualifiedName, Source, Statement, Write};
+pub use statement::{
+    Alias, AliasSource, Facts, Field, Kind, Place, QualifiedName, Source, Statement, Write, Written,
+};

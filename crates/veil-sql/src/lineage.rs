@@ -24,6 +24,8 @@ pub enum Expr {
     },
     /// It is computed from all these: from nothing at all where there are none.
     From(Vec<Self>),
+    /// Whatever the windows that the statement defines by name depend on.
+    Windows,
     /// What is not followed.
     Unknown,
 }
@@ -46,4 +48,6 @@ pub struct Lineage {
     pub arms: Vec<Vec<Output>>,
     /// Values that queries inside call something; `None` for a name that the server makes up.
     pub named: Vec<(Option<String>, Expr)>,
+    /// What windows that have names depend on.
+    pub windows: Vec<Expr>,
 }

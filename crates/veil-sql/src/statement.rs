@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::lineage::Lineage;
+use crate::lineage::{Expr, Lineage};
 
 /// A name as written: perhaps with a schema.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -127,9 +127,11 @@ pub struct Alias {
 pub enum AliasSource {
     /// A relation with its own column names.
     Relation(QualifiedName),
-    /// A subquery, a common table expression, a function, a join, a relation whose columns are renamed: these
+    /// A subquery, a common table expression, a join, a relation whose columns are renamed: these
     /// columns it has for certain.
     Derived(BTreeSet<String>),
+    /// A function: its row and all its columns come from its arguments; these columns it has for certain.
+    Function(BTreeSet<String>),
 }
 
 /// One INSERT, UPDATE, DELETE or MERGE.
@@ -137,15 +139,33 @@ pub enum AliasSource {
 pub struct Write {
     /// The table written.
     pub target: QualifiedName,
-    /// Where the values come from.
-    pub source: Source,
+    /// Where the values come from; `None` if that is not followed.
+    pub source: Option<Source>,
 }
 
-/// Where written values come from.
+/// Where written values come from, beside literals, parameters, defaults and functions of these.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// Columns of the target that are read.
+    pub columns: Vec<String>,
+    /// Other values that are written.
+    pub values: Vec<Written>,
+}
+
+/// A value that is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// Literals, parameters, defaults, functions of these, and these columns of the target.
-    Columns(Vec<String>),
-    /// Anything else.
-    Query,
+pub struct Written {
+    /// To this column of the target.
+    pub to: Place,
+    /// The value.
+    pub value: Expr,
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The one of this name.
+    Name(String),
+    /// The one at this place, from 0.
+    At(usize),
 }

@@ -88,7 +88,7 @@ const STATEMENTS: &[(&str, &str)] = &[
         "select id, d.* from users, lateral (select upper(note) as up, upper(email) as mail) d",
         "clear clear null",
     ),
-    ("select g, u.id, g * 2 from users u, generate_series(1, 2) g", "null clear null"),
+    ("select g, u.id, g * 2 from users u, generate_series(1, 2) g", "clear clear clear"),
     ("select count(*), max(email), array_agg(email) from users", "clear mask null"),
     ("select case when email like 'z%' then 1 else 0 end from users", "null"),
     ("select label, note, id + 1, label || '' from user_view", "mask clear clear null"),

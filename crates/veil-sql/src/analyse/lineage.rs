@@ -33,7 +33,7 @@ pub(super) fn read(root: Node<'_>) -> Option<Lineage> {
         return None;
     }
     reader.inside(root)?;
-    Some(Lineage { arms: outputs, named: reader.named })
+    Some(Lineage { arms: outputs, named: reader.named, windows: reader.windows })
 }
 
 #[derive(Default)]
@@ -41,6 +41,7 @@ struct Reader {
     /// Targets of the result itself, by where they are.
     own: HashSet<*const nodes::ResTarget>,
     named: Vec<(Option<String>, Expr)>,
+    windows: Vec<Expr>,
 }
 
 impl Reader {
@@ -109,8 +110,12 @@ impl Reader {
                         Expr::From(source.functions().iter().flat_map(|call| parts(call, 0)).collect());
                     if let Some(alias) = source.alias() {
                         self.all(alias.colnames(), &made);
+                        self.named.push((alias.aliasname().map(str::to_owned), made.clone()));
                     }
                     self.named.push((None, made));
+                }
+                Node::WindowDef(window) if window.name().is_some() => {
+                    self.windows.extend(parts(node, 0));
                 }
                 Node::RangeTableFunc(_) | Node::JsonTable(_) => {
                     self.named.push((None, Expr::From(parts(node, 0))));
@@ -221,7 +226,7 @@ fn set_arms(select: &nodes::SelectStmt) -> Vec<&nodes::SelectStmt> {
 }
 
 /// The columns that a query shows, once for each query of a set operation and each row that is written out.
-fn arms(select: &nodes::SelectStmt, depth: usize) -> Vec<Vec<Output>> {
+pub(super) fn arms(select: &nodes::SelectStmt, depth: usize) -> Vec<Vec<Output>> {
     let mut found = Vec::new();
     for arm in set_arms(select) {
         let rows = arm.values_lists();
@@ -268,7 +273,7 @@ fn one_of(among: Vec<Expr>) -> Expr {
     Expr::Chosen { among, by: Vec::new() }
 }
 
-fn expr(node: Node<'_>, depth: usize) -> Expr {
+pub(super) fn expr(node: Node<'_>, depth: usize) -> Expr {
     let deeper = |node| expr(node, depth + 1);
     if depth > DEPTH_MAX {
         return Expr::Unknown;
@@ -345,9 +350,10 @@ fn reference(column: &nodes::ColumnRef) -> Expr {
     }
 }
 
-/// What does not depend on values: counts of columns, and whether columns are NULL.
+/// What does not depend on values: counts of columns, whether columns are NULL, and what a row is grouped by.
 fn is_free(node: Node<'_>) -> bool {
     match node {
+        Node::GroupingFunc(_) => true,
         Node::NullTest(test) => matches!(test.arg(), Node::ColumnRef(_)) && is_named(test.arg()),
         Node::FuncCall(call) => {
             let counts = qualified(call.funcname()).is_some_and(|name| {
@@ -396,9 +402,11 @@ fn parts(root: Node<'_>, depth: usize) -> Vec<Expr> {
             Node::ColumnRef(column) => found.push(reference(column)),
             Node::SubLink(link) => found.push(Expr::From(vec![sublink(link, depth + 1)])),
             Node::SelectStmt(_) => found.push(Expr::Unknown),
-            // A window that is defined elsewhere.
-            Node::WindowDef(window) if window.name().or(window.refname()).is_some() => {
-                found.push(Expr::Unknown)
+            Node::WindowDef(window) => {
+                if window.name().or(window.refname()).is_some() {
+                    found.push(Expr::Windows);
+                }
+                push_children(node, &mut stack);
             }
             // A column, for older servers.
             Node::FuncCall(_) if is_system_user(node) => found.push(Expr::Unknown),

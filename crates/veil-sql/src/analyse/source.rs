@@ -2,47 +2,76 @@
 
 use pg_raw_parse::{Node, nodes};
 
+use super::lineage::{arms, expr};
 use super::{last_name, push_children, visit_plain};
-use crate::statement::{Facts, Source};
+use crate::lineage::Output;
+use crate::statement::{Facts, Place, Source, Written};
 
-pub(super) fn insert_source(insert: &nodes::InsertStmt) -> Source {
+pub(super) fn insert_source(insert: &nodes::InsertStmt) -> Option<Source> {
     let mut columns = Vec::new();
-    let values = match insert.select_stmt() {
-        Node::None => true,
+    let (values, rows) = match insert.select_stmt() {
+        Node::None => (Vec::new(), true),
         Node::SelectStmt(select) => {
-            select.values_lists().iter().all(|row| written_from(row, Proposed::No, &mut columns))
+            let rows = select.values_lists();
+            // A column named in VALUES has nothing to refer to.
+            let plain = rows.iter().all(|row| written_from(row, Proposed::No, &mut columns));
+            if plain && !rows.is_empty() && columns.is_empty() {
+                (Vec::new(), true)
+            } else {
+                (written_by_query(insert, select)?, false)
+            }
         }
-        _ => false,
+        _ => return None,
     };
-    let is_values = match insert.select_stmt() {
-        Node::SelectStmt(select) => !select.values_lists().is_empty(),
-        _ => true,
-    };
-    // A column named in VALUES has nothing to refer to; only ON CONFLICT can read the target.
-    if !values || !is_values || !columns.is_empty() {
-        return Source::Query;
-    }
-    // `excluded` is the proposed row, unless the target itself goes by that name.
+    // `excluded` is the row that the client proposes, unless it is made of others or the target goes by that name.
     let alias = insert.relation().and_then(|target| target.alias()?.aliasname());
-    let proposed = if alias == Some(PROPOSED) { Proposed::No } else { Proposed::Yes };
+    let proposed = if rows && alias != Some(PROPOSED) { Proposed::Yes } else { Proposed::No };
     let assignments = insert.on_conflict_clause().map(nodes::OnConflictClause::target_list);
+    columns.clear();
     for target in assignments.into_iter().flat_map(|list| list.iter()) {
         if !written_from(target.val(), proposed, &mut columns) {
-            return Source::Query;
+            return None;
         }
     }
-    Source::Columns(columns)
+    Some(Source { columns, values })
 }
 
-pub(super) fn update_source(update: &nodes::UpdateStmt) -> Source {
+/// The values of a query, and the columns that they are inserted into.
+fn written_by_query(insert: &nodes::InsertStmt, select: &nodes::SelectStmt) -> Option<Vec<Written>> {
+    let names: Vec<Option<&str>> = insert.cols().iter().map(column_name).collect();
+    let place = |at: usize| match names.get(at) {
+        Some(name) => name.map(|name| Place::Name(name.to_owned())),
+        None => names.is_empty().then_some(Place::At(at)),
+    };
+    let written = arms(select, 0).into_iter().flat_map(|arm| arm.into_iter().enumerate());
+    written
+        .map(|(at, output)| match output {
+            Output::Value(value) => Some(Written { to: place(at)?, value }),
+            Output::Star | Output::Fields(_) => None,
+        })
+        .collect()
+}
+
+fn column_name(column: Node<'_>) -> Option<&str> {
+    match column {
+        Node::ResTarget(column) => column.name(),
+        _ => None,
+    }
+}
+
+pub(super) fn update_source(update: &nodes::UpdateStmt) -> Option<Source> {
     let mut columns = Vec::new();
     let plain =
         update.target_list().iter().all(|target| written_from(target.val(), Proposed::No, &mut columns));
     // With FROM, a column's name does not say whose it is.
-    if !plain || !(update.from_clause().is_empty() || columns.is_empty()) {
-        return Source::Query;
+    if plain && (update.from_clause().is_empty() || columns.is_empty()) {
+        return Some(Source { columns, values: Vec::new() });
     }
-    Source::Columns(columns)
+    let written = update.target_list().iter().map(|target| match (target.name(), target.val()) {
+        (_, Node::MultiAssignRef(_)) | (None, _) => None,
+        (Some(name), value) => Some(Written { to: Place::Name(name.to_owned()), value: expr(value, 0) }),
+    });
+    Some(Source { columns: Vec::new(), values: written.collect::<Option<_>>()? })
 }
 
 /// Collects the columns that an expression reads; false if it reads anything else.
