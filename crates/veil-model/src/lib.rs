@@ -6,12 +6,14 @@
 
 pub mod charset;
 pub mod column;
+pub mod copy;
 pub mod mysqltype;
 pub mod pgtype;
 pub mod sensitive;
 
 pub use charset::Charset;
 pub use column::{Attribute, ColumnName};
+pub use copy::CopyLayout;
 pub use mysqltype::MySqlType;
 pub use pgtype::{Format, PgType};
 pub use sensitive::Sensitive;

@@ -11,6 +11,7 @@ use veil_sql::{
     AliasSource, Facts, Field, Kind, QualifiedName, RelationKind, Source, Statement, Write, Written,
 };
 
+use crate::copy::copied;
 use crate::labels::{Labels, Standing};
 use crate::lineage::{Columns, Flow};
 
@@ -98,9 +99,13 @@ pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
     let untraced = untraced(facts, worst, labels);
     match &statement.kind {
         // They have no columns that could be closed one by one.
-        Kind::Copy { from: false } if untraced != Untraced::Show => {
+        Kind::CopyOut(_) if untraced == Untraced::Close => {
             refuse("COPY of a statement that calls what is not known".to_owned(), HINT_SELECT)
         }
+        Kind::CopyOut(_) if untraced == Untraced::Follow && copied(statement, labels).is_none() => refuse(
+            "COPY of columns over masked ones that cannot be told from the statement".to_owned(),
+            "Name columns one by one and tables with their schema; ENCODING has to be UTF8.",
+        ),
         Kind::Explain if untraced == Untraced::Close => {
             refuse("EXPLAIN of a statement that calls what is not known".to_owned(), HINT_DIRECT)
         }
@@ -130,7 +135,7 @@ pub(crate) fn judge_view(view: &Statement, labels: &Labels) -> Untraced {
 
 /// By the worst that the statement's functions may do.
 fn untraced(facts: &Facts, worst: Effect, labels: &Labels) -> Untraced {
-    if has_untrusted_casts(labels) || shows_stored_defaults(facts, labels) {
+    if has_untrusted_casts(labels) {
         return Untraced::Close;
     }
     match (names_only_clean(facts, labels), worst) {
@@ -142,6 +147,7 @@ fn untraced(facts: &Facts, worst: Effect, labels: &Labels) -> Untraced {
 
 fn names_only_clean(facts: &Facts, labels: &Labels) -> bool {
     !reads_older_name(facts, labels)
+        && !shows_stored_defaults(facts, labels)
         && facts.relations.iter().all(|name| labels.standing(name) == Standing::Clean)
 }
 
@@ -151,12 +157,13 @@ fn reads_older_name(facts: &Facts, labels: &Labels) -> bool {
         && labels.catalog().named(None, SYSTEM_USER).next().is_some()
 }
 
-/// Whether a whole row of `pg_attribute` may be computed with: it holds the value that rows of a table had when
-/// a column was added.
+/// Whether `attmissingval` of `pg_attribute` may be read, by itself or in a whole row: it holds the value that rows of a
+/// table had when a column was added.
 fn shows_stored_defaults(facts: &Facts, labels: &Labels) -> bool {
     facts.relations.iter().any(|relation| relation.name == "pg_attribute")
         && (facts.names.contains("*")
             || facts.names.contains("attmissingval")
+            || facts.fields.iter().any(|field| field.name == "attmissingval")
             || facts.aliases.iter().any(|alias| facts.names.contains(&alias.name))
             || facts.fields.iter().any(|field| calls_function(field, facts, labels)))
 }
@@ -176,8 +183,8 @@ pub fn names_missing(statement: &Statement, labels: &Labels) -> bool {
 
 /// A statement that names something sensitive.
 fn judge_guarded(statement: &Statement, worst: Effect, labels: &Labels) -> Result<(), Refusal> {
-    if let Kind::Copy { .. } = statement.kind {
-        return refuse("COPY of a table with masked columns".to_owned(), HINT_SELECT);
+    if statement.kind == Kind::CopyIn {
+        return refuse("COPY into a table with masked columns".to_owned(), "Use INSERT.");
     }
     if worst != Effect::Pure {
         let facts = &statement.facts;

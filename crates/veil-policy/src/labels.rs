@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use veil_mask::Masker;
-use veil_model::{Attribute, ColumnName};
+use veil_model::{Attribute, ColumnName, PgType};
 use veil_sql::catalog::Column;
 use veil_sql::{Catalog, Place, QualifiedName, Relation, RelationKind, system};
 
@@ -20,6 +20,8 @@ pub struct Label {
     pub rule: Arc<str>,
     /// Its function.
     pub masker: Arc<Masker>,
+    /// The column's type in PostgreSQL, whose COPY does not say it.
+    pub kind: Option<PgType>,
 }
 
 /// What happens to a column of a relation in a result.
@@ -71,7 +73,7 @@ impl Labels {
                 };
                 if let Some((rule, masker)) = policy.mask(database, user, &name) {
                     let attribute = Attribute { relation: oid, attnum: column.attnum };
-                    columns.insert(attribute, Label { rule, masker });
+                    columns.insert(attribute, Label { rule, masker, kind: Some(column.kind) });
                 }
             }
         }

@@ -5,6 +5,7 @@
 //! plans are computed from labels alone, so that a statement is never judged by halves of two policies.
 
 pub mod config;
+mod copy;
 pub mod glob;
 pub mod judge;
 pub mod labels;
@@ -15,6 +16,7 @@ pub mod rule;
 mod yaml;
 
 pub use config::Config;
+pub use copy::CopyPlan;
 pub use judge::{Refusal, Run, Untraced, judge};
 pub use labels::{Fate, Label, Labels};
 pub use plan::Plan;

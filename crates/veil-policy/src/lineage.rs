@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use veil_model::Attribute;
 use veil_sql::lineage::{Expr, Lineage, Output};
-use veil_sql::{AliasSource, Facts, Field, QualifiedName, Statement};
+use veil_sql::{Alias, AliasSource, Facts, Field, QualifiedName, Statement};
 
 use crate::judge;
 use crate::labels::{Fate, Label, Labels, Standing};
@@ -40,6 +40,15 @@ impl Flow {
                 Self::Verbatim(label)
             }
             _ => Self::Closed,
+        }
+    }
+
+    /// What becomes of such a column.
+    pub(crate) fn fate(self) -> Fate {
+        match self {
+            Self::Clean => Fate::Pass,
+            Self::Verbatim(label) => Fate::Mask(label),
+            Self::Closed => Fate::Close,
         }
     }
 
@@ -110,6 +119,16 @@ impl<'a> Columns<'a> {
         arms.fold(Flow::Clean, Flow::or)
     }
 
+    /// What all columns hold; `None` if their number cannot be told.
+    pub(crate) fn all(&self) -> Option<Vec<Flow>> {
+        let first = self.lineage.arms.first()?;
+        if let ([Output::Star], [_]) = (first.as_slice(), self.lineage.arms.as_slice()) {
+            return self.tracer.only_relation();
+        }
+        let plain = first.iter().all(|output| matches!(output, Output::Value(_)));
+        plain.then(|| (0..first.len()).map(|at| self.flow(at, first.len(), None)).collect())
+    }
+
     /// What a value in the statement holds.
     pub(crate) fn value(&self, value: &Expr) -> Flow {
         self.tracer.expr(value)
@@ -154,6 +173,21 @@ struct Tracer<'a> {
 }
 
 impl<'a> Tracer<'a> {
+    /// The columns of the one relation that the statement reads.
+    fn only_relation(&self) -> Option<Vec<Flow>> {
+        let mut aliases = self.facts.aliases.iter().filter(|_| !self.facts.unnamed);
+        let (Some(Alias { source: AliasSource::Relation(name), .. }), None) =
+            (aliases.next(), aliases.next())
+        else {
+            return None;
+        };
+        let mut relations = self.labels.catalog().named(name.schema.as_deref(), &name.name);
+        let (Some((relation, known)), None) = (relations.next(), relations.next()) else { return None };
+        let columns = known.columns_in_order();
+        let stored = columns.iter().map(|column| self.stored(Attribute { relation, attnum: column.attnum }));
+        Some(stored.collect())
+    }
+
     fn settle(&mut self, lineage: &'a Lineage) {
         let names = lineage.named.iter().filter_map(|(name, _)| name.as_deref());
         self.named.extend(names.map(|name| (name, Flow::Clean)));
@@ -250,6 +284,17 @@ impl<'a> Tracer<'a> {
         }
     }
 
+    /// Whether no column of a relation holds anything labelled.
+    fn is_clean(&self, name: &QualifiedName) -> bool {
+        let mut relations = self.labels.catalog().named(name.schema.as_deref(), &name.name);
+        relations.all(|(oid, relation)| {
+            let mut columns = relation.columns.iter();
+            let flow = |attnum| self.stored(Attribute { relation: oid, attnum });
+            columns.all(|column| matches!(flow(column.attnum), Flow::Clean))
+                && self.labels.standing(name) == Standing::Clean
+        })
+    }
+
     /// A whole row, or all rows.
     fn whole(&self, of: Option<&str>) -> Flow {
         let Some(of) = of.filter(|of| !self.facts.unnamed && !RETURNED.contains(of)) else {
@@ -258,7 +303,7 @@ impl<'a> Tracer<'a> {
         let mut sources = self.facts.aliases.iter().filter(|alias| alias.name == *of).peekable();
         let known = sources.peek().is_some();
         let clean = sources.all(|alias| match &alias.source {
-            AliasSource::Relation(name) => self.labels.standing(name) == Standing::Clean,
+            AliasSource::Relation(name) => self.is_clean(name),
             AliasSource::Function(_) => matches!(self.named.get(of), Some(Flow::Clean)),
             AliasSource::Derived(_) => false,
         });

@@ -113,7 +113,7 @@ impl Plan {
     }
 }
 
-fn write_masked(mask: &ColumnMask, format: Format, cell: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_masked(mask: &ColumnMask, format: Format, cell: &[u8], out: &mut Vec<u8>) {
     let at = out.len();
     out.extend([0; 4]);
     let length = match mask.mask(format, cell, out) {

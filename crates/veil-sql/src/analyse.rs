@@ -17,6 +17,7 @@ use thiserror::Error;
 
 use crate::statement::{Alias, AliasSource, Facts, Field, Kind, QualifiedName, Source, Statement, Write};
 
+mod copy;
 mod implied;
 mod lineage;
 mod scope;
@@ -41,6 +42,8 @@ const CACHED_TEXTS: usize = 4096;
 const LOCAL_NAMES_MAX: usize = 500;
 /// Settings on which the meaning of a text depends.
 const PINNED_SETTINGS: [&str; 3] = ["client_encoding", "names", "standard_conforming_strings"];
+/// A value that none of these takes.
+const NO_SETTING_PINNED: &str = "view, foreign-table";
 const CURSOR_OPT_HOLD: i32 = 0x0020;
 
 /// Analyses texts and remembers the recent ones. The result depends on the text alone.
@@ -95,7 +98,11 @@ fn syntax_message(error: &pg_raw_parse::Error) -> String {
 fn statement(node: Node<'_>) -> Statement {
     let mut facts = Facts::default();
     let kind = classify(node, &mut facts);
-    let lineage = if kind == Kind::Data { lineage::read(node) } else { None };
+    let lineage = match (&kind, node) {
+        (Kind::Data, node) => lineage::read(node),
+        (Kind::CopyOut(_), Node::CopyStmt(copy)) => copy::read_lineage(copy),
+        _ => None,
+    };
     Statement { kind, facts, lineage }
 }
 
@@ -110,7 +117,7 @@ fn classify(node: Node<'_>, facts: &mut Facts) -> Kind {
             walk(node, facts);
             Kind::Data
         }
-        Node::CopyStmt(copy) => classify_copy(copy, facts),
+        Node::CopyStmt(copy) => copy::classify(copy, facts),
         Node::ExplainStmt(explain) => match classify(explain.query(), facts) {
             Kind::Data => Kind::Explain,
             Kind::Refused(what) => Kind::Refused(what),
@@ -163,28 +170,6 @@ fn classify_other(node: Node<'_>) -> Kind {
         Node::CreateTableAsStmt(_) => Kind::Refused("CREATE TABLE AS"),
         _ => Kind::Refused("a statement that defines or changes objects"),
     }
-}
-
-fn classify_copy(copy: &nodes::CopyStmt, facts: &mut Facts) -> Kind {
-    if copy.is_program {
-        return Kind::Refused("COPY with a program");
-    }
-    if copy.filename().is_some() {
-        return Kind::Refused("COPY with a server file");
-    }
-    walk(copy.query(), facts);
-    walk(copy.where_clause(), facts);
-    if let Some(relation) = copy.relation() {
-        let target = relation_name(relation);
-        facts.relations.insert(target.clone());
-        // All columns, or these.
-        let columns = column_names(copy.attlist());
-        facts.names.extend(if columns.is_empty() { BTreeSet::from(["*".to_owned()]) } else { columns });
-        if copy.is_from {
-            facts.writes.push(Write { target, source: Some(Source::default()) });
-        }
-    }
-    Kind::Copy { from: copy.is_from }
 }
 
 /// A statement that keeps another for later; what the other is refused for, it is too.
@@ -262,7 +247,10 @@ fn visit(node: Node<'_>, scope: &Scope, facts: &mut Facts) -> bool {
                 _ => None,
             });
             let defined = AliasSource::Function(defined.collect());
-            derived(source.alias(), defined, facts);
+            match (source.alias(), only_call(source)) {
+                (None, Some(name)) => drop(facts.aliases.insert(Alias { name, source: defined })),
+                (alias, _) => derived(alias, defined, facts),
+            }
         }
         // The row as it was or as it is now, by another name.
         Node::ReturningOption(option) => {
@@ -332,6 +320,16 @@ fn derived(alias: Option<&nodes::Alias>, mut source: AliasSource, facts: &mut Fa
     facts.aliases.insert(Alias { name, source });
 }
 
+/// The name of the function, which an only call in FROM goes by if it has no other.
+fn only_call(source: &nodes::RangeFunction) -> Option<String> {
+    let functions: Vec<Node<'_>> = source.functions().iter().collect();
+    let [Node::NodeList(with_columns)] = functions.as_slice() else { return None };
+    match with_columns.get(0) {
+        Some(Node::FuncCall(call)) => last_name(call.funcname()),
+        _ => None,
+    }
+}
+
 fn column_names(names: &pg_raw_parse::list::NodeList) -> BTreeSet<String> {
     names.iter().filter_map(Node::as_str).map(str::to_owned).collect()
 }
@@ -339,8 +337,6 @@ fn column_names(names: &pg_raw_parse::list::NodeList) -> BTreeSet<String> {
 fn visit_column(column: &nodes::ColumnRef, facts: &mut Facts) {
     let fields: Option<Vec<&str>> = column.fields().iter().map(Node::as_str).collect();
     match fields.as_deref() {
-        // What was stored in a column before it was there: a value of the table.
-        Some([.., "attmissingval"]) => facts.opaque = Some("the column attmissingval"),
         Some([.., of, name]) => {
             facts.fields.insert(Field { of: Some((*of).to_owned()), name: (*name).to_owned() });
         }
@@ -466,12 +462,17 @@ fn visit_call(call: &nodes::FuncCall, facts: &mut Facts) {
 }
 
 fn sets_harmless(call: &nodes::FuncCall) -> bool {
-    match call.args().get(0) {
+    let literal = |at| match call.args().get(at) {
         Some(Node::A_Const(constant)) => match constant.val() {
-            Some(ConstValue::String(name)) => !pinned(name),
-            _ => false,
+            Some(ConstValue::String(text)) => Some(text),
+            _ => None,
         },
-        _ => false,
+        _ => None,
+    };
+    match literal(0) {
+        Some(name) => !pinned(name),
+        // pg_dump takes the name from pg_settings, where that has it.
+        None => literal(1) == Some(NO_SETTING_PINNED),
     }
 }
 

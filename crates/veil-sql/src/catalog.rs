@@ -7,6 +7,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use veil_model::PgType;
+
 use crate::analyse::analyse;
 use crate::statement::{Kind, Statement};
 
@@ -18,8 +20,11 @@ pub const QUERIES: [&str; 8] = [
     "select c.oid, n.nspname, c.relname, c.relkind, c.relpersistence from pg_catalog.pg_class c \
      join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) c.relnamespace \
      where c.relkind operator(pg_catalog.=) any ('{r,v,m,f,p,S}'::pg_catalog.\"char\"[])",
-    "select attrelid, attnum, attname, attgenerated from pg_catalog.pg_attribute \
-     where attnum operator(pg_catalog.>) 0 and not attisdropped",
+    "select a.attrelid, a.attnum, a.attname, a.attgenerated, \
+     case when t.typtype operator(pg_catalog.=) 'd'::pg_catalog.\"char\" then t.typbasetype else a.atttypid end, \
+     case when t.typtype operator(pg_catalog.=) 'd'::pg_catalog.\"char\" then t.typtypmod else a.atttypmod end \
+     from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid operator(pg_catalog.=) a.atttypid \
+     where a.attnum operator(pg_catalog.>) 0 and not a.attisdropped",
     "select inhrelid, inhparent from pg_catalog.pg_inherits",
     "select oid, pg_catalog.pg_get_viewdef(oid) from pg_catalog.pg_class \
      where relkind operator(pg_catalog.=) any ('{v,m}'::pg_catalog.\"char\"[]) \
@@ -66,6 +71,8 @@ pub struct Column {
     pub name: String,
     /// Computed from other columns of its row.
     pub generated: bool,
+    /// Its type; of a domain the type below.
+    pub kind: PgType,
 }
 
 /// A table, view or sequence.
@@ -247,6 +254,10 @@ impl Catalog {
             attnum: cell(row, 1)?.parse().ok()?,
             name: cell(row, 2)?.to_owned(),
             generated: !cell(row, 3)?.is_empty(),
+            kind: PgType {
+                oid: number(row, 4).unwrap_or_default(),
+                modifier: cell(row, 5).and_then(|modifier| modifier.parse().ok()).unwrap_or(-1),
+            },
         };
         self.relation_mut(row, 0)?.columns.push(column);
         Some(())

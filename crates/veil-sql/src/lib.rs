@@ -17,5 +17,5 @@ pub use analyse::{Analyser, SyntaxError};
 
 pub use catalog::{Catalog, Relation, RelationKind};
 pub use statement::{
-    Alias, AliasSource, Facts, Field, Kind, Place, QualifiedName, Source, Statement, Write, Written,
+    Alias, AliasSource, CopyOut, Facts, Field, Kind, Place, QualifiedName, Source, Statement, Write, Written,
 };

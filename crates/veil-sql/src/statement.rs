@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use veil_model::CopyLayout;
+
 use crate::lineage::{Expr, Lineage};
 
 /// A name as written: perhaps with a schema.
@@ -30,11 +32,10 @@ pub struct Statement {
 pub enum Kind {
     /// SELECT, VALUES, TABLE, INSERT, UPDATE, DELETE, MERGE.
     Data,
-    /// COPY through the connection.
-    Copy {
-        /// The client sends the data.
-        from: bool,
-    },
+    /// COPY of data that the client sends.
+    CopyIn,
+    /// COPY of data to the client.
+    CopyOut(CopyOut),
     /// EXPLAIN of a statement.
     Explain,
     /// PREPARE.
@@ -79,6 +80,15 @@ pub enum Kind {
     Session,
     /// Not done where anything is masked; the text says what it is.
     Refused(&'static str),
+}
+
+/// A COPY to the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyOut {
+    /// The table and its columns that are copied, all that are stored if there are none; `None` for a query.
+    pub table: Option<(QualifiedName, Vec<String>)>,
+    /// How rows are written; `None` if that is not understood.
+    pub layout: Option<CopyLayout>,
 }
 
 /// What a statement names and writes.

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod command;
+pub mod copy;
 pub mod frame;
 pub mod reply;
 pub mod row;

@@ -55,11 +55,16 @@ def main():
         except psycopg.errors.UndefinedTable:
             conn.rollback()
         try:
-            conn.execute("copy users to stdout")
+            conn.execute("create table t as select email from users")
             raise AssertionError("no error")
         except psycopg.errors.InsufficientPrivilege as error:
             assert "IronVeil" in str(error)
             conn.rollback()
+
+        for sql in ("copy users to stdout", "copy (select note, email from users) to stdout (format binary)"):
+            with conn.cursor() as cur, cur.copy(sql) as copy:
+                data = b"".join(bytes(part) for part in copy)
+                assert b"zqcanary" not in data and b"note5" in data, data
 
         with conn.cursor() as cur:
             with cur.copy("copy items (id, label, n) from stdin") as copy:

@@ -76,3 +76,34 @@ fn pgbench_in_every_protocol() {
         }
     }
 }
+
+/// A masked copy of a database, as it is made for staging.
+#[test]
+fn pg_dump_makes_a_masked_copy() {
+    let pair = Pair::start();
+    pair.server.psql("postgres", "create database staging").unwrap();
+    for format in ["--inserts", "--column-inserts", "--format=plain"] {
+        let output = Command::new(pair.server.bin("pg_dump"))
+            .args(["-h", "127.0.0.1", "-p", &pair.proxy.port().to_string(), "-U", "postgres", format, "shop"])
+            .env("PGPASSWORD", veil_testkit::Postgres::password())
+            .output()
+            .unwrap();
+        let dump = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{format}: {errors}");
+        assert!(!dump.contains(CANARY) && dump.contains("note5"), "{format}: {dump}");
+        pair.server.psql("staging", "drop schema public cascade; create schema public").unwrap();
+        pair.server.psql("staging", &dump).unwrap();
+        let shown = psql(
+            &pair.server,
+            &format!("host=127.0.0.1 port={} user=postgres dbname=shop", pair.proxy.port()),
+            "select * from users order by id",
+        );
+        let copied = psql(
+            &pair.server,
+            &format!("host=127.0.0.1 port={} user=postgres dbname=staging", pair.server.port()),
+            "select * from users order by id",
+        );
+        assert_eq!(shown, copied, "{format}");
+    }
+}

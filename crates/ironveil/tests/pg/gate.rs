@@ -19,8 +19,9 @@ async fn refused_in_both_protocols_and_the_session_goes_on() {
         .unwrap();
     let client = pair.client().await;
     for sql in [
-        "copy users to stdout",
-        "copy (select email from users) to stdout",
+        "copy users to stdout (encoding 'latin1')",
+        "copy (select * from users join items using (id)) to stdout",
+        "copy (select peek()) to stdout",
         "copy users from stdin",
         "copy items to '/tmp/ironveil-test-out'",
         "copy items from program 'true'",

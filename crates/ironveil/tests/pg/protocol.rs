@@ -111,7 +111,7 @@ fn two_thousand_pipelined_statements() {
                     .describe_portal("")
                     .execute("", 0),
                 2 => group.parse("", "selec"),
-                _ => group.parse("", "copy users to stdout"),
+                _ => group.parse("", "create table t as select email from users"),
             };
             group.sync();
             writer.write_all(&group.0).unwrap();

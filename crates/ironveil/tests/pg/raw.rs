@@ -187,8 +187,8 @@ impl Group {
         self
     }
 
-    pub fn copy_data(&mut self, data: &str) -> &mut Self {
-        frame::write(&mut self.0, b'd', |out| out.extend(data.as_bytes()));
+    pub fn copy_data(&mut self, data: impl AsRef<[u8]>) -> &mut Self {
+        frame::write(&mut self.0, b'd', |out| out.extend(data.as_ref()));
         self
     }
 

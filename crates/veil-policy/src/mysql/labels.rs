@@ -106,7 +106,7 @@ impl Labels {
         let name =
             ColumnName { schema: database.to_owned(), table: table.to_owned(), column: column.to_owned() };
         let (rule, masker) = self.policy.mask_mysql(&self.user, &name, self.catalog.folds())?;
-        Some(Label { rule, masker })
+        Some(Label { rule, masker, kind: None })
     }
 
     /// What a name in a statement stands for. `database` is the session's.

@@ -8,7 +8,7 @@ use pg_raw_parse::raw::SubLinkType;
 use pg_raw_parse::{Node, nodes};
 
 use super::source::is_system_user;
-use super::{last_name, push_children, qualified, visit_plain};
+use super::{last_name, only_call, push_children, qualified, visit_plain};
 use crate::lineage::{Expr, Lineage, Output};
 use crate::statement::Facts;
 
@@ -111,6 +111,8 @@ impl Reader {
                     if let Some(alias) = source.alias() {
                         self.all(alias.colnames(), &made);
                         self.named.push((alias.aliasname().map(str::to_owned), made.clone()));
+                    } else if let Some(name) = only_call(source) {
+                        self.named.push((Some(name), made.clone()));
                     }
                     self.named.push((None, made));
                 }

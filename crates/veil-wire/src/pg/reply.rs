@@ -74,7 +74,7 @@ impl Tag {
     #[must_use]
     pub const fn body_max(self) -> usize {
         match self {
-            Self::DataRow => limits::ROW_MAX,
+            Self::DataRow | Self::CopyData => limits::ROW_MAX,
             Self::RowDescription => limits::ROW_DESCRIPTION_MAX,
             Self::ErrorResponse | Self::NoticeResponse | Self::NotificationResponse => limits::REPLY_MAX,
             Self::ParameterStatus | Self::ParameterDescription | Self::Authentication => limits::REPLY_MAX,

@@ -12,7 +12,7 @@ mod server;
 use std::sync::Arc;
 use std::time::Instant;
 
-use veil_policy::{Labels, Plan};
+use veil_policy::{CopyPlan, Labels, Plan};
 use veil_sql::Analyser;
 use veil_wire::pg::session::Session;
 
@@ -36,8 +36,8 @@ pub struct Guarded {
     /// The plan of the rows that are coming.
     rows: Option<Arc<Plan>>,
     copy: CopyState,
-    /// The server sends COPY data that may be shown.
-    copying_out: bool,
+    /// How the COPY data that the server sends are shown.
+    copying_out: Option<CopyOut>,
     /// A Sync was kept from the server that waited for COPY data; if the COPY fails before any come, it is owed.
     kept_sync: bool,
     /// The COPY has failed, and the server waits for that Sync.
@@ -69,7 +69,7 @@ impl Guarded {
             from_server: Streamed::default(),
             rows: None,
             copy: CopyState::None,
-            copying_out: false,
+            copying_out: None,
             kept_sync: false,
             owes_sync: false,
             reading: None,
@@ -152,6 +152,14 @@ enum CopyState {
     Held,
     /// The server waits for data.
     In,
+}
+
+/// How COPY data are shown.
+enum CopyOut {
+    /// As they are.
+    Pass,
+    /// Masked.
+    Masked(CopyPlan),
 }
 
 /// What has to happen before a statement.

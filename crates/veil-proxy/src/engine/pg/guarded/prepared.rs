@@ -124,7 +124,7 @@ impl Prepared {
 
     /// Whether it is a COPY whose data come from the client.
     pub(super) fn copies_in(&self) -> bool {
-        self.statement.as_ref().is_some_and(|statement| statement.kind == Kind::Copy { from: true })
+        self.statement.as_ref().is_some_and(|statement| statement.kind == Kind::CopyIn)
     }
 
     /// Why it was not sent, if it was not.

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use veil_policy::labels::Standing;
-use veil_policy::{Plan, Run, Untraced};
+use veil_policy::{CopyPlan, Plan, Run, Untraced};
 use veil_sql::{Kind, QualifiedName};
+use veil_wire::pg::copy;
 use veil_wire::pg::frame::{self, Header};
 use veil_wire::pg::reply::{self, Report, Tag};
 use veil_wire::pg::session::{Expected, Object};
 
-use super::{CatalogRead, CopyState, Guarded, Prepared, Streamed};
+use super::{CatalogRead, CopyOut, CopyState, Guarded, Prepared, Streamed};
 use crate::engine::pg::scrub;
 use crate::out::Out;
 use crate::problem::Problem;
@@ -80,8 +81,11 @@ impl Guarded {
                 }
                 Ok(self.rows.as_ref().is_some_and(|plan| plan.passes()))
             }
-            Tag::CopyData if self.copying_out => Ok(true),
-            Tag::CopyData => Err(Problem::protocol("COPY data that nobody asked for")),
+            Tag::CopyData => match self.copying_out {
+                Some(CopyOut::Pass) => Ok(true),
+                Some(CopyOut::Masked(_)) => Ok(false),
+                None => Err(Problem::protocol("COPY data that nobody asked for")),
+            },
             _ => Ok(false),
         }
     }
@@ -120,6 +124,13 @@ impl Guarded {
     ) -> Result<Pass, Problem> {
         match tag {
             Tag::DataRow => return self.row(body, input, down),
+            Tag::CopyData => {
+                let Some(CopyOut::Masked(plan)) = &mut self.copying_out else {
+                    return Err(Problem::protocol("COPY data that nobody asked for"));
+                };
+                plan.write(body, down.owned(input))?;
+                return Ok(Pass::Swallow);
+            }
             Tag::ErrorResponse => return self.error(body, input, down),
             Tag::NoticeResponse => return self.notice(body, input, down),
             Tag::NotificationResponse => {
@@ -157,14 +168,13 @@ impl Guarded {
                 false
             }
             Tag::CopyOutResponse => {
-                if !self.copy_is_clean() {
-                    return Err(Problem::protocol("COPY data that cannot be shown"));
-                }
-                self.copying_out = true;
+                let shown = self.copy_out(body)?;
+                self.copying_out =
+                    Some(shown.ok_or_else(|| Problem::protocol("COPY data that cannot be shown"))?);
                 false
             }
             Tag::CopyDone => {
-                self.copying_out = false;
+                self.copying_out = None;
                 false
             }
             Tag::Authentication
@@ -232,7 +242,7 @@ impl Guarded {
     /// CommandComplete or EmptyQueryResponse: returns whether it is hidden.
     fn ended(&mut self) -> Result<bool, Problem> {
         self.rows = None;
-        self.copying_out = false;
+        self.copying_out = None;
         if let Some(Expected::Query { .. }) = self.session.head().map(|entry| &entry.expected) {
             let statement = self.session.statement_done()?;
             self.register(&statement);
@@ -273,7 +283,7 @@ impl Guarded {
 
     fn ready(&mut self, body: &[u8], now: Instant) -> Result<bool, Problem> {
         self.rows = None;
-        self.copying_out = false;
+        self.copying_out = None;
         let hidden = self.session.ready(reply::decode_ready(body)?)?;
         self.settle_copy();
         if hidden {
@@ -298,7 +308,7 @@ impl Guarded {
             Some(entry) => (entry.hidden, head_refusal(&entry.expected), self.head_scrubs()),
         };
         self.rows = None;
-        self.copying_out = false;
+        self.copying_out = None;
         let behind_execute = matches!(self.session.head().map(|e| &e.expected), Some(Expected::Execute(_)));
         self.owes_sync = self.copy == CopyState::In && behind_execute && self.kept_sync;
         self.session.fail();
@@ -403,16 +413,27 @@ impl Guarded {
         }
     }
 
-    fn copy_is_clean(&self) -> bool {
-        let statement = match self.session.head().map(|entry| &entry.expected) {
-            Some(Expected::Query { statements, done }) => statements.get(*done).cloned(),
-            Some(Expected::Execute(name)) => self.session.portal(name).and_then(|p| p.statement.clone()),
+    /// How the data of the COPY at the head of the queue are shown.
+    fn copy_out(&self, response: &[u8]) -> Result<Option<CopyOut>, Problem> {
+        let prepared = match self.session.head().map(|entry| &entry.expected) {
+            Some(Expected::Query { statements, done }) => statements.get(*done),
+            Some(Expected::Execute(name)) => {
+                self.session.portal(name).and_then(|portal| portal.statement.as_ref())
+            }
             _ => None,
         };
-        statement.is_some_and(|prepared| {
-            let copies = prepared.statement.as_ref().is_some_and(|s| matches!(s.kind, Kind::Copy { .. }));
-            copies && self.judge.run(&prepared).clean
-        })
+        let Some(prepared) = prepared else { return Ok(None) };
+        let run = self.judge.run(prepared);
+        let statement = prepared.statement.as_ref().filter(|s| matches!(s.kind, Kind::CopyOut(_)));
+        let Some(statement) = statement else { return Ok(None) };
+        if run.clean {
+            return Ok(Some(CopyOut::Pass));
+        }
+        let (binary, columns) = copy::decode_response(response)?;
+        let plan = (run.untraced == Untraced::Follow)
+            .then(|| CopyPlan::new(statement, self.labels(), binary, columns))
+            .flatten();
+        Ok(plan.map(CopyOut::Masked))
     }
 }
 
