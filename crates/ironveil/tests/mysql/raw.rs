@@ -15,6 +15,8 @@ use veil_wire::mysql::{capability as cap, command};
 pub struct Raw {
     stream: TcpStream,
     sequence: u8,
+    /// Everything that came, for a look at every byte.
+    pub seen: Vec<u8>,
     pub capabilities: u64,
     pub greeting: Greeting,
 }
@@ -67,7 +69,7 @@ impl Raw {
             status: 0,
             plugin: Vec::new(),
         };
-        let mut raw = Self { stream, sequence: 0, capabilities: 0, greeting: empty };
+        let mut raw = Self { stream, sequence: 0, seen: Vec::new(), capabilities: 0, greeting: empty };
         raw.greeting = Greeting::decode(&raw.read()).unwrap();
         raw
     }
@@ -150,6 +152,7 @@ impl Raw {
             let start = payload.len();
             payload.resize(start + header.body, 0);
             self.stream.read_exact(&mut payload[start..]).ok()?;
+            self.seen.extend_from_slice(&payload[start..]);
             if !header.continues() {
                 return Some(payload);
             }

@@ -1,0 +1,248 @@
+//! Random statements on databases that differ in nothing but their secrets: what comes through the proxy must not differ.
+//!
+//! `IRONVEIL_LEAK_STATEMENTS` and `IRONVEIL_LEAK_SEED` say how many and which.
+
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+#[path = "leaks/compare.rs"]
+mod compare;
+#[path = "leaks/grammar.rs"]
+mod grammar;
+#[path = "leaks/mysql.rs"]
+mod mysql;
+#[path = "mysql/raw.rs"]
+mod mysql_raw;
+#[path = "leaks/pg.rs"]
+mod pg;
+#[path = "pg/raw.rs"]
+mod pg_raw;
+#[path = "support/proxy.rs"]
+mod proxy;
+
+use compare::{Class, Outcome, Tally, classify, holds_canary};
+use grammar::{Dialect, Grammar, Query, Random, Taint};
+use veil_testkit::{Flavour, MySql};
+
+/// Statements in a run, unless the environment says otherwise.
+const STATEMENTS: usize = 1_500;
+/// One in so many is run on the servers themselves as well.
+const DIRECT: usize = 4;
+/// How often a difference has to come again to count.
+const REPEATS: usize = 5;
+/// Leaks that are printed before a run gives up.
+const LEAKS_MAX: usize = 20;
+
+/// The same client on the same kind of database three times through the proxy, and twice directly.
+struct Worlds<S> {
+    proxied: [S; 3],
+    direct: [S; 2],
+}
+
+impl<S> Worlds<S> {
+    fn new(open: impl Fn(bool, &str) -> S) -> Self {
+        let proxied = ["leaka", "leakb", "leakc"].map(|name| open(true, name));
+        let direct = ["leaka", "leakb"].map(|name| open(false, name));
+        Self { proxied, direct }
+    }
+}
+
+struct Statement<W> {
+    sql: String,
+    way: W,
+    clean: bool,
+    rows: bool,
+}
+
+/// What differs between the kinds of servers.
+trait Client: Sized {
+    type Way: Copy + std::fmt::Debug;
+    const REFUSAL: &'static str;
+    fn statement(random: &mut Random, dialect: Dialect) -> Statement<Self::Way>;
+    fn run(&mut self, sql: &str, way: Self::Way) -> Outcome;
+    fn take_bytes(&mut self) -> Vec<u8>;
+}
+
+impl Client for pg::Session {
+    type Way = pg::Way;
+    const REFUSAL: &'static str = pg::REFUSAL;
+
+    fn statement(random: &mut Random, dialect: Dialect) -> Statement<pg::Way> {
+        let (query, way) = made(random, dialect, pg::Way::Write, pg::Way::any);
+        finish(random, dialect, query, way, way.gives_rows())
+    }
+
+    fn run(&mut self, sql: &str, way: pg::Way) -> Outcome {
+        Self::run(self, sql, way)
+    }
+
+    fn take_bytes(&mut self) -> Vec<u8> {
+        Self::take_bytes(self)
+    }
+}
+
+impl Client for mysql::Session {
+    type Way = mysql::Way;
+    const REFUSAL: &'static str = mysql::REFUSAL;
+
+    fn statement(random: &mut Random, dialect: Dialect) -> Statement<mysql::Way> {
+        let (query, way) = made(random, dialect, mysql::Way::Write, mysql::Way::any);
+        finish(random, dialect, query, way, way.gives_rows())
+    }
+
+    fn run(&mut self, sql: &str, way: mysql::Way) -> Outcome {
+        Self::run(self, sql, way)
+    }
+
+    fn take_bytes(&mut self) -> Vec<u8> {
+        Self::take_bytes(self)
+    }
+}
+
+fn made<W>(random: &mut Random, dialect: Dialect, write: W, any: impl Fn(&mut Random) -> W) -> (Query, W) {
+    if random.one_in(10) {
+        return (Grammar::new(random, dialect).write(), write);
+    }
+    let query = Grammar::new(random, dialect).query();
+    (query, any(random))
+}
+
+fn finish<W>(random: &mut Random, dialect: Dialect, query: Query, way: W, rows: bool) -> Statement<W> {
+    let clean = query.columns.iter().all(|column| column.taint == Taint::Clean);
+    Statement { sql: grammar::dress(random, dialect, &query.sql), way, clean, rows }
+}
+
+fn number(variable: &str, default: usize) -> usize {
+    std::env::var(variable).map_or(default, |text| text.parse().expect(variable))
+}
+
+/// Runs random statements and panics at a difference of data.
+fn fuzz<S: Client>(what: &str, dialect: Dialect, worlds: &mut Worlds<S>) {
+    let seed = number("IRONVEIL_LEAK_SEED", 1);
+    let mut tally = Tally::default();
+    let mut leaks = Vec::new();
+    for at in 0..number("IRONVEIL_LEAK_STATEMENTS", STATEMENTS) {
+        let mut random = Random(u64::try_from((seed << 32) + at).unwrap());
+        let statement = S::statement(&mut random, dialect);
+        let class = step(&statement, worlds, at % DIRECT == 0, &mut tally);
+        if class == Class::Leak {
+            leaks.push(format!("{:?} {}", statement.way, statement.sql));
+        }
+        if std::env::var("IRONVEIL_LEAK_PRINT").is_ok_and(|wanted| wanted == format!("{class:?}")) {
+            eprintln!("{class:?} {:?} {}", statement.way, statement.sql);
+        }
+        if leaks.len() >= LEAKS_MAX {
+            break;
+        }
+    }
+    println!("{what}, seed {seed}: {tally}");
+    assert!(leaks.is_empty(), "{} statements show what they must not:\n{}", leaks.len(), leaks.join("\n\n"));
+}
+
+/// Runs one statement everywhere.
+fn step<S: Client>(
+    statement: &Statement<S::Way>,
+    worlds: &mut Worlds<S>,
+    directly: bool,
+    tally: &mut Tally,
+) -> Class {
+    let note = OnPanic(&statement.sql);
+    let (one, mut class) = compare(statement, worlds);
+    // A difference that does not come again, or comes without a difference of data, is the server's own.
+    for _ in 0..REPEATS {
+        if class == Class::Leak {
+            class = compare(statement, worlds).1;
+        }
+    }
+    tally.statements += 1;
+    tally.touching +=
+        usize::from(["users", "orders"].iter().any(|name| statement.sql.to_lowercase().contains(name)));
+    tally.add(class);
+    if directly {
+        let [clear, changed] =
+            worlds.direct.each_mut().map(|session| session.run(&statement.sql, statement.way));
+        tally.direct += 1;
+        if clear.error.is_none() {
+            tally.valid += 1;
+            tally.telling += usize::from(clear != changed);
+            if statement.clean && statement.rows {
+                tally.harmless += 1;
+                tally.untouched += usize::from(clear.rows == one.rows);
+                if clear.rows != one.rows
+                    && std::env::var("IRONVEIL_LEAK_PRINT").is_ok_and(|wanted| wanted == "Closed")
+                {
+                    eprintln!("Closed {:?} {}", statement.way, statement.sql);
+                }
+            } else {
+                tally.sensitive += 1;
+                tally.ran += usize::from(one.error.as_deref() != Some(S::REFUSAL));
+            }
+        }
+    }
+    drop(note);
+    class
+}
+
+/// Runs one statement in three databases.
+fn compare<S: Client>(statement: &Statement<S::Way>, worlds: &mut Worlds<S>) -> (Outcome, Class) {
+    let [one, other, control] = worlds.proxied.each_mut().map(|session| {
+        let outcome = session.run(&statement.sql, statement.way);
+        assert!(!holds_canary(&session.take_bytes()), "a value came through");
+        outcome
+    });
+    let class = classify(&one, &other, &control, S::REFUSAL);
+    (one, class)
+}
+
+/// Prints a statement if running it panics.
+struct OnPanic<'a>(&'a str);
+
+impl Drop for OnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("while running: {}", self.0);
+        }
+    }
+}
+
+#[test]
+fn postgres_tells_no_secrets() {
+    let server = pg::start();
+    let proxy = pg::proxy(&server);
+    let (through, to) = (proxy.port(), server.port());
+    let mut worlds =
+        Worlds::new(move |proxied, name| pg::Session::open(if proxied { through } else { to }, name));
+    fuzz("PostgreSQL", Dialect::Pg, &mut worlds);
+}
+
+fn mysql_tells_no_secrets(flavour: Option<Flavour>) {
+    let server = mysql::start(flavour);
+    let proxy = mysql::proxy(&server);
+    let (through, to) = (proxy.port(), server.port());
+    let mut worlds = Worlds::new(move |proxied, name| {
+        mysql::Session::open(if proxied { through } else { to }, through, name)
+    });
+    let flavour = server.flavour();
+    fuzz(flavour.name(), Dialect::MySql { mariadb: flavour.is_mariadb() }, &mut worlds);
+}
+
+#[test]
+fn mariadb_tells_no_secrets() {
+    mysql_tells_no_secrets(None);
+}
+
+#[test]
+fn mysql_itself_tells_no_secrets() {
+    match MySql::available(Flavour::MySql9) {
+        Ok(()) => mysql_tells_no_secrets(Some(Flavour::MySql9)),
+        Err(reason) => eprintln!("not tested with MySQL: {reason}"),
+    }
+}
