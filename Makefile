@@ -5,13 +5,14 @@ NEXTEST := cargo nextest run --locked
 
 MYSQL_ALL := mariadb-11.8 mysql-9.7
 
-.PHONY: help setup demo demo-mysql test test-full lint fuzz clean
+.PHONY: help setup demo demo-mysql test test-full lint fuzz leak-fuzz leak-mutants clean
 
 help:
 	@echo "make demo       sample data on a throw-away PostgreSQL, direct and masked"
 	@echo "make demo-mysql the same on a throw-away MariaDB"
 	@echo "make test       lints and all tests, against PostgreSQL 15, MariaDB 10.11 and some against MySQL 9.7"
 	@echo "make test-full  the end-to-end tests against PostgreSQL 14 to 18, MariaDB 11.8, MySQL 9.7; a longer fuzz"
+	@echo "make leak-fuzz  200,000 random statements per kind of server: does anything of what is masked come through?"
 	@echo "make setup      installs what the others need (they call it themselves)"
 
 setup:
@@ -49,6 +50,15 @@ test-full: test
 # Fuzzes each target for a while, on the stable toolchain.
 fuzz:
 	./fuzz/run.sh $${FUZZ_SECONDS:-60}
+
+# Random statements on databases that differ in their secrets only, through the proxy: the answers must not differ.
+leak-fuzz: setup
+	IRONVEIL_LEAK_STATEMENTS=$${LEAK_STATEMENTS:-200000} \
+	    cargo test --locked -p ironveil --test leaks -- --nocapture --test-threads 2
+
+# Whether the leak fuzzer finds bugs that are planted in the lineage code.
+leak-mutants: setup
+	./fuzz/mutants.sh
 
 clean:
 	cargo clean

@@ -136,7 +136,9 @@ fn fuzz<S: Client>(what: &str, dialect: Dialect, worlds: &mut Worlds<S>) {
         if class == Class::Leak {
             leaks.push(format!("{:?} {}", statement.way, statement.sql));
         }
-        if std::env::var("IRONVEIL_LEAK_PRINT").is_ok_and(|wanted| wanted == format!("{class:?}")) {
+        if std::env::var("IRONVEIL_LEAK_PRINT")
+            .is_ok_and(|wanted| wanted == "All" || wanted == format!("{class:?}"))
+        {
             eprintln!("{class:?} {:?} {}", statement.way, statement.sql);
         }
         if leaks.len() >= LEAKS_MAX {

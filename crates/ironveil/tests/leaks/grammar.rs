@@ -347,7 +347,7 @@ impl<'a> Grammar<'a> {
 
     fn aggregate(&mut self, kind: Kind) -> (String, Taint) {
         let (value, taint) = self.expr(kind, 1);
-        let by = self.clean_column();
+        let by = self.clean_order();
         match (kind, self.random.below(5)) {
             (Kind::Int, 0) => ("count(*)".into(), Taint::Clean),
             (Kind::Int, 1) => {
@@ -451,7 +451,11 @@ impl<'a> Grammar<'a> {
     }
 
     fn table(&mut self, alias: String, taken: bool) -> (String, Option<Source>) {
-        let (name, columns) = self.random.pick(&tables()).clone();
+        let (name, mut columns) = self.random.pick(&tables()).clone();
+        // A common table expression hides the table of its name.
+        if let Some(hiding) = self.expressions.iter().rev().find(|source| source.alias == name) {
+            columns = hiding.columns.clone();
+        }
         if self.is_pg() && self.random.one_in(8) {
             let renamed: Vec<Column> = columns
                 .iter()
@@ -498,6 +502,8 @@ impl<'a> Grammar<'a> {
                 let (value, taint) = row;
                 (format!("lateral substr({value}, 1, 99) as {alias} ({name})"), vec![column(name, taint)])
             }
+            // MariaDB 10.11 crashes on window functions in such a place.
+            (Dialect::MySql { mariadb: true }, _) if value.contains(" over (") => return self.function(),
             (Dialect::MySql { .. }, _) => (
                 format!(
                     "json_table(json_array({value}), '$[*]' columns ({name} varchar(90) path '$')) as {alias}"
@@ -525,6 +531,16 @@ impl<'a> Grammar<'a> {
 
     fn clean_column(&mut self) -> String {
         self.column(None, |taint| taint == Taint::Clean).map_or("(select 1)".into(), |(sql, ..)| sql)
+    }
+
+    /// All columns without secrets, one of them first: rows that it leaves in any order differ in secrets at most.
+    fn clean_order(&mut self) -> String {
+        let first = self.clean_column();
+        let sources = self.scopes.last().into_iter().flatten();
+        let columns = sources.flat_map(|source| source.columns.iter().map(move |column| (source, column)));
+        let clean = columns.filter(|(_, column)| column.taint == Taint::Clean);
+        let rest = clean.map(|(source, column)| format!(", {}.{}", source.alias, column.name));
+        first + &rest.collect::<String>()
     }
 
     /// A column that may be compared for equality.
@@ -607,12 +623,25 @@ impl<'a> Grammar<'a> {
                 (inner, derived(taint))
             }
             4 => {
-                let by = self.clean_column();
+                let (window, by) = self.window();
                 let name = self.random.pick(&["lag", "first_value", "last_value", "lead"]).to_string();
-                (format!("{name}({one}) over (order by {by})"), derived(first))
+                (format!("{name}({one}) over ({window})"), derived(first.max(by)))
             }
             _ => (format!("greatest({one}, {other})"), derived(first.max(second))),
         }
+    }
+
+    /// What a window is made by.
+    fn window(&mut self) -> (String, Taint) {
+        if self.random.one_in(3)
+            && let Some((by, taint, _)) = self.column(None, |_| true)
+        {
+            let word = self.random.pick(&["order by", "partition by"]);
+            let rest =
+                if *word == "order by" { String::new() } else { format!(" order by {}", self.clean_order()) };
+            return (format!("{word} {by}{rest}"), taint);
+        }
+        (format!("order by {}", self.clean_order()), Taint::Clean)
     }
 
     fn predicate(&mut self) -> (String, Taint) {
@@ -727,11 +756,11 @@ impl<'a> Grammar<'a> {
             4 if self.is_pg() => (format!("position('a' in {text})"), derived(third)),
             4 => (format!("locate('a', {text})"), derived(third)),
             5 => {
-                let by = self.clean_column();
-                (format!("row_number() over (order by {by})"), Taint::Clean)
+                let (window, by) = self.window();
+                (format!("row_number() over ({window})"), derived(by))
             }
             6 => (format!("ascii({text})"), derived(third)),
-            _ => (format!("sum({value}) over (order by {})", self.clean_column()), derived(taint)),
+            _ => (format!("sum({value}) over (order by {})", self.clean_order()), derived(taint)),
         }
     }
 

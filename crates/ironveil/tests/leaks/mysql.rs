@@ -108,6 +108,9 @@ impl Session {
         let mut session = Self { raw: Raw::connect(port, !capabilities) };
         session.raw.query(&format!("use {database}"));
         session.raw.query("set session group_concat_max_len = 10000");
+        for limit in ["max_execution_time = 4000", "max_statement_time = 4"] {
+            session.raw.query(&format!("set session {limit}"));
+        }
         session
     }
 

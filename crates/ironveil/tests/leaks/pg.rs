@@ -151,9 +151,8 @@ impl Session {
             Way::Cursor => self.script(&[
                 "begin",
                 &format!("declare c scroll cursor for {sql}"),
-                "fetch 2 from c",
-                "fetch backward all from c",
                 "fetch all from c",
+                "fetch backward all from c",
                 "rollback",
             ]),
             Way::Prepared => self.script(&[&format!("prepare p as {sql}"), "execute p", "deallocate all"]),

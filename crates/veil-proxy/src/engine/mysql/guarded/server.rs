@@ -16,6 +16,9 @@ use crate::engine::mysql::scrub;
 use crate::out::Out;
 use crate::problem::Problem;
 
+/// Number of what is said without having been asked: the next that clients wait for is the answer to a command.
+const UNASKED: u8 = 1;
+
 /// A catalog that could not be read is read again after this long.
 const READ_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -140,6 +143,9 @@ impl Guarded {
                 frame::write(down.owned(input), &mut self.sequence, |out| out.extend(other))
             }
         }
+        if matches!(self.phase, Phase::Idle) {
+            self.sequence = UNASKED;
+        }
         Ok(())
     }
 
@@ -149,7 +155,7 @@ impl Guarded {
             return Err(Problem::protocol("a message from server that nobody asked for"));
         }
         self.ending = true;
-        self.sequence = 0;
+        self.sequence = UNASKED;
         let mut out = Vec::new();
         scrub::put(&Error::decode(payload)?, false, &mut out);
         Ok(Pass::Instead(out))
