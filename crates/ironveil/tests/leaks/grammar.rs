@@ -277,9 +277,16 @@ impl<'a> Grammar<'a> {
         for _ in 0..=self.random.below(3) {
             let kind = self.kind();
             let (expression, taint) = make(self, kind);
-            let name = (*self.random.pick(&NAMES)).to_owned();
+            let mut name = (*self.random.pick(&NAMES)).to_owned();
             let word = if self.random.one_in(4) && !self.is_pg() { "" } else { "as " };
-            list.push(format!("{expression} {word}{name}"));
+            match called(&expression).filter(|_| self.is_pg() && self.random.one_in(3)) {
+                // The server names it after its function.
+                Some(function) => {
+                    name = function.to_owned();
+                    list.push(expression);
+                }
+                None => list.push(format!("{expression} {word}{name}")),
+            }
             columns.push(Column { name, kind, taint });
         }
         let equal = columns.iter().all(|column| column.taint <= Taint::Verbatim);
@@ -809,6 +816,23 @@ pub fn dress(random: &mut Random, dialect: Dialect, sql: &str) -> String {
         }
     }
     out
+}
+
+/// The function that an expression calls, if it is nothing but that call.
+fn called(expression: &str) -> Option<&str> {
+    let (name, rest) = expression.split_once('(')?;
+    let mut depth = 1;
+    let end = rest.find(|c| {
+        depth += match c {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        depth == 0
+    });
+    (["upper", "md5", "concat", "replace", "substr", "reverse", "abs", "greatest"].contains(&name)
+        && end? + 1 == rest.len())
+    .then_some(name)
 }
 
 const fn derived(taint: Taint) -> Taint {
