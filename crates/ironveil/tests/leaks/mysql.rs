@@ -17,9 +17,9 @@ update users set name = left(email, 60) where id = 5;
 create table orders (id int primary key, user_id int, amount int, memo varchar(60));
 insert into orders with recursive n(i) as (select 1 union all select i + 1 from n where i < 9)
     select i, 1 + i % 7, i * 10, concat('zqcanary', left(sha2(i % 4, 256), 32)) from n;
-create table items (id int primary key, name varchar(60), label varchar(60), age int);
+create table items (id int primary key, name varchar(60), label varchar(60), age int, upper varchar(60));
 insert into items with recursive n(i) as (select 1 union all select i + 1 from n where i < 5)
-    select i, concat('thing', i), concat('label', i), i from n;
+    select i, concat('thing', i), concat('label', i), i, 'UP' from n;
 create view v_users as select id, email as label, note, upper(name) as up, age + 1 as older from users;
 create view v_items as select id, label as email, age as n from items;
 ";

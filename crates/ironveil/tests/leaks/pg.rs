@@ -17,8 +17,8 @@ insert into users select i, case when i <> 4 then 'zqcanary' || md5(i::text) || 
 update users set name = email where id = 5;
 create table orders (id int primary key, user_id int, amount int, memo text) with (autovacuum_enabled = off);
 insert into orders select i, 1 + i % 7, i * 10, 'zqcanary' || md5((i % 4)::text) from generate_series(1, 9) i;
-create table items (id int primary key, name text, label text, age int) with (autovacuum_enabled = off);
-insert into items select i, 'thing' || i, 'label' || i, i from generate_series(1, 5) i;
+create table items (id int primary key, name text, label text, age int, upper text) with (autovacuum_enabled = off);
+insert into items select i, 'thing' || i, 'label' || i, i, 'UP' from generate_series(1, 5) i;
 create view v_users as select id, email as label, note, upper(name) as up, age + 1 as older from users;
 create view v_items as select id, label as email, age as n from items;
 ";

@@ -269,3 +269,24 @@ async fn users_whom_a_rule_exempts_see_everything() {
     let rows = text(&mut app, "select * from items").await.unwrap();
     assert!(rows[0][3] != Value::from("123-45-6789") && rows[0][1] == Value::from("item1"), "{rows:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plans_are_shown_as_tables_only() {
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), "");
+        let mut client = pair.client().await;
+        let query = "select email, note from users where id > 0 and email > 'a'";
+        for form in [
+            text(&mut client, &format!("explain {query}")).await.unwrap(),
+            binary(&mut client, &format!("explain {query}")).await.unwrap(),
+        ] {
+            assert!(form[0].contains(&Value::Bytes(b"users".to_vec())), "{form:?}");
+            assert!(form[0].contains(&Value::Bytes(b"SIMPLE".to_vec())), "{form:?}");
+        }
+        let tree = text(&mut client, &format!("explain format=json {query}")).await.unwrap();
+        assert_eq!(tree, [[Value::NULL]]);
+        let clear =
+            text(&mut client, "explain format=json select label from items where label > 'a'").await.unwrap();
+        assert_ne!(clear, [[Value::NULL]]);
+    }
+}

@@ -18,6 +18,24 @@ use crate::labels::{Fate, Label};
 /// Stands in place of texts that may quote values.
 const WITHHELD: &str = "IronVeil withheld the message: it may quote masked data";
 
+/// Columns of plans that name and count.
+const PLAN_COLUMNS: [&[u8]; 14] = [
+    b"id",
+    b"select_type",
+    b"table",
+    b"partitions",
+    b"type",
+    b"possible_keys",
+    b"key",
+    b"key_len",
+    b"ref",
+    b"rows",
+    b"r_rows",
+    b"filtered",
+    b"r_filtered",
+    b"extra",
+];
+
 enum Op {
     Pass,
     Null,
@@ -63,6 +81,7 @@ impl Plan {
             let op = match (&statement.kind, run.untraced, &traced) {
                 (Kind::Show(Show::Warnings), ..) => show_warnings(column, run),
                 (Kind::Show(Show::Processes), ..) => show_processes(column),
+                (Kind::Explain, ..) if !run.clean => explained(column),
                 (_, Untraced::Show, _) => shown(column, context),
                 (_, Untraced::Close, _) | (_, Untraced::Follow, None) => Op::Null,
                 (_, Untraced::Follow, Some(Outputs::Merged(tables))) => merged(column, tables, context),
@@ -161,6 +180,12 @@ fn show_warnings(column: &Column<'_>, run: Run) -> Op {
 
 fn show_processes(column: &Column<'_>) -> Op {
     if column.name.eq_ignore_ascii_case(b"Info") { Op::Null } else { Op::Pass }
+}
+
+/// A column of a plan over labelled tables: trees and documents quote conditions, in which the server puts what it has read.
+fn explained(column: &Column<'_>) -> Op {
+    let known = PLAN_COLUMNS.iter().any(|name| column.name.eq_ignore_ascii_case(name));
+    if known { Op::Pass } else { Op::Null }
 }
 
 /// The names by which a definition says where its column comes from.
