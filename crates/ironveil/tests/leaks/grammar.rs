@@ -643,10 +643,9 @@ impl<'a> Grammar<'a> {
         if self.random.one_in(3)
             && let Some((by, taint, _)) = self.column(None, |_| true)
         {
-            let word = self.random.pick(&["order by", "partition by"]);
-            let rest =
-                if *word == "order by" { String::new() } else { format!(" order by {}", self.clean_order()) };
-            return (format!("{word} {by}{rest}"), taint);
+            let (word, then) = *self.random.pick(&[("order by", ","), ("partition by", " order by")]);
+            let rest = self.clean_order();
+            return (format!("{word} {by}{then} {rest}"), taint);
         }
         (format!("order by {}", self.clean_order()), Taint::Clean)
     }

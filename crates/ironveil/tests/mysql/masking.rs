@@ -276,10 +276,8 @@ async fn plans_are_shown_as_tables_only() {
         let pair = Pair::with(of(flavour), "");
         let mut client = pair.client().await;
         let query = "select email, note from users where id > 0 and email > 'a'";
-        for form in [
-            text(&mut client, &format!("explain {query}")).await.unwrap(),
-            binary(&mut client, &format!("explain {query}")).await.unwrap(),
-        ] {
+        let plan = format!("explain format=traditional {query}");
+        for form in [text(&mut client, &plan).await.unwrap(), binary(&mut client, &plan).await.unwrap()] {
             assert!(form[0].contains(&Value::Bytes(b"users".to_vec())), "{form:?}");
             assert!(form[0].contains(&Value::Bytes(b"SIMPLE".to_vec())), "{form:?}");
         }
