@@ -28,6 +28,9 @@ mod pg_raw;
 #[path = "support/proxy.rs"]
 mod proxy;
 
+use std::net::TcpStream;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use compare::{Class, Outcome, Tally, classify, holds_canary};
 use grammar::{Dialect, Grammar, Query, Random, Taint};
 use veil_testkit::{Flavour, MySql};
@@ -41,17 +44,21 @@ const REPEATS: usize = 5;
 /// Leaks that are printed before a run gives up.
 const LEAKS_MAX: usize = 20;
 
-/// The same client on the same kind of database three times through the proxy, and twice directly.
+/// The same client on three databases through the proxy, and on two directly.
 struct Worlds<S> {
     proxied: [S; 3],
     direct: [S; 2],
+    /// Where the server is.
+    port: u16,
+    /// Server and proxy, which end with this.
+    _parts: Box<dyn std::any::Any>,
 }
 
 impl<S> Worlds<S> {
-    fn new(open: impl Fn(bool, &str) -> S) -> Self {
+    fn new(port: u16, parts: impl std::any::Any, open: impl Fn(bool, &str) -> S) -> Self {
         let proxied = ["leaka", "leakb", "leakc"].map(|name| open(true, name));
         let direct = ["leaka", "leakb"].map(|name| open(false, name));
-        Self { proxied, direct }
+        Self { proxied, direct, port, _parts: Box::new(parts) }
     }
 }
 
@@ -125,14 +132,24 @@ fn number(variable: &str, default: usize) -> usize {
 }
 
 /// Runs random statements and panics at a difference of data.
-fn fuzz<S: Client>(what: &str, dialect: Dialect, worlds: &mut Worlds<S>) {
+fn fuzz<S: Client>(what: &str, dialect: Dialect, start: impl Fn() -> Worlds<S>) {
+    let mut worlds = start();
     let seed = number("IRONVEIL_LEAK_SEED", 1);
     let mut tally = Tally::default();
     let mut leaks = Vec::new();
     for at in 0..number("IRONVEIL_LEAK_STATEMENTS", STATEMENTS) {
         let mut random = Random(u64::try_from((seed << 32) + at).unwrap());
         let statement = S::statement(&mut random, dialect);
-        let class = step(&statement, worlds, at % DIRECT == 0, &mut tally);
+        let step = AssertUnwindSafe(|| step(&statement, &mut worlds, at % DIRECT == 0, &mut tally));
+        let class = match catch_unwind(step) {
+            Ok(class) => class,
+            Err(_) if TcpStream::connect(("127.0.0.1", worlds.port)).is_err() => {
+                worlds = start();
+                tally.add(Class::Crash);
+                Class::Crash
+            }
+            Err(panic) => resume_unwind(panic),
+        };
         if class == Class::Leak {
             leaks.push(format!("{:?} {}", statement.way, statement.sql));
         }
@@ -218,23 +235,26 @@ impl Drop for OnPanic<'_> {
 
 #[test]
 fn postgres_tells_no_secrets() {
-    let server = pg::start();
-    let proxy = pg::proxy(&server);
-    let (through, to) = (proxy.port(), server.port());
-    let mut worlds =
-        Worlds::new(move |proxied, name| pg::Session::open(if proxied { through } else { to }, name));
-    fuzz("PostgreSQL", Dialect::Pg, &mut worlds);
+    fuzz("PostgreSQL", Dialect::Pg, || {
+        let server = pg::start();
+        let proxy = pg::proxy(&server);
+        let (through, to) = (proxy.port(), server.port());
+        Worlds::new(to, (proxy, server), |proxied, name| {
+            pg::Session::open(if proxied { through } else { to }, name)
+        })
+    });
 }
 
 fn mysql_tells_no_secrets(flavour: Option<Flavour>) {
-    let server = mysql::start(flavour);
-    let proxy = mysql::proxy(&server);
-    let (through, to) = (proxy.port(), server.port());
-    let mut worlds = Worlds::new(move |proxied, name| {
-        mysql::Session::open(if proxied { through } else { to }, through, name)
+    let flavour = flavour.unwrap_or_else(|| Flavour::of_environment().unwrap());
+    fuzz(flavour.name(), Dialect::MySql { mariadb: flavour.is_mariadb() }, || {
+        let server = mysql::start(flavour);
+        let proxy = mysql::proxy(&server);
+        let (through, to) = (proxy.port(), server.port());
+        Worlds::new(to, (proxy, server), |proxied, name| {
+            mysql::Session::open(if proxied { through } else { to }, through, name)
+        })
     });
-    let flavour = server.flavour();
-    fuzz(flavour.name(), Dialect::MySql { mariadb: flavour.is_mariadb() }, &mut worlds);
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub enum Class {
     ErrorBit,
     /// Two databases without a difference answered differently.
     Unstable,
+    /// The server died of it, without and with a proxy.
+    Crash,
     /// Data.
     Leak,
 }

@@ -79,6 +79,8 @@ pub struct Grammar<'a> {
     pub random: &'a mut Random,
     pub dialect: Dialect,
     scopes: Vec<Vec<Source>>,
+    /// The window with a name of each SELECT that may have one, and how many scopes that sees.
+    windows: Vec<(usize, Option<(String, Taint)>)>,
     expressions: Vec<Source>,
     aliases: usize,
     depth: usize,
@@ -145,7 +147,15 @@ fn tables() -> Vec<(&'static str, Vec<Column>)> {
 
 impl<'a> Grammar<'a> {
     pub fn new(random: &'a mut Random, dialect: Dialect) -> Self {
-        Self { random, dialect, scopes: Vec::new(), expressions: Vec::new(), aliases: 0, depth: 0 }
+        Self {
+            random,
+            dialect,
+            scopes: Vec::new(),
+            windows: Vec::new(),
+            expressions: Vec::new(),
+            aliases: 0,
+            depth: 0,
+        }
     }
 
     fn is_pg(&self) -> bool {
@@ -252,9 +262,12 @@ impl<'a> Grammar<'a> {
         if self.random.one_in(8) {
             return self.star(&from, &condition);
         }
+        self.windows.push((self.scopes.len(), None));
         let (list, columns, distinct) = self.outputs(|grammar, kind| grammar.expr(kind, 2));
+        let window = self.windows.pop().and_then(|(_, window)| window);
+        let window = window.map_or(String::new(), |(window, _)| format!(" window w as ({window})"));
         self.scopes.pop();
-        Query { sql: format!("select {distinct}{list} from {from}{condition}"), columns }
+        Query { sql: format!("select {distinct}{list} from {from}{condition}{window}"), columns }
     }
 
     /// All columns of everything, or of one thing.
@@ -599,11 +612,12 @@ impl<'a> Grammar<'a> {
         }
     }
 
+    /// Some of these stand between the secrets of one database and those of the other.
     fn literal(&mut self, kind: Kind) -> String {
         match kind {
-            Kind::Text => self.random.pick(&["'lit'", "'a,b'", "''"]).to_string(),
-            Kind::Int => self.random.below(5).to_string(),
-            Kind::Date => "date '2001-02-03'".into(),
+            Kind::Text => self.random.pick(&["'lit'", "'a,b'", "''", "'n'", "'n'"]).to_string(),
+            Kind::Int => (*self.random.pick(&["0", "1", "2", "3", "4", "5000", "5000"])).to_owned(),
+            Kind::Date => (*self.random.pick(&["date '2001-02-03'", "date '1950-01-01'"])).to_owned(),
         }
     }
 
@@ -640,6 +654,20 @@ impl<'a> Grammar<'a> {
 
     /// What a window is made by.
     fn window(&mut self) -> (String, Taint) {
+        let here = self.windows.last().is_some_and(|(scopes, _)| *scopes == self.scopes.len());
+        if here && self.random.one_in(3) {
+            let window = match self.windows.last().and_then(|(_, window)| window.clone()) {
+                Some(window) => window,
+                None => self.new_window(),
+            };
+            let taint = window.1;
+            self.windows.last_mut().unwrap().1 = Some(window);
+            return ("w".into(), taint);
+        }
+        self.new_window()
+    }
+
+    fn new_window(&mut self) -> (String, Taint) {
         if self.random.one_in(3)
             && let Some((by, taint, _)) = self.column(None, |_| true)
         {

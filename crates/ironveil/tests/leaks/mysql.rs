@@ -77,9 +77,10 @@ impl Way {
     }
 }
 
-pub fn start(flavour: Option<Flavour>) -> MySql {
+pub fn start(flavour: Flavour) -> MySql {
     let settings = vec![("innodb-stats-auto-recalc".to_owned(), "0".to_owned())];
-    let server = MySql::start(MySqlOptions { flavour, settings, ..MySqlOptions::default() }).unwrap();
+    let server =
+        MySql::start(MySqlOptions { flavour: Some(flavour), settings, ..MySqlOptions::default() }).unwrap();
     // A client signs in to a database of this name.
     server.sql("", "create database shop").unwrap();
     for (name, change) in [("leaka", ""), ("leakb", OTHER), ("leakc", "")] {
