@@ -36,6 +36,9 @@ pg() {
 my() {
     mutant mariadb_tells "$@"
 }
+mysql() {
+    mutant mysql_itself "$@"
+}
 
 pg veil-policy/src/lineage.rs '{ Self::Clean } else { Self::Closed }' '{ Self::Clean } else { Self::Clean }'
 pg veil-policy/src/lineage.rs '(Self::Clean, other) | (other, Self::Clean) => other,' '(Self::Clean, _) | (_, Self::Clean) => Self::Clean,'
@@ -55,8 +58,8 @@ my veil-policy/src/mysql/lineage.rs '(Self::Clean, other) | (other, Self::Clean)
 my veil-policy/src/mysql/lineage.rs 'Expr::Chosen { by, .. } if !by.iter()' 'Expr::Chosen { by, .. } if !by.iter().take(0)'
 my veil-policy/src/mysql/lineage.rs 'let arms = arms.iter().map(|arm| self.body' 'let arms = arms.iter().take(1).map(|arm| self.body'
 my veil-policy/src/mysql/lineage.rs 'while let Some(known) = expressions {' 'while let Some(known) = expressions.filter(|_| false) {'
-my veil-policy/src/mysql/lineage.rs 'let scope = if *lateral { Some(before) } else { around.scope };' 'let _ = (before, lateral); let scope = around.scope;'
-my veil-policy/src/mysql/lineage.rs 'outputs.push(Output { name: name.clone(), ..found });' 'outputs.push(Output { name: parts.last().cloned().or(name.clone()), ..found });'
+mysql veil-policy/src/mysql/lineage.rs 'let scope = if *lateral { Some(before) } else { around.scope };' 'let _ = (before, lateral); let scope = around.scope;'
+my veil-policy/src/mysql/lineage.rs 'let named = columns.into_iter().zip(names);' 'let named = columns.into_iter().rev().zip(names);'
 my veil-policy/src/mysql/lineage/scope.rs 'Known::Harmless | Known::Nothing => Err(()),' 'Known::Harmless | Known::Nothing => Ok(Some(Output::of(Flow::Clean, None))),'
 my veil-policy/src/mysql/labels.rs 'at.and_then(|at| flows?.get(at))' 'at.and_then(|at| flows?.get(at + 1))'
 my veil-sql/src/mysql/lower.rs 'ast::Expr::Function(function) => matches!(call(function), Expr::Free),' 'ast::Expr::Function(_) => true,'

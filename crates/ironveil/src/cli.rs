@@ -19,6 +19,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Check a configuration and say everything that is wrong with it.
     Check(Check),
+    /// Say what becomes of statements, and why: which columns are shown, masked or NULL, or why they are refused.
+    Explain(Explain),
     /// Show the proxy at work on a throw-away PostgreSQL or MariaDB with sample data.
     Demo(Demo),
     /// Make keys.
@@ -53,6 +55,22 @@ pub(crate) struct Check {
     /// The configuration file.
     #[arg(default_value = "proxy.yaml")]
     pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The configuration file.
+    #[arg(long, default_value = "proxy.yaml")]
+    pub(crate) config: PathBuf,
+    /// The database, as clients name it.
+    #[arg(long)]
+    pub(crate) database: String,
+    /// Whose statements they are. Its password is taken from the variable IRONVEIL_PASSWORD.
+    #[arg(long)]
+    pub(crate) user: String,
+    /// The statements [default: the standard input, one a line].
+    #[arg(value_name = "SQL")]
+    pub(crate) statements: Vec<String>,
 }
 
 #[derive(Debug, Args)]

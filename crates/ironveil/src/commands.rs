@@ -17,7 +17,7 @@ use veil_policy::glob::Glob;
 use veil_proxy::Protocol;
 
 use crate::cli::{Check, Cli, Command, Keys, Run};
-use crate::{demo, keys, wire_up};
+use crate::{demo, explain, keys, wire_up};
 
 const DEFAULT_CONFIG: &str = "proxy.yaml";
 /// Statements are parsed on these threads, by a parser that recurses.
@@ -28,6 +28,10 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Run(run) => serve(run),
         Command::Check(check) => check_config(&check),
+        Command::Explain(explain) => {
+            start_logs(false, "warn");
+            runtime()?.block_on(explain::run(explain))
+        }
         Command::Demo(demo) => {
             start_logs(false, "warn");
             runtime()?.block_on(demo::run(&demo))

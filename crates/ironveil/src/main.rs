@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod demo;
+mod explain;
 mod keys;
 mod wire_up;
 

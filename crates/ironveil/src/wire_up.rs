@@ -73,7 +73,8 @@ fn mysql_route(database: &Database) -> Result<MySqlRoute> {
     })
 }
 
-fn target(upstream: &Upstream) -> Result<Target> {
+/// Where an upstream is, and how it is spoken to.
+pub(crate) fn target(upstream: &Upstream) -> Result<Target> {
     let verify = match upstream.sslmode {
         // As libpq has it: who names an authority wants it to be asked.
         SslMode::Require if upstream.root_cert.is_some() => Verify::Authority,

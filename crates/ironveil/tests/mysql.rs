@@ -32,3 +32,5 @@ mod login;
 mod masking;
 #[path = "mysql/protocol.rs"]
 mod protocol;
+#[path = "mysql/statements.rs"]
+mod statements;

@@ -34,3 +34,5 @@ mod login;
 mod masking;
 #[path = "pg/protocol.rs"]
 mod protocol;
+#[path = "pg/statements.rs"]
+mod statements;

@@ -129,6 +129,11 @@ impl<'a> Columns<'a> {
         plain.then(|| (0..first.len()).map(|at| self.flow(at, first.len(), None)).collect())
     }
 
+    /// The columns of the result, once for each query of a set operation.
+    pub(crate) fn arms(&self) -> &'a [Vec<Output>] {
+        &self.lineage.arms
+    }
+
     /// What a value in the statement holds.
     pub(crate) fn value(&self, value: &Expr) -> Flow {
         self.tracer.expr(value)

@@ -4,11 +4,13 @@
 //! so it never clears. It may label what the text did not show; and a column that is one of a table is shown
 //! only where the definition says the same. What is computed goes by the text alone (`lineage`).
 
+mod explain;
 pub mod judge;
 pub mod labels;
 mod lineage;
 pub mod plan;
 
+pub use explain::explain;
 pub use judge::judge;
 pub use labels::Labels;
 pub use plan::{Context, Plan};

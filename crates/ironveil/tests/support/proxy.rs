@@ -1,7 +1,7 @@
 //! The binary under test.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -68,6 +68,25 @@ impl Proxy {
         self.port
     }
 
+    /// What `ironveil explain` prints of statements, by the configuration of this proxy.
+    pub fn explain(&self, user: &str, password: &str, statements: &[&str]) -> String {
+        let mut explain = Command::new(env!("CARGO_BIN_EXE_ironveil"))
+            .args(["explain", "--database", "shop", "--user", user, "--config"])
+            .arg(self.directory.path().join("proxy.yaml"))
+            .env("IRONVEIL_PASSWORD", password)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let input = statements.join("\n");
+        let mut stdin = explain.stdin.take().unwrap();
+        let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+        let output = explain.wait_with_output().unwrap();
+        writer.join().unwrap().unwrap();
+        assert!(output.status.success(), "{}", self.log());
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     pub fn log(&self) -> String {
         let mut text = String::new();
         fs::File::open(self.directory.path().join("log")).unwrap().read_to_string(&mut text).unwrap();
@@ -100,4 +119,64 @@ pub fn python() -> PathBuf {
         .map_or_else(|_| workspace().join("target/venv/bin/python"), PathBuf::from);
     assert!(python.exists(), "no Python with the drivers at {}; run `make setup`", python.display());
     python
+}
+
+/// The file of a table of statements, each with what becomes of it below.
+fn table(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/statements").join(name)
+}
+
+/// The statements of a table.
+pub fn statements(name: &str) -> Vec<String> {
+    let text = fs::read_to_string(table(name)).unwrap();
+    text.lines().filter(|line| !line.starts_with(' ')).map(str::to_owned).collect()
+}
+
+/// Compares a table with what was found; `IRONVEIL_BLESS=1` writes it anew.
+pub fn compare_table(name: &str, found: &str) {
+    let known = fs::read_to_string(table(name)).unwrap();
+    if std::env::var_os("IRONVEIL_BLESS").is_some() {
+        fs::write(table(name), found).unwrap();
+        return;
+    }
+    let mut before = "";
+    for (expected, found) in known.lines().zip(found.lines()) {
+        assert_eq!(expected, found, "{before}");
+        before = expected;
+    }
+    assert_eq!(known.lines().count(), found.lines().count());
+}
+
+/// What a table says of one column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    Shown,
+    Masked,
+    Null,
+}
+
+/// What a table says of each statement that it lets through: of all columns, or of none in particular.
+pub fn said(found: &str) -> Vec<(String, Option<Vec<Said>>)> {
+    let mut said = Vec::new();
+    let mut lines = found.lines().peekable();
+    while let Some(sql) = lines.next() {
+        let mut all = Vec::new();
+        while let Some(line) = lines.next_if(|line| line.starts_with(' ')) {
+            all.push(line.trim());
+        }
+        let [only] = all.as_slice() else { continue };
+        let Some(rest) = only.strip_prefix("runs; ") else { continue };
+        let columns = rest.strip_prefix("columns: ").map(|columns| columns.split(" | ").collect::<Vec<_>>());
+        let columns = columns.and_then(|columns| {
+            let column = |column: &str| match column.split([' ', ':']).next() {
+                Some("shown") => Some(Said::Shown),
+                Some("masked") => Some(Said::Masked),
+                Some("NULL") => Some(Said::Null),
+                _ => None,
+            };
+            columns.into_iter().map(column).collect()
+        });
+        said.push((sql.to_owned(), columns));
+    }
+    said
 }

@@ -70,12 +70,14 @@ pub(super) struct Output<'a> {
     pub(super) flow: Flow,
     /// The column of a table that it is, without a query between.
     pub(super) base: Option<(&'a Table, String)>,
+    /// Names of what closed it, for people.
+    pub(super) because: Vec<String>,
     name: Option<String>,
 }
 
 impl Output<'_> {
     const fn of(flow: Flow, name: Option<String>) -> Self {
-        Self { flow, base: None, name }
+        Self { flow, base: None, because: Vec::new(), name }
     }
 }
 
@@ -237,7 +239,12 @@ impl<'a> Resolver<'a, '_> {
                     outputs.push(Output { name: name.clone(), ..found });
                 }
                 Item::Value { expr, name } => {
-                    outputs.push(Output::of(self.expr(expr, &inside), name.clone()))
+                    let flow = self.expr(expr, &inside);
+                    let mut because = Vec::new();
+                    if matches!(flow, Flow::Closed) {
+                        self.because(expr, &inside, &mut because);
+                    }
+                    outputs.push(Output { because, ..Output::of(flow, name.clone()) });
                 }
             }
         }
@@ -336,7 +343,7 @@ impl<'a> Resolver<'a, '_> {
 
     fn of_table(&self, table: &'a Table, column: &str) -> Output<'a> {
         let base = (table.kind == TableKind::Base).then(|| (table, column.to_owned()));
-        Output { flow: self.labels.flow(table, column), base, name: Some(column.to_owned()) }
+        Output { base, ..Output::of(self.labels.flow(table, column), Some(column.to_owned())) }
     }
 
     fn expr(&self, expr: &Expr, around: &Around<'a, '_>) -> Flow {
@@ -371,6 +378,26 @@ impl<'a> Resolver<'a, '_> {
                 .query(query, around)
                 .is_some_and(|columns| columns.iter().all(|column| column.flow.is_clean())),
             other => self.expr(other, around).computed().is_clean(),
+        }
+    }
+
+    /// The names in a closed value that are not clean.
+    fn because(&self, expr: &Expr, around: &Around<'a, '_>, names: &mut Vec<String>) {
+        match expr {
+            Expr::Column(parts) if !self.column(parts, around).flow.is_clean() => {
+                let name = parts.join(".");
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+            Expr::Call(function) if !self.is_clean(expr, around) => {
+                names.push(format!("{}()", function.name))
+            }
+            Expr::From(parts) => parts.iter().for_each(|part| self.because(part, around, names)),
+            Expr::Chosen { among, by } => {
+                among.iter().chain(by).for_each(|part| self.because(part, around, names));
+            }
+            Expr::Column(_) | Expr::Call(_) | Expr::Free | Expr::Query(_) | Expr::Unknown => {}
         }
     }
 

@@ -221,18 +221,38 @@ fn grammar(tokens: Vec<Token>, mode: Mode, facts: &mut Facts) -> Option<Query> {
     result
 }
 
-/// Takes out what the grammar does not know and what changes nothing of a statement's meaning: `INTO @a`,
-/// `LOCK IN SHARE MODE`, `SQL_CACHE`.
+/// Takes out what the grammar does not know and what changes nothing of what a statement reads and writes: `INTO @a`,
+/// `LOCK IN SHARE MODE`, `SQL_CACHE`. Operators and units that it does not know become others, and lists of tables joins.
 fn without_extras(tokens: Vec<Token>, facts: &mut Facts) -> Vec<Token> {
     let mut kept = Vec::with_capacity(tokens.len());
     let mut rest = tokens.as_slice();
-    let insert = matches!(tokens.first().map(keyword).as_deref(), Some("insert" | "replace"));
+    let first = tokens.first().map(keyword).unwrap_or_default();
+    let insert = matches!(first.as_str(), "insert" | "replace");
+    let mut lists = TableLists { before_set: first == "update", open: Vec::new() };
     while let Some((token, after)) = rest.split_first() {
         let words: Vec<String> = rest.iter().take(4).map(keyword).collect();
         let word = |at: usize| words.get(at).map_or("", String::as_str);
+        if lists.joins(token, word(0), kept.last()) {
+            kept.extend([Token::make_keyword("CROSS"), Token::make_keyword("JOIN")]);
+            rest = after;
+            continue;
+        }
         rest = match (word(0), word(1), word(2), word(3)) {
             ("ignore" | "low_priority" | "quick", ..) if is_modified(&kept) => after,
             ("lock", "in", "share", "mode") => rest.get(4..).unwrap_or_default(),
+            ("mod", ..) if after.first() != Some(&Token::LParen) || ends_value(kept.last()) => {
+                kept.push(Token::Mod);
+                after
+            }
+            ("sounds", "like", ..) => after,
+            ("", ..) if matches!(token, Token::ExclamationMark | Token::DoubleExclamationMark) => {
+                kept.push(Token::Minus);
+                after
+            }
+            (unit, ..) if UNITS.contains(&unit) => {
+                kept.push(Token::make_keyword("DAY"));
+                after
+            }
             ("sql_cache", ..) if kept.last().is_some_and(|token| keyword(token) == "select") => after,
             ("into", "outfile" | "dumpfile", ..) => {
                 facts.opaque.get_or_insert("INTO OUTFILE");
@@ -249,6 +269,55 @@ fn without_extras(tokens: Vec<Token>, facts: &mut Facts) -> Vec<Token> {
         };
     }
     kept
+}
+
+/// Units of two parts, which are reserved words.
+const UNITS: [&str; 11] = [
+    "day_hour",
+    "day_microsecond",
+    "day_minute",
+    "day_second",
+    "hour_microsecond",
+    "hour_minute",
+    "hour_second",
+    "minute_microsecond",
+    "minute_second",
+    "second_microsecond",
+    "year_month",
+];
+
+/// Where commas join tables that the grammar wants joined by a word: in UPDATE before SET, and in parentheses behind FROM.
+struct TableLists {
+    before_set: bool,
+    /// Of each open parenthesis, whether it is around tables.
+    open: Vec<bool>,
+}
+
+impl TableLists {
+    /// Whether a token is such a comma.
+    fn joins(&mut self, token: &Token, word: &str, before: Option<&Token>) -> bool {
+        let inside = self.open.last().copied();
+        match token {
+            Token::LParen => {
+                let behind = before.map(keyword).unwrap_or_default();
+                let nested = inside == Some(true) && before == Some(&Token::LParen);
+                self.open.push(nested || matches!(behind.as_str(), "from" | "join"));
+            }
+            Token::RParen => drop(self.open.pop()),
+            Token::Comma => return inside.unwrap_or(self.before_set),
+            // A query: what it selects stands in a list of its own.
+            _ if matches!(word, "select" | "values" | "with") => {
+                self.open.last_mut().into_iter().for_each(|open| *open = false)
+            }
+            _ => self.before_set &= inside.is_some() || word != "set",
+        }
+        false
+    }
+}
+
+/// Whether a value ends here that is no name: behind a name, a parenthesis may be that of a function.
+fn ends_value(token: Option<&Token>) -> bool {
+    matches!(token, Some(Token::RParen | Token::Number(..) | Token::SingleQuotedString(_)))
 }
 
 /// Whether only UPDATE or DELETE has come so far, behind which modifiers stand.

@@ -207,7 +207,8 @@ pub(super) fn expr(tree: &ast::Expr) -> Expr {
             }
         }
         ast::Expr::Nested(inner) => expr(inner),
-        ast::Expr::Collate { expr: inner, .. } => expr(inner),
+        // Its value as it is, but no column of a table any more.
+        ast::Expr::Collate { expr: inner, .. } => Expr::Chosen { among: vec![expr(inner)], by: Vec::new() },
         ast::Expr::Case { operand, conditions, else_result, .. } => Expr::Chosen {
             among: conditions
                 .iter()

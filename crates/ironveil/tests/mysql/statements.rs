@@ -1,0 +1,63 @@
+//! Tables of statements: what is said of each is what it gives.
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Value};
+use veil_testkit::{Flavour, MySql};
+
+use crate::harness::{Pair, of, text};
+use crate::proxy::{Said, compare_table, said, statements};
+
+/// Runs a statement and takes it back.
+async fn run(client: &mut Conn, sql: &str) -> Result<Vec<Vec<Value>>, mysql_async::Error> {
+    client.query_drop("begin").await.unwrap();
+    let answer = text(client, sql).await;
+    client.query_drop("rollback").await.unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_of_statements_is_what_they_give() {
+    let pair = Pair::with(of(Some(Flavour::MariaDb10)), "");
+    let statements = statements("mysql.txt");
+    let texts: Vec<&str> = statements.iter().map(String::as_str).collect();
+    let found = pair.proxy.explain(MySql::user(), MySql::user_password(), &texts);
+    compare_table("mysql.txt", &found);
+    let (mut client, mut direct) = (pair.client().await, pair.direct().await);
+    let mut wrong = Vec::new();
+    for (sql, columns) in said(&found) {
+        let Some(columns) = columns else { continue };
+        let (clear, shown) = match (run(&mut direct, &sql).await, run(&mut client, &sql).await) {
+            (Ok(clear), Ok(shown)) if clear.len() == shown.len() => (clear, shown),
+            (clear, shown) => {
+                wrong.push(format!("{sql}: {:?}, {:?}", clear.err(), shown.err()));
+                continue;
+            }
+        };
+        for (at, (shown, clear)) in shown.iter().flatten().zip(clear.iter().flatten()).enumerate() {
+            let at = at % columns.len();
+            let right = match columns[at] {
+                Said::Shown => shown == clear,
+                Said::Masked => shown != clear || *clear == Value::NULL,
+                Said::Null => *shown == Value::NULL,
+            };
+            if !right {
+                wrong.push(format!("column {at} of {sql}: {shown:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn harmless_statements_are_untouched() {
+    let pair = Pair::with(of(Some(Flavour::MariaDb10)), "");
+    let (mut client, mut direct) = (pair.client().await, pair.direct().await);
+    let mut wrong = Vec::new();
+    for sql in statements("mysql-harmless.txt") {
+        match (run(&mut direct, &sql).await, run(&mut client, &sql).await) {
+            (Ok(clear), Ok(shown)) if clear == shown => {}
+            (clear, shown) => wrong.push(format!("{sql}: {:?}, {:?}", clear.err(), shown.err())),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,88 @@
+//! Tables of statements: what is said of each is what it gives.
+
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use crate::harness::{Pair, RULES};
+use crate::proxy::{Said, compare_table, said, statements};
+use veil_testkit::{Postgres, PostgresOptions};
+
+type Rows = Vec<Vec<Option<String>>>;
+
+/// Runs a statement and takes it back.
+async fn run(client: &Client, sql: &str) -> Result<Rows, tokio_postgres::Error> {
+    client.batch_execute("begin").await.unwrap();
+    let answer = client.simple_query(sql).await;
+    client.batch_execute("rollback").await.unwrap();
+    let rows = answer?.into_iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => {
+            Some((0..row.len()).map(|at| row.get(at).map(str::to_owned)).collect())
+        }
+        _ => None,
+    });
+    Ok(rows.collect())
+}
+
+/// Whether a statement can be run by a client that knows no COPY, and gives the same twice.
+fn is_plain(sql: &str) -> bool {
+    !["copy", "begin", "select now", "explain"].iter().any(|head| sql.starts_with(head))
+}
+
+/// Which columns the server traces to a table.
+async fn traced(client: &Client, sql: &str) -> Vec<bool> {
+    let prepared = client.prepare(sql).await;
+    prepared.map_or(Vec::new(), |known| {
+        known.columns().iter().map(|column| column.table_oid().is_some()).collect()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_of_statements_is_what_they_give() {
+    let pair = Pair::with(PostgresOptions { version: Some(15), ..PostgresOptions::default() }, RULES);
+    let statements = statements("postgres.txt");
+    let texts: Vec<&str> = statements.iter().map(String::as_str).collect();
+    let found = pair.proxy.explain(Postgres::superuser(), Postgres::password(), &texts);
+    compare_table("postgres.txt", &found);
+    let (client, direct) = (pair.client().await, pair.direct().await);
+    let mut wrong = Vec::new();
+    for (sql, columns) in said(&found) {
+        if !is_plain(&sql) {
+            continue;
+        }
+        let (clear, shown) = match (run(&direct, &sql).await, run(&client, &sql).await) {
+            (Ok(clear), Ok(shown)) if clear.len() == shown.len() => (clear, shown),
+            (clear, shown) => {
+                wrong.push(format!("{sql}: {:?}, {:?}", clear.err(), shown.err()));
+                continue;
+            }
+        };
+        let traced = traced(&direct, &sql).await;
+        for (at, (shown, clear)) in shown.iter().flatten().zip(clear.iter().flatten()).enumerate() {
+            let Some(columns) = &columns else { continue };
+            let at = at % columns.len();
+            let right = match columns[at] {
+                Said::Shown => shown == clear,
+                Said::Masked => shown != clear || clear.is_none(),
+                // The server may know more than the text says.
+                Said::Null => shown.is_none() || traced[at],
+            };
+            if !right {
+                wrong.push(format!("column {at} of {sql}: {shown:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn harmless_statements_are_untouched() {
+    let pair = Pair::with(PostgresOptions { version: Some(15), ..PostgresOptions::default() }, RULES);
+    let (client, direct) = (pair.client().await, pair.direct().await);
+    let mut wrong = Vec::new();
+    for sql in statements("postgres-harmless.txt").iter().filter(|sql| is_plain(sql)) {
+        match (run(&direct, sql).await, run(&client, sql).await) {
+            (Ok(clear), Ok(shown)) if clear == shown => {}
+            (clear, shown) => wrong.push(format!("{sql}: {:?}, {:?}", clear.err(), shown.err())),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
