@@ -162,7 +162,7 @@ fn fuzz<S: Client>(what: &str, dialect: Dialect, start: impl Fn() -> Worlds<S>) 
             break;
         }
     }
-    println!("{what}, seed {seed}: {tally}");
+    eprintln!("{what}, seed {seed}: {tally}");
     assert!(leaks.is_empty(), "{} statements show what they must not:\n{}", leaks.len(), leaks.join("\n\n"));
 }
 
