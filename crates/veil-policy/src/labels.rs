@@ -7,11 +7,12 @@ use std::sync::Arc;
 use veil_mask::Masker;
 use veil_model::{Attribute, ColumnName, PgType};
 use veil_sql::catalog::Column;
-use veil_sql::{Catalog, Place, QualifiedName, Relation, RelationKind, system};
+use veil_sql::{Catalog, Place, QualifiedName, Relation, RelationKind, Statement, system};
 
-use crate::judge::{self, Untraced};
+use crate::judge::{self, Refusal, Run, Untraced};
 use crate::lineage::{Columns, Flow};
 use crate::rule::Policy;
+use crate::verdicts::Verdicts;
 
 /// Why and how a column is masked.
 #[derive(Clone)]
@@ -54,6 +55,7 @@ pub struct Labels {
     /// Columns of views over what is labelled that hold nothing of it.
     shown: HashSet<Attribute>,
     clean: HashMap<u32, bool>,
+    verdicts: Verdicts<Statement, ()>,
 }
 
 /// Views over views deeper than this are closed.
@@ -78,7 +80,14 @@ impl Labels {
             }
         }
         inherit(&catalog, &mut columns);
-        let mut labels = Self { catalog, policy, columns, shown: HashSet::new(), clean: HashMap::new() };
+        let mut labels = Self {
+            catalog,
+            policy,
+            columns,
+            shown: HashSet::new(),
+            clean: HashMap::new(),
+            verdicts: Verdicts::default(),
+        };
         let catalog = Arc::clone(&labels.catalog);
         for (oid, relation) in catalog.relations() {
             labels.settle(oid, relation, 0);
@@ -100,6 +109,14 @@ impl Labels {
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// How a statement runs, remembered.
+    ///
+    /// # Errors
+    /// The refusal, for the client.
+    pub fn verdict(&self, statement: &Arc<Statement>) -> Result<Run, Refusal> {
+        self.verdicts.of(statement, (), || judge::judge(statement, self))
     }
 
     /// What a name in a statement may stand for: clean only if every relation of that name is.

@@ -14,6 +14,7 @@ mod lineage;
 pub mod mysql;
 pub mod plan;
 pub mod rule;
+mod verdicts;
 mod yaml;
 
 pub use config::Config;

@@ -9,8 +9,10 @@ use veil_sql::mysql::{Catalog, Facts, Statement, Table, TableKind, TableName, sy
 
 use super::judge;
 use super::lineage::{self, Flow};
+use crate::judge::{Refusal, Run};
 use crate::labels::{Fate, Label, Standing};
 use crate::rule::Policy;
+use crate::verdicts::Verdicts;
 
 /// Views over views deeper than this are closed.
 const VIEW_DEPTH_MAX: usize = 32;
@@ -23,6 +25,7 @@ pub struct Labels {
     tables: HashMap<(String, String), TableLabels>,
     /// What the columns of views that are not clean hold, in order.
     views: HashMap<(String, String), Vec<Flow>>,
+    verdicts: Verdicts<Statement, Option<Arc<str>>>,
 }
 
 #[derive(Clone, Default)]
@@ -42,6 +45,7 @@ impl Labels {
             user: user.to_owned(),
             tables: HashMap::new(),
             views: HashMap::new(),
+            verdicts: Verdicts::default(),
         };
         for table in catalog.tables() {
             let columns = table.columns.iter().filter_map(|column| {
@@ -86,6 +90,15 @@ impl Labels {
             }
             open = later;
         }
+    }
+
+    /// How a statement of a session runs whose database is `database`, remembered.
+    ///
+    /// # Errors
+    /// The refusal, for the client.
+    pub fn verdict(&self, statement: &Arc<Statement>, database: Option<&Arc<str>>) -> Result<Run, Refusal> {
+        let judge = || judge::judge(statement, self, database.map(AsRef::as_ref));
+        self.verdicts.of(statement, database.cloned(), judge)
     }
 
     /// The catalog below.

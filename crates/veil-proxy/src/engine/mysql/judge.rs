@@ -87,7 +87,7 @@ impl Judge {
         statement: &Arc<Statement>,
         database: Option<Arc<str>>,
     ) -> Result<Judged, Refusal> {
-        let run = judge(statement, self.view.labels(), database.as_deref())?;
+        let run = self.view.labels().verdict(statement, database.as_ref())?;
         let may_set_variables = judge::runs_hidden_code(statement, self.view.labels());
         Ok(Judged { statement: Arc::clone(statement), run, database, may_set_variables })
     }

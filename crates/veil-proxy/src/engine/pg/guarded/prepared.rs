@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use veil_policy::judge::names_missing;
-use veil_policy::{Labels, Refusal, Run, judge};
+use veil_policy::{Labels, Refusal, Run};
 use veil_sql::{Analyser, Kind, Statement};
 
 use crate::catalogs::View;
@@ -80,7 +80,7 @@ impl Judge {
             Kind::Prepare { name, .. } | Kind::Declare { name, .. } if is_reserved(name.as_bytes()) => {
                 Err(refuse_reserved())
             }
-            _ => judge(statement, self.view.labels()),
+            _ => self.view.labels().verdict(statement),
         };
         Prepared::new(Some(Arc::clone(statement)), self.view.generation(), verdict)
     }
@@ -100,7 +100,7 @@ impl Judge {
         if verdict.0 != self.view.generation()
             && let Some(statement) = &prepared.statement
         {
-            *verdict = (self.view.generation(), judge(statement, self.view.labels()));
+            *verdict = (self.view.generation(), self.view.labels().verdict(statement));
         }
         // What was let through once and would be refused now has been sent: its rows are closed.
         verdict.1.clone().unwrap_or(Run::CLOSED)
