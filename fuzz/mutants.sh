@@ -3,19 +3,26 @@
 set -eu
 cd -- "$(dirname -- "$0")/.."
 tree=target/mutants/tree
+rm -rf "$tree"
 mkdir -p "$tree"
+tar -c --exclude=./target --exclude=./.git . | tar -x -C "$tree" -m
 export IRONVEIL_LEAK_STATEMENTS="${1:-6000}"
 missed=0
 
 # Of a test, a file, what stands in it, and what is to stand there instead.
 mutant() {
-    tar -c --exclude=./target --exclude=./.git . | tar -x -C "$tree" -m
     file="$tree/crates/$2"
+    cp "$file" target/mutants/original
     OLD=$3 NEW=$4 perl -0pi -e 'BEGIN { $n = 0 } $n += s/\Q$ENV{OLD}\E/$ENV{NEW}/; END { exit($n ? 0 : 1) }' "$file" || {
         echo "NOT PLANTED in $2: $3"
         missed=$((missed + 1))
         return
     }
+    try "$@"
+    cp target/mutants/original "$file"
+}
+
+try() {
     if ! (cd "$tree" && cargo test --locked -q -p ironveil --test leaks --no-run --target-dir ../target) >target/mutants/log 2>&1; then
         echo "DOES NOT BUILD: $2: $4"
         missed=$((missed + 1))
