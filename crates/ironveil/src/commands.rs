@@ -10,8 +10,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 use veil_policy::config::{
-    Config, Database, Listen, Protocol as Speaks, Secret, Upstream, default_listen, default_listen_mysql,
-    rule_from_argument,
+    Config, Database, Listen, Protection, Protocol as Speaks, Secret, Upstream, default_listen,
+    default_listen_mysql, rule_from_argument,
 };
 use veil_policy::glob::Glob;
 use veil_proxy::Protocol;
@@ -151,8 +151,7 @@ fn config_from_arguments(url: &str, rules: &[String]) -> Result<Config> {
         databases: vec![Database { name: Glob::any(), upstream, auth_query: None }],
         users: Vec::new(),
         rules: parsed,
-        trusted_functions: Vec::new(),
-        local_infile: false,
+        protection: Protection::default(),
     })
 }
 

@@ -22,8 +22,7 @@ const PASSWORD: &str = "IRONVEIL_PASSWORD";
 pub(crate) async fn run(mut args: Explain) -> Result<()> {
     let config = commands::read_config(&args.config)?;
     let root = config.root_key.clone().map_or_else(keys::default_root, Ok)?;
-    let policy =
-        Policy::new(config.rules.clone(), config.trusted_functions.clone(), &keys::read_root(&root)?);
+    let policy = wire_up::policy(&config, &keys::read_root(&root)?);
     if args.statements.is_empty() {
         args.statements = io::stdin().lock().lines().collect::<io::Result<_>>()?;
     }

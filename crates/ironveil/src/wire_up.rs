@@ -44,10 +44,16 @@ pub(crate) fn proxy(config: &Config, key: &RootKey) -> Result<Proxy> {
         accounts,
         mysql_routes: of(Protocol::MySql).map(mysql_route).collect::<Result<_>>()?,
         mysql_accounts,
-        policy: Policy::new(config.rules.clone(), config.trusted_functions.clone(), key),
-        local_files: config.local_infile,
+        policy: policy(config, key),
+        local_files: config.protection.local_infile,
         mock_secret: keys::random()?,
     }))
+}
+
+/// The rules of a configuration, with the masks of `key`.
+pub(crate) fn policy(config: &Config, key: &RootKey) -> Policy {
+    let trusted = config.protection.trusted_functions.clone();
+    Policy::new(config.rules.clone(), trusted, key).with_predicates(config.protection.predicates)
 }
 
 fn server_tls(tls: &ListenTls) -> Result<ServerTls> {

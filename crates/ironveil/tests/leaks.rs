@@ -30,6 +30,7 @@ mod proxy;
 
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
 
 use compare::{Class, Outcome, Tally, classify, holds_canary};
 use grammar::{Dialect, Grammar, Query, Random, Taint};
@@ -143,7 +144,7 @@ fn fuzz<S: Client>(what: &str, dialect: Dialect, start: impl Fn() -> Worlds<S>) 
         let step = AssertUnwindSafe(|| step(&statement, &mut worlds, at % DIRECT == 0, &mut tally));
         let class = match catch_unwind(step) {
             Ok(class) => class,
-            Err(_) if TcpStream::connect(("127.0.0.1", worlds.port)).is_err() => {
+            Err(_) if is_gone(worlds.port) => {
                 worlds = start();
                 tally.add(Class::Crash);
                 Class::Crash
@@ -164,6 +165,14 @@ fn fuzz<S: Client>(what: &str, dialect: Dialect, start: impl Fn() -> Worlds<S>) 
     }
     eprintln!("{what}, seed {seed}: {tally}");
     assert!(leaks.is_empty(), "{} statements show what they must not:\n{}", leaks.len(), leaks.join("\n\n"));
+}
+
+/// Whether a server is dying: it may take connections for a while yet.
+fn is_gone(port: u16) -> bool {
+    (0..25).any(|_| {
+        std::thread::sleep(Duration::from_millis(200));
+        TcpStream::connect(("127.0.0.1", port)).is_err()
+    })
 }
 
 /// Runs one statement everywhere.

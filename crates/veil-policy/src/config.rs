@@ -11,7 +11,7 @@ pub use decode::{default_listen, default_listen_mysql, rule_from_argument};
 pub use upstream::{Protocol, SslMode, Upstream};
 
 use crate::glob::Glob;
-use crate::rule::Rule;
+use crate::rule::{Predicates, Rule};
 
 /// Something wrong in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,10 +48,19 @@ pub struct Config {
     pub users: Vec<User>,
     /// What is masked.
     pub rules: Vec<Rule>,
+    /// What holds for all rules.
+    pub protection: Protection,
+}
+
+/// What holds for all rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Protection {
     /// Functions that users vouch for.
     pub trusted_functions: Vec<String>,
     /// MySQL servers may ask clients for files.
     pub local_infile: bool,
+    /// Whether clients may ask questions about masked columns.
+    pub predicates: Predicates,
 }
 
 /// Listeners.

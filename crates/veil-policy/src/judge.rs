@@ -14,6 +14,7 @@ use veil_sql::{
 use crate::copy::copied;
 use crate::labels::{Labels, Standing};
 use crate::lineage::{Columns, Flow};
+use crate::rule::Predicates;
 
 /// Why a statement is not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,6 +196,11 @@ fn judge_guarded(statement: &Statement, worst: Effect, labels: &Labels) -> Resul
         let name = name.map_or("a function", String::as_str);
         return refuse(format!("{name} may not be used together with masked columns"), HINT_TRUST);
     }
+    if labels.policy().predicates() == Predicates::Deny
+        && !Columns::new(statement, labels).is_some_and(|columns| columns.asks_nothing())
+    {
+        return refuse_question();
+    }
     match statement.facts.writes.iter().find(|write| !may_write(write, statement, labels)) {
         None => Ok(()),
         Some(write) => refuse(
@@ -316,6 +322,14 @@ fn function_effect(function: &QualifiedName, labels: &Labels) -> Result<Effect, 
         _ if !builtin && schema.is_some() => Ok(Effect::Unknown),
         effect => Ok(effect),
     }
+}
+
+/// Where questions about masked columns are not answered.
+pub(crate) fn refuse_question<T>() -> Result<T, Refusal> {
+    refuse(
+        "conditions, joins and orders may not depend on masked columns".to_owned(),
+        "Ask by other columns; protection.predicates says whether such questions are answered.",
+    )
 }
 
 pub(crate) fn refuse<T>(what: String, hint: &'static str) -> Result<T, Refusal> {

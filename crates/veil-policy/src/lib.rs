@@ -22,4 +22,4 @@ pub use copy::CopyPlan;
 pub use judge::{Refusal, Run, Untraced, judge};
 pub use labels::{Fate, Label, Labels};
 pub use plan::Plan;
-pub use rule::{Action, Policy, Rule};
+pub use rule::{Action, Policy, Predicates, Rule};

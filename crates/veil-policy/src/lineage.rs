@@ -134,6 +134,11 @@ impl<'a> Columns<'a> {
         &self.lineage.arms
     }
 
+    /// Whether what decides which rows come holds nothing of what is labelled.
+    pub(crate) fn asks_nothing(&self) -> bool {
+        self.lineage.asked.iter().all(|value| matches!(self.tracer.expr(value), Flow::Clean))
+    }
+
     /// What a value in the statement holds.
     pub(crate) fn value(&self, value: &Expr) -> Flow {
         self.tracer.expr(value)

@@ -56,10 +56,21 @@ struct Armed {
     masker: Option<Arc<Masker>>,
 }
 
+/// Whether clients may ask questions about masked columns: conditions, joins and orders over them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Predicates {
+    /// They may, and learn which rows answer.
+    #[default]
+    Allow,
+    /// Such statements are refused.
+    Deny,
+}
+
 /// The rules, ready for use.
 pub struct Policy {
     rules: Vec<Armed>,
     trusted: Vec<String>,
+    predicates: Predicates,
 }
 
 /// What a policy has to say about one user in one database.
@@ -85,7 +96,19 @@ impl Policy {
             },
             rule,
         };
-        Self { rules: rules.into_iter().map(arm).collect(), trusted }
+        Self { rules: rules.into_iter().map(arm).collect(), trusted, predicates: Predicates::default() }
+    }
+
+    /// The same policy with another stand on questions about masked columns.
+    #[must_use]
+    pub fn with_predicates(self, predicates: Predicates) -> Self {
+        Self { predicates, ..self }
+    }
+
+    /// Whether clients may ask questions about masked columns.
+    #[must_use]
+    pub const fn predicates(&self) -> Predicates {
+        self.predicates
     }
 
     /// Whether anything is masked at all, for anybody.

@@ -50,4 +50,6 @@ pub struct Lineage {
     pub named: Vec<(Option<String>, Expr)>,
     /// What windows that have names depend on.
     pub windows: Vec<Expr>,
+    /// What conditions, joins and orders ask about, in whatever part of the statement.
+    pub asked: Vec<Expr>,
 }

@@ -6,6 +6,7 @@
 //! are not queries or changes of rows are told apart by their first words; of those, only listed forms are understood.
 
 pub mod analyse;
+mod asked;
 pub mod catalog;
 mod facts;
 pub mod functions;

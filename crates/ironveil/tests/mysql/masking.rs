@@ -288,3 +288,19 @@ async fn plans_are_shown_as_tables_only() {
         assert_ne!(clear, [[Value::NULL]]);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_about_masked_columns_are_not_answered_where_the_policy_says_so() {
+    let pair = Pair::with(of(None), "protection: { predicates: deny }");
+    let mut client = pair.client().await;
+    assert_eq!(
+        text(&mut client, "select email, note from users where id < 3 order by note").await.unwrap().len(),
+        2
+    );
+    for sql in ["select id from users where email like 'zq%'", "select id from users order by email limit 1"]
+    {
+        assert_eq!(number(&text(&mut client, sql).await.unwrap_err()), 1227, "{sql}");
+        assert_eq!(number(&binary(&mut client, sql).await.unwrap_err()), 1227, "{sql}");
+    }
+    text(&mut client, "select id from items where label like 'item%'").await.unwrap();
+}

@@ -3,7 +3,9 @@
 use tokio_postgres::Client;
 use tokio_postgres::error::DbError;
 
-use crate::harness::{CANARY, Pair};
+use veil_testkit::PostgresOptions;
+
+use crate::harness::{CANARY, Pair, Proxy, RULES, config, connect, sample_server};
 use crate::masking::simple;
 
 async fn error(client: &Client, sql: &str) -> DbError {
@@ -261,4 +263,23 @@ async fn an_exempt_user_sees_everything_and_others_do_not() {
     dba.simple_query("create view fresh as select email as label from users").await.unwrap();
     let seen = simple(&client, "select label from fresh limit 1").await;
     assert!(seen[0][0].as_deref().is_some_and(|label| !label.contains(CANARY)), "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_about_masked_columns_are_not_answered_where_the_policy_says_so() {
+    let server = sample_server(PostgresOptions::default());
+    let denied = format!("{}protection: {{ predicates: deny }}\n", config(server.port(), RULES));
+    let proxy = Proxy::start(&denied);
+    let client = connect(proxy.port(), "shop").await;
+    assert_eq!(
+        client.query("select email, note from users where id < $1 order by note", &[&3]).await.unwrap().len(),
+        2
+    );
+    for sql in ["select id from users where email like 'zq%'", "select id from users order by email limit 1"]
+    {
+        for error in [client.batch_execute(sql).await.unwrap_err(), client.prepare(sql).await.unwrap_err()] {
+            assert_eq!(error.code().unwrap().code(), "42501", "{sql}: {error}");
+        }
+    }
+    client.batch_execute("select id from items where label like 'item%'").await.unwrap();
 }

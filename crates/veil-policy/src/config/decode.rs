@@ -6,9 +6,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use saphyr::Scalar;
 use veil_mask::{Param, Strategy};
 
-use super::{AuthQuery, Config, Database, Fault, Listen, ListenTls, Login, Proof, Secret, Upstream, User};
+use super::{
+    AuthQuery, Config, Database, Fault, Listen, ListenTls, Login, Proof, Protection, Secret, Upstream, User,
+};
 use crate::glob::Glob;
-use crate::rule::{Action, Rule};
+use crate::rule::{Action, Predicates, Rule};
 use crate::yaml::{self, Faults, Map, Value};
 
 const DEFAULT_PORT: u16 = 6543;
@@ -54,10 +56,9 @@ fn config(root: &Value<'_>, faults: &mut Faults) -> Option<Config> {
     let databases = list(map.need("databases", faults), faults, database);
     let users = list(map.take("users"), faults, user);
     let rules = list(map.take("rules"), faults, rule);
-    let (trusted_functions, local_infile) =
-        map.take("protection").map(|value| protection(&value, faults)).unwrap_or_default();
+    let protection = map.take("protection").map(|value| protection(&value, faults)).unwrap_or_default();
     map.end(faults, &["listen", "keys", "databases", "users", "rules", "protection"]);
-    Some(Config { listen, root_key, databases, users, rules, trusted_functions, local_infile })
+    Some(Config { listen, root_key, databases, users, rules, protection })
 }
 
 fn list<T>(
@@ -214,12 +215,26 @@ fn verifier(value: &Value<'_>, faults: &mut Faults) -> Option<Proof> {
     Some(Proof::Verifier(text))
 }
 
-fn protection(value: &Value<'_>, faults: &mut Faults) -> (Vec<String>, bool) {
-    let Some(mut map) = value.map(faults) else { return Default::default() };
-    let trusted = map.take("trusted_functions").and_then(|value| value.texts(faults)).unwrap_or_default();
-    let local_infile = map.take("local_infile").and_then(|value| value.bool(faults)).unwrap_or(false);
-    map.end(faults, &["trusted_functions", "local_infile"]);
-    (trusted, local_infile)
+fn protection(value: &Value<'_>, faults: &mut Faults) -> Protection {
+    let Some(mut map) = value.map(faults) else { return Protection::default() };
+    let protection = Protection {
+        trusted_functions: map
+            .take("trusted_functions")
+            .and_then(|value| value.texts(faults))
+            .unwrap_or_default(),
+        local_infile: map.take("local_infile").and_then(|value| value.bool(faults)).unwrap_or(false),
+        predicates: map.take("predicates").and_then(|value| predicates(&value, faults)).unwrap_or_default(),
+    };
+    map.end(faults, &["trusted_functions", "local_infile", "predicates"]);
+    protection
+}
+
+fn predicates(value: &Value<'_>, faults: &mut Faults) -> Option<Predicates> {
+    match value.text(faults)?.as_str() {
+        "allow" => Some(Predicates::Allow),
+        "deny" => Some(Predicates::Deny),
+        _ => wrong(value, faults, "\"predicates\" is \"allow\" or \"deny\""),
+    }
 }
 
 fn rule(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {

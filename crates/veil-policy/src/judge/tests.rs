@@ -9,15 +9,19 @@ use veil_sql::catalog::Row;
 
 use crate::config::rule_from_argument;
 use crate::lineage::{Columns, Flow};
-use crate::rule::Policy;
+use crate::rule::{Policy, Predicates};
 use crate::{Labels, Untraced, judge};
 
 fn rows(text: &str) -> Vec<Row> {
     text.lines().map(|line| line.split('|').map(|cell| Some(cell.to_owned())).collect()).collect()
 }
 
-/// users(id, email*, lowered generated), items(id, label), both in public; views and a temporary table.
 fn labels(trusted: &[&str]) -> Labels {
+    labels_with(trusted, Predicates::Allow)
+}
+
+/// users(id, email*, lowered generated), items(id, label), both in public; views and a temporary table.
+fn labels_with(trusted: &[&str], predicates: Predicates) -> Labels {
     let relations = "16400|public|users|r|p\n16410|public|items|r|p\n16420|public|plain_view|v|p\n\
         16421|public|user_view|v|p\n16422|public|stats_view|v|p\n16423|public|deep_view|v|p\n\
         16424|public|odd_view|v|p\n16425|public|over_view|v|p\n16430|pg_temp_3|scratch|r|t\n16440|other|items2|r|p\n16441|public|items2|r|p\n16442|public|items3|r|p\n\
@@ -42,7 +46,8 @@ fn labels(trusted: &[&str]) -> Labels {
     ];
     let rules = ["users.email=email", "items2.email=email"].map(|rule| rule_from_argument(rule).unwrap());
     let trusted = trusted.iter().map(|name| (*name).to_owned()).collect();
-    let policy = Policy::new(rules.to_vec(), trusted, &RootKey::from_bytes([1; 32]));
+    let policy =
+        Policy::new(rules.to_vec(), trusted, &RootKey::from_bytes([1; 32])).with_predicates(predicates);
     Labels::new(Arc::new(policy), Arc::new(Catalog::from_rows(&results)), "shop", "user")
 }
 
@@ -383,4 +388,59 @@ fn values_are_followed_to_the_columns_of_a_result() {
         }
     }
     assert!(missed.is_empty(), "{missed:#?}");
+}
+
+#[test]
+fn questions_about_masked_columns_are_refused_where_the_policy_says_so() {
+    let labels = labels_with(&[], Predicates::Deny);
+    for sql in [
+        "select email, note from users",
+        "select email from users where id = 1 and note like 'a%' order by note, id",
+        "select note as n from users order by n, 1",
+        "select u.email from users u join items i on i.id = u.id where i.label = 'x'",
+        "select email, count(*) from users group by email",
+        "select email, count(*) from users group by 1",
+        "select distinct email from users",
+        "select id from users where email is null",
+        "select email from users union all select email from users",
+        "update users set email = 'x' where id = 1",
+        "delete from users where note = 'x' returning email",
+        "select id from items where exists (select 1 from users where id = items.id)",
+        "select label from items where label = 'x' order by label",
+    ] {
+        assert_ne!(verdict(sql, &labels), "refused", "{sql}");
+    }
+    for sql in [
+        "select id from users where email = 'x'",
+        "select id from users u where u.email like 'a%'",
+        "select id from users order by email",
+        "select id, email as e from users order by e",
+        "select id, email from users order by 2",
+        "select * from users order by 2",
+        "select id from users order by length(email)",
+        "select count(*) from users group by left(email, 1)",
+        "select count(*), left(email, 1) from users group by 2",
+        "select distinct left(email, 1) from users",
+        "select u.id from users u join items i on i.label = u.email",
+        "select u.id from users u join users v using (email)",
+        "select id from users natural join items",
+        "select id from items where label in (select email from users)",
+        "select id from items where exists (select 1 from users where email = label)",
+        "select id from (select id, email as x from users) q where x = 'a'",
+        "with q (x) as (select email from users) select count(*) from q where x = 'a'",
+        "select count(*) from users having max(email) > 'm'",
+        "select id from users limit (select length(email) from users limit 1)",
+        "select email from users where id = 1 except select 'guess'",
+        "select email from users union select 'guess'",
+        "update users set note = 'x' where email = 'y'",
+        "delete from users where email > 'm'",
+        "select g from users, generate_series(1, length(email)) g",
+        "select label from user_view where label = 'x'",
+        "insert into users (id) values (1) on conflict (id) do update set note = 'x' where users.email = 'y'",
+        "select id from users where (users).email = 'x'",
+        "select id from users where users::text like '%a%'",
+        "explain select id from users where email = 'x'",
+    ] {
+        assert_eq!(verdict(sql, &labels), "refused", "{sql}");
+    }
 }

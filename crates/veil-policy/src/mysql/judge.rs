@@ -1,12 +1,15 @@
 //! The gate: may a statement run, and what of its result is closed.
 
+use std::collections::BTreeSet;
+
 use veil_sql::mysql::functions::{self, Effect};
-use veil_sql::mysql::{Facts, Function, Kind, Show, Source, Statement, Write, catalog};
+use veil_sql::mysql::{Facts, Function, Kind, Show, Source, Statement, TableName, Write, catalog};
 
 use super::labels::Labels;
-use super::lineage;
-use crate::judge::{HINT_DIRECT, HINT_SELECT, HINT_TRUST, Refusal, Run, Untraced, refuse};
+use super::lineage::{self, perhaps_same};
+use crate::judge::{HINT_DIRECT, HINT_SELECT, HINT_TRUST, Refusal, Run, Untraced, refuse, refuse_question};
 use crate::labels::Standing;
+use crate::rule::Predicates;
 
 /// Judges a statement of a session whose database is `database`. A name that is not known makes it closed.
 ///
@@ -96,6 +99,9 @@ fn judge_guarded(
     if facts.assigns {
         return refuse("variables may not be set in a statement over masked columns".to_owned(), HINT_SELECT);
     }
+    if labels.policy().predicates() == Predicates::Deny && !asks_nothing(facts, labels, database) {
+        return refuse_question();
+    }
     match facts.writes.iter().find(|write| !may_write(write, labels, database)) {
         None => Ok(()),
         Some(write) => refuse(
@@ -106,6 +112,45 @@ fn judge_guarded(
             "Write literals or parameters.",
         ),
     }
+}
+
+/// Whether what decides which rows come names nothing labelled.
+fn asks_nothing(facts: &Facts, labels: &Labels, database: Option<&str>) -> bool {
+    let mut asked: BTreeSet<&str> = facts.asked.iter().map(String::as_str).collect();
+    loop {
+        let given =
+            facts.given.iter().filter(|(name, _)| asked.iter().any(|asked| perhaps_same(asked, name)));
+        let more: BTreeSet<&str> = given.flat_map(|(_, names)| names).map(String::as_str).collect();
+        let before = asked.len();
+        asked.extend(more);
+        if asked.len() == before {
+            break;
+        }
+    }
+    if asked.contains("*") || asked.contains("_rowid") {
+        return false;
+    }
+    asked.is_empty() || facts.tables.iter().all(|name| answers(name, &asked, facts, labels, database))
+}
+
+/// Whether no column of a table that goes by one of these names is labelled.
+fn answers(
+    name: &TableName,
+    asked: &BTreeSet<&str>,
+    facts: &Facts,
+    labels: &Labels,
+    database: Option<&str>,
+) -> bool {
+    if labels.standing(name, facts, database) == Standing::Clean {
+        return true;
+    }
+    let Some(database) = name.database.as_deref().or(database) else { return false };
+    labels.catalog().table(database, &name.name).is_some_and(|table| {
+        let mut columns = table.columns.iter().map(|column| column.name.as_str());
+        columns.all(|column| {
+            !asked.iter().any(|asked| perhaps_same(asked, column)) || labels.flow(table, column).is_clean()
+        })
+    })
 }
 
 /// Whether a statement may run code that its text does not show: triggers, and functions that are not known.

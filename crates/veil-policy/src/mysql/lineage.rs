@@ -11,7 +11,8 @@ use veil_sql::mysql::functions::Effect;
 use veil_sql::mysql::query::{Body, Expr, From, Item, Query, Rows, Select, With};
 use veil_sql::mysql::{Table, TableKind, TableName, catalog, system};
 
-use self::scope::{Known, Scope, Source, perhaps_same};
+pub(super) use self::scope::perhaps_same;
+use self::scope::{Known, Scope, Source};
 use super::judge;
 use super::labels::Labels;
 use crate::labels::Label;

@@ -8,7 +8,7 @@ use super::lineage::{Flow, Outputs, outputs};
 use super::{Labels, judge};
 use crate::glob::Glob;
 use crate::judge::Untraced;
-use crate::rule::{Action, Policy, Rule};
+use crate::rule::{Action, Policy, Predicates, Rule};
 
 fn catalog(folds: &str) -> Catalog {
     let row = |cells: &[&str]| -> Row { cells.iter().map(|cell| Some((*cell).to_owned())).collect() };
@@ -43,6 +43,10 @@ fn catalog(folds: &str) -> Catalog {
 }
 
 fn labels(folds: &str, trusted: &[&str]) -> Labels {
+    labels_with(folds, trusted, Predicates::Allow)
+}
+
+fn labels_with(folds: &str, trusted: &[&str], predicates: Predicates) -> Labels {
     let rule = Rule {
         name: "email".to_owned(),
         database: Glob::any(),
@@ -53,7 +57,7 @@ fn labels(folds: &str, trusted: &[&str]) -> Labels {
         action: Action::Mask(Strategy::parse("email", &std::collections::BTreeMap::new()).unwrap()),
     };
     let trusted = trusted.iter().map(|name| (*name).to_owned()).collect();
-    let policy = Policy::new(vec![rule], trusted, &RootKey::from_bytes([7; 32]));
+    let policy = Policy::new(vec![rule], trusted, &RootKey::from_bytes([7; 32])).with_predicates(predicates);
     Labels::new(Arc::new(policy), Arc::new(catalog(folds)), "app")
 }
 
@@ -277,4 +281,60 @@ fn queries_that_would_take_long_to_follow_are_closed() {
         );
     }
     assert_eq!(followed(&sql, &labels), "?");
+}
+
+#[test]
+fn questions_about_masked_columns_are_refused_where_the_policy_says_so() {
+    let labels = labels_with("0", &[], Predicates::Deny);
+    for sql in [
+        "select email, note from users",
+        "select email from users where id = 1 and note like 'a%' order by note, id",
+        "select note as n from users order by n, 1",
+        "select u.email from users u join items i on i.id = u.id where i.label = 'x'",
+        "select email, count(*) from users group by email",
+        "select email, count(*) from users group by 1",
+        "select distinct email from users",
+        "select id from users where email is null",
+        "select email from users union all select email from users",
+        "update users set email = 'x' where id = 1 order by id limit 1",
+        "delete from users where note = 'x'",
+        "select id from items where exists (select * from users where users.id = items.id)",
+        "select label from items where label = 'x' order by label",
+    ] {
+        assert_ne!(verdict(sql, &labels, Some("shop")), "refuse", "{sql}");
+    }
+    for sql in [
+        "select id from users where email = 'x'",
+        "select id from users u where u.EMAIL like 'a%'",
+        "select id from users order by email",
+        "select id, email as e from users order by e",
+        "select id, email from users order by 2",
+        "select * from users order by 2",
+        "select id from users order by length(email)",
+        "select count(*) from users group by left(email, 1)",
+        "select count(*), left(email, 1) from users group by 2",
+        "select distinct left(email, 1) from users",
+        "select u.id from users u join items i on i.label = u.email",
+        "select u.id from users u join users v using (email)",
+        "select id from users natural join items",
+        "select id from items where label in (select email from users)",
+        "select id from items where label in (select * from users)",
+        "select id from items where exists (select 1 from users where email = label)",
+        "select id from (select id, email as x from users) q where x = 'a'",
+        "select id from (select id, concat(e) y from (select id, email as e from users) p) q where y = 'a'",
+        "with q (x) as (select email from users) select count(*) from q where x = 'a'",
+        "select count(*) from users having max(email) > 'm'",
+        "select email from users where id = 1 except select 'guess'",
+        "select email from users union select 'guess'",
+        "update users set note = 'x' where email = 'y'",
+        "update users set note = 'x' order by email limit 1",
+        "update users u join items i on i.label = u.email set u.note = 'x'",
+        "delete from users where email > 'm'",
+        "select label from user_view where label = 'x'",
+        "select id from users where match (email) against ('x')",
+        "select id from users where twice = 'x'",
+        "explain select id from users where email = 'x'",
+    ] {
+        assert_eq!(verdict(sql, &labels, Some("shop")), "refuse", "{sql}");
+    }
 }

@@ -1,5 +1,7 @@
 //! From PostgreSQL's trees to lineage.
 
+mod asked;
+
 use std::collections::HashSet;
 use std::ptr;
 
@@ -33,7 +35,7 @@ pub(super) fn read(root: Node<'_>) -> Option<Lineage> {
         return None;
     }
     reader.inside(root)?;
-    Some(Lineage { arms: outputs, named: reader.named, windows: reader.windows })
+    Some(Lineage { arms: outputs, named: reader.named, windows: reader.windows, asked: asked::read(root) })
 }
 
 #[derive(Default)]

@@ -12,7 +12,7 @@ use super::head::{self, Head, keyword};
 use super::lexer::{self, Fault, Mode};
 use super::query::Query;
 use super::statement::{Facts, Function, Kind, Statement};
-use super::{facts, write};
+use super::{asked, facts, write};
 
 /// Texts that are longer are analysed every time.
 const CACHED_TEXT_MAX: usize = 16 << 10;
@@ -214,6 +214,7 @@ fn grammar(tokens: Vec<Token>, mode: Mode, facts: &mut Facts) -> Option<Query> {
         }
     };
     facts::collect(&tree, facts);
+    asked::collect(&tree, facts);
     let result = write::read(&tree, facts);
     if !matches!(tree, Tree::Query(_) | Tree::Insert(_) | Tree::Update(_) | Tree::Delete(_)) {
         facts.opaque.get_or_insert("a statement of this form");

@@ -110,6 +110,10 @@ pub struct Facts {
     pub assigns: bool,
     /// A variable of the session is read.
     pub reads_variables: bool,
+    /// What conditions, joins and orders name, in lower case; `*` for what cannot be told.
+    pub asked: BTreeSet<String>,
+    /// Names that the statement gives to values, and what these name.
+    pub given: Vec<(String, BTreeSet<String>)>,
     /// It asks how the statement before went, which nothing may stand between.
     pub asks_back: bool,
     /// Something inside is not understood; the text says what.

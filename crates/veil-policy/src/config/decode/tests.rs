@@ -22,7 +22,7 @@ rules:
   - { column: '*ssn*', strategy: ssn }
   - { schema: hr, table: pay, column: iban, strategy: { partial: { last: 2 } } }
   - { table: users, column: note, strategy: null }
-protection: { trusted_functions: [public.area] }
+protection: { trusted_functions: [public.area], predicates: deny }
 ";
 
 #[test]
@@ -36,7 +36,8 @@ fn a_whole_file_is_read() {
     assert_eq!(names, ["dba", "users.email", "*.*ssn*", "hr.pay.iban", "users.note"]);
     assert_eq!(config.rules[0].users, ["dba", "root"]);
     assert!(matches!(&config.rules[4].action, Action::Mask(strategy) if strategy.name() == "null"));
-    assert_eq!(config.trusted_functions, ["public.area"]);
+    assert_eq!(config.protection.trusted_functions, ["public.area"]);
+    assert_eq!(config.protection.predicates, Predicates::Deny);
 }
 
 #[test]

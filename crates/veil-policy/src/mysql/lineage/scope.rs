@@ -154,7 +154,7 @@ fn same(a: &str, b: &str) -> bool {
 }
 
 /// Whether two names may be one for the server.
-pub(super) fn perhaps_same(a: &str, b: &str) -> bool {
+pub(in crate::mysql) fn perhaps_same(a: &str, b: &str) -> bool {
     let pair = |(a, b): (char, char)| a.eq_ignore_ascii_case(&b) || !a.is_ascii() || !b.is_ascii();
     a.chars().count() == b.chars().count() && a.chars().zip(b.chars()).all(pair)
 }

@@ -1,0 +1,107 @@
+//! What a statement asks about: what decides which rows come, how many, and in what order. Columns that rows are grouped
+//! by are left out, which show no more than that values are equal.
+
+use pg_raw_parse::list::NodeList;
+use pg_raw_parse::{ConstValue, Node, nodes};
+
+use super::{arms, descend, name_of, parts};
+use crate::lineage::{Expr, Output};
+
+/// All that conditions, joins and orders in a statement name.
+pub(super) fn read(root: Node<'_>) -> Vec<Expr> {
+    let mut asked = Vec::new();
+    let mut stack = vec![root];
+    while let Some(node) = stack.pop() {
+        match node {
+            Node::SelectStmt(select) => of_select(select, &mut asked),
+            Node::RangeFunction(_) | Node::RangeTableFunc(_) | Node::JsonTable(_) => {
+                asked.extend(inside(node))
+            }
+            Node::UpdateStmt(update) => asked.extend(inside(update.where_clause())),
+            Node::DeleteStmt(delete) => asked.extend(inside(delete.where_clause())),
+            Node::MergeStmt(merge) => asked.extend(inside(merge.join_condition())),
+            Node::MergeWhenClause(when) => asked.extend(inside(when.condition())),
+            Node::OnConflictClause(conflict) => asked.extend(inside(conflict.where_clause())),
+            Node::JoinExpr(join) => {
+                asked.extend(inside(join.quals()));
+                asked.extend(join.using_clause().iter().map(|name| column(name.sval())));
+                asked.extend(join.is_natural.then_some(Expr::Unknown));
+            }
+            _ => {}
+        }
+        descend(node, &mut stack);
+    }
+    asked
+}
+
+fn of_select(select: &nodes::SelectStmt, asked: &mut Vec<Expr>) {
+    asked.extend([select.where_clause(), select.having_clause()].into_iter().flat_map(inside));
+    asked.extend([select.limit_count(), select.limit_offset()].into_iter().flat_map(inside));
+    asked.extend(select.sort_clause().iter().flat_map(|sort| ordered(sort.node(), select)));
+    grouped(select, asked);
+    let counts = select.larg().is_some() && !select.all;
+    if counts || !select.distinct_clause().is_empty() {
+        let shown = arms(select, 0).into_iter().flatten().map(|output| match output {
+            Output::Value(value) => value,
+            Output::Star | Output::Fields(_) => Expr::Whole(None),
+        });
+        // Sets compare what they are made of with each other.
+        asked.extend(shown.filter(|value| counts || is_computed(value)));
+    }
+}
+
+fn grouped(select: &nodes::SelectStmt, asked: &mut Vec<Expr>) {
+    let mut stack: Vec<Node<'_>> = select.group_clause().iter().collect();
+    while let Some(by) = stack.pop() {
+        match by {
+            Node::GroupingSet(set) => stack.extend(set.content().iter()),
+            Node::ColumnRef(_) | Node::A_Const(_) => {
+                asked.extend(ordered(by, select).into_iter().filter(is_computed));
+            }
+            other => asked.extend(inside(other)),
+        }
+    }
+}
+
+const fn is_computed(value: &Expr) -> bool {
+    !matches!(value, Expr::Column { .. })
+}
+
+/// The names in a condition. Queries in it ask by what they show, and by their own conditions, which are read as well.
+fn inside(condition: Node<'_>) -> Vec<Expr> {
+    match condition {
+        Node::None => Vec::new(),
+        condition => parts(condition, 0),
+    }
+}
+
+/// What rows are ordered by: a name or a number may be that of a column of the result.
+fn ordered(by: Node<'_>, select: &nodes::SelectStmt) -> Vec<Expr> {
+    let at = match by {
+        Node::A_Const(constant) => match constant.val() {
+            Some(ConstValue::Integer(number)) => usize::try_from(number).ok().and_then(|n| n.checked_sub(1)),
+            _ => return Vec::new(),
+        },
+        Node::ColumnRef(reference) => {
+            let own = only(reference.fields());
+            select.target_list().iter().position(|target| own.is_some() && name_of(target).as_deref() == own)
+        }
+        _ => None,
+    };
+    let Some(at) = at else { return parts(by, 0) };
+    let value = |arm: Vec<Output>| match arm.get(at) {
+        Some(Output::Value(value)) if arm.iter().all(|output| matches!(output, Output::Value(_))) => {
+            value.clone()
+        }
+        _ => Expr::Unknown,
+    };
+    arms(select, 0).into_iter().map(value).collect()
+}
+
+fn only(fields: &NodeList) -> Option<&str> {
+    (fields.len() == 1).then(|| fields.get(0).and_then(Node::as_str)).flatten()
+}
+
+fn column(name: Option<&str>) -> Expr {
+    name.map_or(Expr::Unknown, |name| Expr::Column { of: None, name: name.to_owned() })
+}

@@ -1,0 +1,319 @@
+//! What a statement asks about: what decides which rows come, how many, and in what order. By names alone: a name stands
+//! for every column that goes by it.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    Distinct, Expr, GroupByExpr, JoinConstraint, JoinOperator, LimitClause, OrderBy, OrderByKind, Query,
+    Select, SelectItem, SetExpr, SetQuantifier, Statement, TableFactor, TableWithJoins, Value, Visit,
+    Visitor,
+};
+
+use super::statement::Facts;
+
+/// A name for what cannot be told.
+const ANY: &str = "*";
+
+/// Collects what `tree` asks about.
+pub(super) fn collect(tree: &Statement, facts: &mut Facts) {
+    let _: ControlFlow<()> = tree.visit(&mut Asked(facts));
+}
+
+struct Asked<'a>(&'a mut Facts);
+
+impl Visitor for Asked<'_> {
+    type Break = ();
+
+    fn pre_visit_statement(&mut self, tree: &Statement) -> ControlFlow<()> {
+        match tree {
+            Statement::Update(update) => {
+                self.condition(update.selection.as_ref());
+                self.tables(std::iter::once(&update.table));
+                self.ordered(update.order_by.iter().map(|by| &by.expr), &[]);
+            }
+            Statement::Delete(delete) => {
+                self.condition(delete.selection.as_ref());
+                self.tables(delete.using.iter().flatten());
+                self.ordered(delete.order_by.iter().map(|by| &by.expr), &[]);
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        if let Some(OrderBy { kind, .. }) = &query.order_by {
+            match kind {
+                OrderByKind::Expressions(by) => {
+                    self.ordered(by.iter().map(|by| &by.expr), items(&query.body))
+                }
+                OrderByKind::All(_) => self.any(),
+            }
+        }
+        if let Some(LimitClause::LimitOffset { limit, offset, .. }) = &query.limit_clause {
+            self.condition(limit.as_ref());
+            self.condition(offset.as_ref().map(|offset| &offset.value));
+        }
+        self.set(&query.body);
+        if let Some(with) = &query.with {
+            for table in &with.cte_tables {
+                self.renamed(
+                    table.alias.columns.iter().map(|column| column.name.value.as_str()),
+                    &table.query,
+                );
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        self.condition(select.selection.as_ref());
+        self.condition(select.having.as_ref());
+        self.tables(select.from.iter());
+        if let GroupByExpr::Expressions(by, _) = &select.group_by {
+            self.grouped(by, &select.projection);
+        }
+        if let Some(Distinct::Distinct | Distinct::On(_)) = &select.distinct {
+            let computed =
+                select.projection.iter().filter(|item| value(item).is_none_or(|value| !is_column(value)));
+            computed.for_each(|item| self.item(item));
+        }
+        for item in &select.projection {
+            if let SelectItem::ExprWithAlias { expr, alias } = item {
+                self.0.given.push((alias.value.to_lowercase(), names(expr)));
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        match factor {
+            TableFactor::Derived { subquery, alias: Some(alias), .. } => {
+                self.renamed(alias.columns.iter().map(|column| column.name.value.as_str()), subquery);
+            }
+            TableFactor::JsonTable { json_expr, .. } => self.condition(Some(json_expr)),
+            TableFactor::NestedJoin { table_with_joins, .. } => {
+                self.tables(std::iter::once(table_with_joins.as_ref()));
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Asked<'_> {
+    fn any(&mut self) {
+        self.0.asked.insert(ANY.to_owned());
+    }
+
+    fn condition(&mut self, condition: Option<&Expr>) {
+        self.0.asked.extend(condition.map(names).unwrap_or_default());
+    }
+
+    fn item(&mut self, item: &SelectItem) {
+        match value(item) {
+            Some(value) => self.condition(Some(value)),
+            None => self.any(),
+        }
+    }
+
+    /// What rows are grouped by, but for columns as they are. A name or a number may be that of a column of the result.
+    fn grouped(&mut self, by: &[Expr], items: &[SelectItem]) {
+        for by in by {
+            let own = match by {
+                Expr::Identifier(name) => items.iter().find(|item| match item {
+                    SelectItem::ExprWithAlias { alias, .. } => {
+                        alias.value.to_lowercase() == name.value.to_lowercase()
+                    }
+                    _ => false,
+                }),
+                Expr::Value(_) => number(by).and_then(|number| items.get(number.checked_sub(1)?)),
+                _ => None,
+            };
+            match own.and_then(value) {
+                Some(own) if is_column(own) => {}
+                Some(own) => self.condition(Some(own)),
+                None if is_column(by) => {}
+                None => self.ordered(std::iter::once(by), items),
+            }
+        }
+    }
+
+    /// What rows are ordered by: a number is that of a column of the result.
+    fn ordered<'e>(&mut self, by: impl Iterator<Item = &'e Expr>, items: &[SelectItem]) {
+        for by in by {
+            let Some(number) = number(by) else {
+                self.condition(Some(by));
+                continue;
+            };
+            let plain = items.iter().all(|item| value(item).is_some());
+            match items.get(number.saturating_sub(1)) {
+                Some(item) if plain => self.item(item),
+                _ => self.any(),
+            }
+        }
+    }
+
+    fn tables<'t>(&mut self, tables: impl Iterator<Item = &'t TableWithJoins>) {
+        for join in tables.flat_map(|table| &table.joins) {
+            match &join.join_operator {
+                JoinOperator::Join(constraint)
+                | JoinOperator::Inner(constraint)
+                | JoinOperator::Left(constraint)
+                | JoinOperator::LeftOuter(constraint)
+                | JoinOperator::Right(constraint)
+                | JoinOperator::RightOuter(constraint)
+                | JoinOperator::CrossJoin(constraint)
+                | JoinOperator::StraightJoin(constraint) => match constraint {
+                    JoinConstraint::On(condition) => self.condition(Some(condition)),
+                    JoinConstraint::Using(columns) => {
+                        let last = columns.iter().map(|name| name.0.last().and_then(|part| part.as_ident()));
+                        self.0.asked.extend(last.map(|part| {
+                            part.map_or_else(|| ANY.to_owned(), |ident| ident.value.to_lowercase())
+                        }));
+                    }
+                    JoinConstraint::Natural | JoinConstraint::UsingAlias(..) => self.any(),
+                    JoinConstraint::None => {}
+                },
+                _ => self.any(),
+            }
+        }
+    }
+
+    /// Sets compare what they are made of with each other.
+    fn set(&mut self, body: &SetExpr) {
+        let SetExpr::SetOperation { set_quantifier, .. } = body else { return };
+        if *set_quantifier == SetQuantifier::All && !compares(body) {
+            return;
+        }
+        arms(body, &mut |select| select.projection.iter().for_each(|item| self.item(item)));
+    }
+
+    /// Names that a list gives to the columns of a query.
+    fn renamed<'n>(&mut self, columns: impl Iterator<Item = &'n str>, query: &Query) {
+        let mut inside = BTreeSet::new();
+        arms(&query.body, &mut |select| {
+            for item in &select.projection {
+                inside.extend(value(item).map_or_else(|| BTreeSet::from([ANY.to_owned()]), names));
+            }
+        });
+        self.0.given.extend(columns.map(|column| (column.to_lowercase(), inside.clone())));
+    }
+}
+
+/// Whether anything but UNION ALL is in it.
+fn compares(body: &SetExpr) -> bool {
+    match body {
+        SetExpr::SetOperation { op, set_quantifier, left, right } => {
+            *op != sqlparser::ast::SetOperator::Union
+                || *set_quantifier != SetQuantifier::All
+                || compares(left)
+                || compares(right)
+        }
+        _ => false,
+    }
+}
+
+fn arms(body: &SetExpr, each: &mut impl FnMut(&Select)) {
+    match body {
+        SetExpr::Select(select) => each(select),
+        SetExpr::Query(query) => arms(&query.body, each),
+        SetExpr::SetOperation { left, right, .. } => {
+            arms(left, each);
+            arms(right, each);
+        }
+        _ => {}
+    }
+}
+
+/// The number that an expression is.
+fn number(tree: &Expr) -> Option<usize> {
+    match tree {
+        Expr::Value(value) => match &value.value {
+            Value::Number(number, _) => number.parse().ok(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The columns of a result, if it is that of one SELECT.
+fn items(body: &SetExpr) -> &[SelectItem] {
+    match body {
+        SetExpr::Select(select) => &select.projection,
+        SetExpr::Query(query) => items(&query.body),
+        _ => &[],
+    }
+}
+
+const fn value(item: &SelectItem) -> Option<&Expr> {
+    match item {
+        SelectItem::UnnamedExpr(value) | SelectItem::ExprWithAlias { expr: value, .. } => Some(value),
+        _ => None,
+    }
+}
+
+const fn is_column(tree: &Expr) -> bool {
+    matches!(tree, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+}
+
+/// All names in an expression, those of queries in it too; not of columns that are asked only whether they are NULL.
+fn names(tree: &Expr) -> BTreeSet<String> {
+    let mut names = Names::default();
+    let _: ControlFlow<()> = tree.visit(&mut names);
+    names.found
+}
+
+#[derive(Default)]
+struct Names {
+    found: BTreeSet<String>,
+    inside: usize,
+}
+
+impl Names {
+    fn is_free(tree: &Expr) -> bool {
+        match tree {
+            // Its own conditions are read for themselves.
+            Expr::Exists { .. } => true,
+            Expr::IsNull(inner) | Expr::IsNotNull(inner) => is_column(inner),
+            _ => false,
+        }
+    }
+}
+
+impl Visitor for Names {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, tree: &Expr) -> ControlFlow<()> {
+        self.inside += usize::from(Self::is_free(tree));
+        if self.inside > 0 {
+            return ControlFlow::Continue(());
+        }
+        match tree {
+            Expr::Identifier(name) if name.value.starts_with('@') => {}
+            Expr::Identifier(name) => drop(self.found.insert(name.value.to_lowercase())),
+            Expr::CompoundIdentifier(parts) => {
+                self.found.extend(parts.last().map(|part| part.value.to_lowercase()));
+            }
+            Expr::MatchAgainst { columns, .. } => self.found.extend(columns.iter().map(|name| {
+                let last = name.0.last().and_then(|part| part.as_ident());
+                last.map_or_else(|| ANY.to_owned(), |ident| ident.value.to_lowercase())
+            })),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, tree: &Expr) -> ControlFlow<()> {
+        self.inside -= usize::from(Self::is_free(tree));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        if self.inside == 0 && select.projection.iter().any(|item| value(item).is_none()) {
+            self.found.insert(ANY.to_owned());
+        }
+        ControlFlow::Continue(())
+    }
+}
