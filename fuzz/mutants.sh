@@ -72,5 +72,10 @@ my veil-policy/src/mysql/labels.rs 'at.and_then(|at| flows?.get(at))' 'at.and_th
 my veil-sql/src/mysql/lower.rs 'ast::Expr::Function(function) => matches!(call(function), Expr::Free),' 'ast::Expr::Function(_) => true,'
 my veil-sql/src/mysql/lower.rs 'query(tree).map_or(Expr::Unknown, |query| Expr::From(vec![Expr::Query(Box::new(query))])),' 'query(tree).map_or(Expr::Unknown, |_| Expr::Free),'
 
+mutant postgres_answers veil-sql/src/analyse/lineage/asked.rs 'asked.extend([select.where_clause(), select.having_clause()]' 'asked.extend([select.having_clause()]'
+mutant postgres_answers veil-sql/src/analyse/lineage/asked.rs 'asked.extend(inside(join.quals()));' ''
+mutant mariadb_answers veil-sql/src/mysql/asked.rs 'self.condition(select.selection.as_ref());' ''
+mutant mariadb_answers veil-sql/src/mysql/asked.rs 'JoinConstraint::On(condition) => self.condition(Some(condition)),' 'JoinConstraint::On(_) => {}'
+
 echo "$missed missed"
 [ "$missed" = 0 ]

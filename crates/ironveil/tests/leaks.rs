@@ -74,7 +74,7 @@ struct Statement<W> {
 trait Client: Sized {
     type Way: Copy + std::fmt::Debug;
     const REFUSAL: &'static str;
-    fn statement(random: &mut Random, dialect: Dialect) -> Statement<Self::Way>;
+    fn statement(random: &mut Random, dialect: Dialect, asks: bool) -> Statement<Self::Way>;
     fn run(&mut self, sql: &str, way: Self::Way) -> Outcome;
     fn take_bytes(&mut self) -> Vec<u8>;
 }
@@ -83,8 +83,8 @@ impl Client for pg::Session {
     type Way = pg::Way;
     const REFUSAL: &'static str = pg::REFUSAL;
 
-    fn statement(random: &mut Random, dialect: Dialect) -> Statement<pg::Way> {
-        let (query, way) = made(random, dialect, pg::Way::Write, pg::Way::any);
+    fn statement(random: &mut Random, dialect: Dialect, asks: bool) -> Statement<pg::Way> {
+        let (query, way) = made(random, (dialect, asks), pg::Way::Write, pg::Way::any);
         finish(random, dialect, query, way, way.gives_rows())
     }
 
@@ -101,8 +101,8 @@ impl Client for mysql::Session {
     type Way = mysql::Way;
     const REFUSAL: &'static str = mysql::REFUSAL;
 
-    fn statement(random: &mut Random, dialect: Dialect) -> Statement<mysql::Way> {
-        let (query, way) = made(random, dialect, mysql::Way::Write, mysql::Way::any);
+    fn statement(random: &mut Random, dialect: Dialect, asks: bool) -> Statement<mysql::Way> {
+        let (query, way) = made(random, (dialect, asks), mysql::Way::Write, mysql::Way::any);
         finish(random, dialect, query, way, way.gives_rows())
     }
 
@@ -115,11 +115,16 @@ impl Client for mysql::Session {
     }
 }
 
-fn made<W>(random: &mut Random, dialect: Dialect, write: W, any: impl Fn(&mut Random) -> W) -> (Query, W) {
+fn made<W>(
+    random: &mut Random,
+    (dialect, asks): (Dialect, bool),
+    write: W,
+    any: impl Fn(&mut Random) -> W,
+) -> (Query, W) {
     if random.one_in(10) {
-        return (Grammar::new(random, dialect).write(), write);
+        return (Grammar::new(random, dialect, asks).write(), write);
     }
-    let query = Grammar::new(random, dialect).query();
+    let query = Grammar::new(random, dialect, asks).query();
     (query, any(random))
 }
 
@@ -133,14 +138,14 @@ fn number(variable: &str, default: usize) -> usize {
 }
 
 /// Runs random statements and panics at a difference of data.
-fn fuzz<S: Client>(what: &str, dialect: Dialect, start: impl Fn() -> Worlds<S>) {
+fn fuzz<S: Client>(what: &str, dialect: Dialect, asks: bool, start: impl Fn() -> Worlds<S>) {
     let mut worlds = start();
     let seed = number("IRONVEIL_LEAK_SEED", 1);
     let mut tally = Tally::default();
     let mut leaks = Vec::new();
     for at in 0..number("IRONVEIL_LEAK_STATEMENTS", STATEMENTS) {
         let mut random = Random(u64::try_from((seed << 32) + at).unwrap());
-        let statement = S::statement(&mut random, dialect);
+        let statement = S::statement(&mut random, dialect, asks);
         let step = AssertUnwindSafe(|| step(&statement, &mut worlds, at % DIRECT == 0, &mut tally));
         let class = match catch_unwind(step) {
             Ok(class) => class,
@@ -242,11 +247,11 @@ impl Drop for OnPanic<'_> {
     }
 }
 
-#[test]
-fn postgres_tells_no_secrets() {
-    fuzz("PostgreSQL", Dialect::Pg, || {
+fn postgres(asks: bool) {
+    let what = if asks { "PostgreSQL, predicates: deny" } else { "PostgreSQL" };
+    fuzz(what, Dialect::Pg, asks, || {
         let server = pg::start();
-        let proxy = pg::proxy(&server);
+        let proxy = pg::proxy(&server, asks);
         let (through, to) = (proxy.port(), server.port());
         Worlds::new(to, (proxy, server), |proxied, name| {
             pg::Session::open(if proxied { through } else { to }, name)
@@ -254,11 +259,22 @@ fn postgres_tells_no_secrets() {
     });
 }
 
-fn mysql_tells_no_secrets(flavour: Option<Flavour>) {
+#[test]
+fn postgres_tells_no_secrets() {
+    postgres(false);
+}
+
+#[test]
+fn postgres_answers_no_questions() {
+    postgres(true);
+}
+
+fn mysql(flavour: Option<Flavour>, asks: bool) {
     let flavour = flavour.unwrap_or_else(|| Flavour::of_environment().unwrap());
-    fuzz(flavour.name(), Dialect::MySql { mariadb: flavour.is_mariadb() }, || {
+    let what = format!("{flavour}{}", if asks { ", predicates: deny" } else { "" });
+    fuzz(&what, Dialect::MySql { mariadb: flavour.is_mariadb() }, asks, || {
         let server = mysql::start(flavour);
-        let proxy = mysql::proxy(&server);
+        let proxy = mysql::proxy(&server, asks);
         let (through, to) = (proxy.port(), server.port());
         Worlds::new(to, (proxy, server), |proxied, name| {
             mysql::Session::open(if proxied { through } else { to }, through, name)
@@ -268,13 +284,18 @@ fn mysql_tells_no_secrets(flavour: Option<Flavour>) {
 
 #[test]
 fn mariadb_tells_no_secrets() {
-    mysql_tells_no_secrets(None);
+    mysql(None, false);
+}
+
+#[test]
+fn mariadb_answers_no_questions() {
+    mysql(None, true);
 }
 
 #[test]
 fn mysql_itself_tells_no_secrets() {
     match MySql::available(Flavour::MySql9) {
-        Ok(()) => mysql_tells_no_secrets(Some(Flavour::MySql9)),
+        Ok(()) => mysql(Some(Flavour::MySql9), false),
         Err(reason) => eprintln!("not tested with MySQL: {reason}"),
     }
 }

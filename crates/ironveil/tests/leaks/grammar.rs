@@ -2,7 +2,7 @@
 //!
 //! What is selected may be made of anything. What decides which rows come (conditions, joins, grouping, ordering) is made of
 //! columns without secrets, or compares secrets for equality only: databases that differ in the secrets, but not in which
-//! of them are equal, must then answer alike.
+//! of them are equal, must then answer alike. Where questions about masked columns are refused, anything may decide.
 
 use std::fmt::Write as _;
 
@@ -78,6 +78,8 @@ pub struct Query {
 pub struct Grammar<'a> {
     pub random: &'a mut Random,
     pub dialect: Dialect,
+    /// Conditions, joins and orders are made of anything, too.
+    asks: bool,
     scopes: Vec<Vec<Source>>,
     /// The window with a name of each SELECT that may have one, and how many scopes that sees.
     windows: Vec<(usize, Option<(String, Taint)>)>,
@@ -146,10 +148,11 @@ fn tables() -> Vec<(&'static str, Vec<Column>)> {
 }
 
 impl<'a> Grammar<'a> {
-    pub fn new(random: &'a mut Random, dialect: Dialect) -> Self {
+    pub fn new(random: &'a mut Random, dialect: Dialect, asks: bool) -> Self {
         Self {
             random,
             dialect,
+            asks,
             scopes: Vec::new(),
             windows: Vec::new(),
             expressions: Vec::new(),
@@ -168,8 +171,12 @@ impl<'a> Grammar<'a> {
         let mut with = String::new();
         if self.depth < 2 && self.random.one_in(4) {
             let inner = self.deeper(Self::unnamed_query);
-            let name =
-                format!("{}{}", self.random.pick(&["w", "users_", "items_", "q"]), self.expressions.len());
+            let name = match self.random.below(6) {
+                0..3 => (*self.random.pick(&TABLES)).to_owned(),
+                _ => {
+                    format!("{}{}", self.random.pick(&["w", "users_", "items_", "q"]), self.expressions.len())
+                }
+            };
             let renamed = self.random.one_in(2);
             let columns = if renamed { self.rename(&inner.columns) } else { unique(&inner.columns) };
             if let Some(columns) = columns {
@@ -183,7 +190,11 @@ impl<'a> Grammar<'a> {
                 self.expressions.push(Source { alias: name, columns });
             }
         }
-        let Query { sql, columns } = self.unnamed_query();
+        let Query { mut sql, columns } = self.unnamed_query();
+        let told = columns.iter().position(|column| column.taint != Taint::Clean);
+        if let Some(at) = told.filter(|_| self.asks && self.random.one_in(4)) {
+            write!(sql, " order by {} limit 2", at + 1).unwrap();
+        }
         self.expressions.truncate(before);
         Query { sql: format!("{with}{sql}"), columns }
     }
@@ -353,7 +364,11 @@ impl<'a> Grammar<'a> {
         let (list, mut columns, _) = self.outputs(Self::aggregate);
         let (key_sql, key_taint, key_kind) = key;
         let name = (*self.random.pick(&NAMES)).to_owned();
-        let having = if self.random.one_in(4) { " having count(*) > 0" } else { "" };
+        let having = match self.random.below(4) {
+            0 if self.asks => " having max(email) > 'n'",
+            0 => " having count(*) > 0",
+            _ => "",
+        };
         self.scopes.pop();
         if self.random.one_in(3) {
             return Query { sql: format!("select {list} from {from}{condition}"), columns };
@@ -432,6 +447,12 @@ impl<'a> Grammar<'a> {
     }
 
     fn join(&mut self, source: &Source) -> String {
+        if self.asks && self.random.one_in(3) {
+            self.scopes.last_mut().unwrap().push(source.clone());
+            let (condition, _) = self.predicate();
+            self.scopes.last_mut().unwrap().pop();
+            return format!(" join {{}} on {condition}");
+        }
         let has_id = |source: &Source| {
             source.columns.iter().any(|c| c.name == "id" && c.kind == Kind::Int && c.taint == Taint::Clean)
         };
@@ -537,6 +558,9 @@ impl<'a> Grammar<'a> {
     }
 
     fn condition(&mut self) -> String {
+        if self.asks && self.random.one_in(3) {
+            return format!(" where {}", self.predicate().0);
+        }
         match self.random.below(4) {
             0 => format!(" where {} > 2", self.clean_int()),
             1 => format!(" where {} is not null", self.clean_column()),

@@ -91,9 +91,10 @@ pub fn start(flavour: Flavour) -> MySql {
     server
 }
 
-pub fn proxy(server: &MySql) -> Proxy {
+pub fn proxy(server: &MySql, denies: bool) -> Proxy {
+    let predicates = if denies { "deny" } else { "allow" };
     Proxy::start(&format!(
-        "databases:\n  - {{ name: '*', upstream: 'mysql://127.0.0.1:{}' }}\nrules:{RULES}",
+        "databases:\n  - {{ name: '*', upstream: 'mysql://127.0.0.1:{}' }}\nprotection: {{ predicates: {predicates} }}\nrules:{RULES}",
         server.port()
     ))
 }

@@ -107,9 +107,10 @@ pub fn start() -> Postgres {
     server
 }
 
-pub fn proxy(server: &Postgres) -> Proxy {
+pub fn proxy(server: &Postgres, denies: bool) -> Proxy {
+    let predicates = if denies { "deny" } else { "allow" };
     Proxy::start(&format!(
-        "databases:\n  - {{ name: '*', upstream: 'postgres://127.0.0.1:{}' }}\nrules:{RULES}",
+        "databases:\n  - {{ name: '*', upstream: 'postgres://127.0.0.1:{}' }}\nprotection: {{ predicates: {predicates} }}\nrules:{RULES}",
         server.port()
     ))
 }

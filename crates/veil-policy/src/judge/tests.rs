@@ -428,6 +428,8 @@ fn questions_about_masked_columns_are_refused_where_the_policy_says_so() {
         "select id from items where exists (select 1 from users where email = label)",
         "select id from (select id, email as x from users) q where x = 'a'",
         "with q (x) as (select email from users) select count(*) from q where x = 'a'",
+        "with q as (select id from users where email = 'x') select id from q",
+        "with q as (delete from users where email = 'x' returning id) select id from q",
         "select count(*) from users having max(email) > 'm'",
         "select id from users limit (select length(email) from users limit 1)",
         "select email from users where id = 1 except select 'guess'",

@@ -17,6 +17,8 @@ pub(super) fn read(root: Node<'_>) -> Vec<Expr> {
             Node::RangeFunction(_) | Node::RangeTableFunc(_) | Node::JsonTable(_) => {
                 asked.extend(inside(node))
             }
+            Node::CommonTableExpr(query) => stack.push(query.ctequery()),
+            Node::WithClause(with) => stack.extend(with.ctes().iter().map(Node::from)),
             Node::UpdateStmt(update) => asked.extend(inside(update.where_clause())),
             Node::DeleteStmt(delete) => asked.extend(inside(delete.where_clause())),
             Node::MergeStmt(merge) => asked.extend(inside(merge.join_condition())),
