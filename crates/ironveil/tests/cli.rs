@@ -100,3 +100,32 @@ fn shows_both_sides(arguments: &[&str]) {
     }
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "the demo left files");
 }
+
+#[test]
+fn explain_says_what_is_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, key) = (directory.path().join("proxy.yaml"), directory.path().join("key"));
+    assert!(ironveil(&["keys", "generate", "--out", key.to_str().unwrap()]).status.success());
+    let upstream = "postgres://127.0.0.1:1";
+    let config = format!(
+        "keys: {{ root: {{ file: '{}' }} }}\ndatabases: [{{ name: shop, upstream: '{upstream}' }}]\nrules: [{{ column: a, strategy: email }}]\n",
+        key.display()
+    );
+    fs::write(&path, config).unwrap();
+    let explain = |database| {
+        let output = ironveil(&[
+            "explain",
+            "--config",
+            path.to_str().unwrap(),
+            "--database",
+            database,
+            "--user",
+            "app",
+            "select 1",
+        ]);
+        assert_eq!(output.status.code(), Some(1));
+        text(&output)
+    };
+    assert!(explain("other").contains("no entry of \"databases\""), "{}", explain("other"));
+    assert!(explain("shop").contains("127.0.0.1:1"), "{}", explain("shop"));
+}
