@@ -17,7 +17,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the proxy.
     Run(Run),
-    /// Check a configuration and say everything that is wrong with it.
+    /// Check a configuration and say everything that is wrong with it; and with --database, what it means there.
     Check(Check),
     /// Say what becomes of statements, and why: which columns are shown, masked or NULL, or why they are refused.
     Explain(Explain),
@@ -55,6 +55,12 @@ pub(crate) struct Check {
     /// The configuration file.
     #[arg(default_value = "proxy.yaml")]
     pub(crate) config: PathBuf,
+    /// A database, as clients name it: what is masked there, what is closed, and what may get round the masks.
+    #[arg(long, requires = "user")]
+    pub(crate) database: Option<String>,
+    /// Who asks. The password is taken from the variable IRONVEIL_PASSWORD.
+    #[arg(long, requires = "database")]
+    pub(crate) user: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -17,7 +17,8 @@ use veil_policy::glob::Glob;
 use veil_proxy::Protocol;
 
 use crate::cli::{Check, Cli, Command, Keys, Run};
-use crate::{demo, explain, keys, wire_up};
+use crate::server::Server;
+use crate::{demo, explain, keys, report, wire_up};
 
 const DEFAULT_CONFIG: &str = "proxy.yaml";
 /// Statements are parsed on these threads, by a parser that recurses.
@@ -178,5 +179,12 @@ fn check_config(check: &Check) -> Result<()> {
         "{}: databases {databases}, rules {rules}, users {users}: no fault found",
         check.config.display()
     )?;
+    if let (Some(database), Some(user)) = (&check.database, &check.user) {
+        let report = runtime()?.block_on(async {
+            let mut server = Server::open(&config, database, user).await?;
+            report::report(&config, &mut server, user).await
+        })?;
+        write!(io::stdout(), "{report}")?;
+    }
     Ok(())
 }

@@ -5,6 +5,8 @@ mod commands;
 mod demo;
 mod explain;
 mod keys;
+mod report;
+mod server;
 mod wire_up;
 
 use std::io;

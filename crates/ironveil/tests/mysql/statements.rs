@@ -4,7 +4,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Value};
 use veil_testkit::{Flavour, MySql};
 
-use crate::harness::{Pair, of, text};
+use crate::harness::{Pair, flavours, of, text};
 use crate::proxy::{Said, compare_table, said, statements};
 
 /// Runs a statement and takes it back.
@@ -60,4 +60,20 @@ async fn harmless_statements_are_untouched() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn check_says_what_the_rules_mean_for_a_database() {
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), "");
+        let said = pair.proxy.check(MySql::user(), MySql::user_password());
+        for line in [
+            "masked by users.email: shop.tt.note, shop.user_view.label, shop.users.email",
+            "a rule can name them: shop.users.twice",
+            "the copy needs a rule: shop.users",
+            "refused, unless trusted: shop.add_one, shop.peek, shop.show_emails, shop.show_items",
+        ] {
+            assert!(said.contains(line), "{line}: {said}");
+        }
+    }
 }

@@ -86,3 +86,30 @@ async fn harmless_statements_are_untouched() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn check_says_what_the_rules_mean_for_a_database() {
+    let rules = format!("{RULES}  - {{ table: nowhere, column: x, strategy: email }}\n");
+    let pair = Pair::with(PostgresOptions::default(), &rules);
+    pair.server
+        .psql(
+            "shop",
+            "create function copy() returns trigger language plpgsql as 'begin return new; end';
+             create trigger copy before insert on users for each row execute function copy();
+             create function peek() returns text security definer language sql as 'select email from users limit 1';
+             create role plain login; grant select on all tables in schema public to plain",
+        )
+        .unwrap();
+    let said = pair.proxy.check(Postgres::superuser(), Postgres::password());
+    for line in [
+        "masked by users.email: public.kept.label, public.user_report.mail, public.user_view.label, public.users.email",
+        "rules that mask nothing here: nowhere.x",
+        "public.stats_view.v, public.user_report.up",
+        "the copy needs a rule: public.users",
+        "refused, unless trusted: public.peek",
+        "rights that this user should not have: superuser",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert!(!pair.proxy.check("plain", "").contains("rights that"));
+}

@@ -70,19 +70,29 @@ impl Proxy {
 
     /// What `ironveil explain` prints of statements, by the configuration of this proxy.
     pub fn explain(&self, user: &str, password: &str, statements: &[&str]) -> String {
-        let mut explain = Command::new(env!("CARGO_BIN_EXE_ironveil"))
-            .args(["explain", "--database", "shop", "--user", user, "--config"])
+        self.command(&["explain", "--config"], user, password, statements)
+    }
+
+    /// What `ironveil check` prints of the sample database.
+    pub fn check(&self, user: &str, password: &str) -> String {
+        self.command(&["check"], user, password, &[])
+    }
+
+    fn command(&self, command: &[&str], user: &str, password: &str, lines: &[&str]) -> String {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ironveil"))
+            .args(command)
             .arg(self.directory.path().join("proxy.yaml"))
+            .args(["--database", "shop", "--user", user])
             .env("IRONVEIL_PASSWORD", password)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let input = statements.join("\n");
-        let mut stdin = explain.stdin.take().unwrap();
-        let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
-        let output = explain.wait_with_output().unwrap();
-        writer.join().unwrap().unwrap();
+        let (input, mut stdin) = (lines.join("\n"), child.stdin.take().unwrap());
+        // It need not read what it is given.
+        let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
         assert!(output.status.success(), "{}", self.log());
         String::from_utf8(output.stdout).unwrap()
     }

@@ -1,0 +1,146 @@
+//! A session of the commands' own on a server, with the labels that a policy lays over its catalog.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Opts, OptsBuilder, Row, SslOpts};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use veil_policy::config::{Config, Protocol, SslMode, Upstream};
+use veil_policy::{Labels, Policy, mysql};
+use veil_sql::Catalog;
+use veil_sql::mysql::Mode;
+
+use crate::{keys, wire_up};
+
+/// The variable that holds the password.
+const PASSWORD: &str = "IRONVEIL_PASSWORD";
+
+/// Rows of text; NULL is `None`.
+pub(crate) type Rows = Vec<Vec<Option<String>>>;
+
+/// What is known of a server.
+pub(crate) enum Known {
+    /// Of one database of PostgreSQL.
+    Postgres(Labels),
+    /// Of a MySQL or MariaDB server; and how its sessions read texts.
+    MySql(mysql::Labels, Mode),
+}
+
+/// A session in a database, by its name on the server.
+pub(crate) struct Server {
+    pub(crate) known: Known,
+    pub(crate) database: String,
+    session: Session,
+}
+
+enum Session {
+    Postgres(Client),
+    MySql(Box<Conn>),
+}
+
+impl Server {
+    /// Signs in to the server of `database`, and reads its catalog.
+    pub(crate) async fn open(config: &Config, database: &str, user: &str) -> Result<Self> {
+        let root = config.root_key.clone().map_or_else(keys::default_root, Ok)?;
+        let policy = Arc::new(wire_up::policy(config, &keys::read_root(&root)?));
+        let Some(found) = config.databases.iter().find(|known| known.name.matches(database)) else {
+            bail!("no entry of \"databases\" in the configuration has the name {database}")
+        };
+        let upstream = &found.upstream;
+        let database = upstream.database.as_deref().unwrap_or(database);
+        match upstream.protocol {
+            Protocol::Postgres => postgres(upstream, policy, database, user).await,
+            Protocol::MySql => mysql(upstream, policy, database, user).await,
+        }
+    }
+
+    /// The rows of a query.
+    pub(crate) async fn rows(&mut self, query: &str) -> Result<Rows> {
+        match &mut self.session {
+            Session::Postgres(client) => postgres_rows(client, query).await,
+            Session::MySql(connection) => mysql_rows(connection, query).await,
+        }
+    }
+}
+
+async fn postgres_rows(client: &Client, query: &str) -> Result<Rows> {
+    let answer = client.simple_query(query).await.context("cannot read the catalog")?;
+    let cells = |message: &SimpleQueryMessage| match message {
+        SimpleQueryMessage::Row(row) => {
+            Some((0..row.len()).map(|at| row.get(at).map(str::to_owned)).collect())
+        }
+        _ => None,
+    };
+    Ok(answer.iter().filter_map(cells).collect())
+}
+
+async fn mysql_rows(connection: &mut Conn, query: &str) -> Result<Rows> {
+    let answer: Vec<Row> = connection.query(query).await.context("cannot read the catalog")?;
+    let text = |cell: Option<Vec<u8>>| cell.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let cells =
+        |row: Row| (0..row.len()).map(|at| text(row.get::<Option<Vec<u8>>, _>(at).flatten())).collect();
+    Ok(answer.into_iter().map(cells).collect())
+}
+
+async fn postgres(upstream: &Upstream, policy: Arc<Policy>, database: &str, user: &str) -> Result<Server> {
+    let connected = wire_up::target(upstream)?.connect().await?;
+    let mut config = tokio_postgres::Config::new();
+    config.user(user).dbname(database);
+    if let Ok(password) = std::env::var(PASSWORD) {
+        config.password(password);
+    }
+    let (client, connection) =
+        config.connect_raw(connected.stream, NoTls).await.context("cannot sign in to the server")?;
+    // It ends with the client.
+    tokio::spawn(connection);
+    let mut results = <[Vec<_>; veil_sql::catalog::QUERIES.len()]>::default();
+    for (rows, query) in results.iter_mut().zip(veil_sql::catalog::QUERIES) {
+        *rows = postgres_rows(&client, query).await?;
+    }
+    let labels = Labels::new(policy, Arc::new(Catalog::from_rows(&results)), database, user);
+    Ok(Server {
+        known: Known::Postgres(labels),
+        database: database.to_owned(),
+        session: Session::Postgres(client),
+    })
+}
+
+async fn mysql(upstream: &Upstream, policy: Arc<Policy>, database: &str, user: &str) -> Result<Server> {
+    let options = options(upstream, database, user);
+    let mut connection = Box::new(Conn::new(options).await.context("cannot sign in to the server")?);
+    let settings: Option<(String, String)> =
+        connection.query_first("select @@sql_mode, version()").await.context("cannot read the settings")?;
+    let (sql_mode, version) = settings.context("the server has no settings")?;
+    let mut results = <[Vec<_>; veil_sql::mysql::catalog::QUERIES.len()]>::default();
+    for (rows, query) in results.iter_mut().zip(veil_sql::mysql::catalog::QUERIES) {
+        *rows = mysql_rows(&mut connection, query.text).await?;
+    }
+    let catalog = Arc::new(veil_sql::mysql::Catalog::from_rows(&results));
+    let labels = mysql::Labels::new(policy, catalog, user);
+    Ok(Server {
+        known: Known::MySql(labels, Mode::new(&sql_mode, &version)),
+        database: database.to_owned(),
+        session: Session::MySql(connection),
+    })
+}
+
+fn options(upstream: &Upstream, database: &str, user: &str) -> Opts {
+    let tls = (upstream.sslmode != SslMode::Disable).then(|| {
+        let named = upstream.sslmode == SslMode::VerifyFull;
+        let verifies = named || upstream.sslmode == SslMode::VerifyCa || upstream.root_cert.is_some();
+        SslOpts::default()
+            .with_danger_skip_domain_validation(!named)
+            .with_danger_accept_invalid_certs(!verifies)
+            .with_root_certs(upstream.root_cert.iter().map(|path| path.clone().into()).collect())
+    });
+    OptsBuilder::default()
+        .ip_or_hostname(&upstream.host)
+        .tcp_port(upstream.port)
+        .user(Some(user))
+        .pass(std::env::var(PASSWORD).ok())
+        .db_name(Some(database))
+        .prefer_socket(Some(false))
+        .ssl_opts(tls)
+        .into()
+}
