@@ -200,8 +200,11 @@ fn step<S: Client>(
         usize::from(["users", "orders"].iter().any(|name| statement.sql.to_lowercase().contains(name)));
     tally.add(class);
     if directly {
-        let [clear, changed] =
-            worlds.direct.each_mut().map(|session| session.run(&statement.sql, statement.way));
+        let [clear, changed] = worlds.direct.each_mut().map(|session| {
+            let outcome = session.run(&statement.sql, statement.way);
+            session.take_bytes();
+            outcome
+        });
         tally.direct += 1;
         if clear.error.is_none() {
             tally.valid += 1;
