@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use veil_sql::mysql::functions::{self, Effect};
-use veil_sql::mysql::{Facts, Function, Kind, Show, Source, Statement, TableName, Write, catalog};
+use veil_sql::mysql::{Facts, Function, Kind, Show, Source, Statement, TableKind, TableName, Write, catalog};
 
 use super::labels::Labels;
 use super::lineage::{self, perhaps_same};
@@ -45,8 +45,9 @@ pub fn judge(statement: &Statement, labels: &Labels, database: Option<&str>) -> 
         // What EXECUTE runs is judged under its own name as well; a transaction's end may report what others did.
         Kind::Execute { .. } => Ok(Run { untraced: Untraced::Close, clean: false, scrub: true }),
         Kind::Call | Kind::Prepare { .. } => shown(true),
-        Kind::Show(Show::Definitions)
-        | Kind::Set { .. }
+        // A condition may choke on what it is given.
+        Kind::Show(Show::Definitions) => shown(!facts.functions.is_empty() || facts.reads_variables),
+        Kind::Set { .. }
         | Kind::Use(_)
         | Kind::Deallocate { .. }
         | Kind::Kill { .. }
@@ -155,10 +156,42 @@ fn answers(
 
 /// Whether a statement may run code that its text does not show: triggers, and functions that are not known.
 #[must_use]
-pub fn runs_hidden_code(statement: &Statement, labels: &Labels) -> bool {
+pub fn runs_hidden_code(statement: &Statement, labels: &Labels, database: Option<&str>) -> bool {
     let facts = &statement.facts;
     let reads = matches!(statement.kind, Kind::Data | Kind::Explain);
-    !facts.writes.is_empty() || (reads && worst_effect(facts, labels) >= Effect::Unknown)
+    !facts.writes.is_empty()
+        || (reads
+            && (worst_effect(facts, labels) >= Effect::Unknown
+                || facts.tables.iter().any(|name| runs_unknown(name, labels, database, 0))))
+}
+
+/// Whether a view calls functions that are not known, or that cannot be told.
+fn runs_unknown(name: &TableName, labels: &Labels, database: Option<&str>, depth: usize) -> bool {
+    let table = name.database.as_deref().or(database).and_then(|own| labels.catalog().table(own, &name.name));
+    let Some(view) = table.filter(|table| table.kind != TableKind::Base && !labels.is_clean(table)) else {
+        return false;
+    };
+    let Some(definition) = view.definition.as_deref() else { return true };
+    let (facts, own) = (&definition.facts, Some(view.database.as_str()));
+    depth > VIEW_DEPTH_MAX
+        || facts.opaque.is_some()
+        || worst_effect(facts, labels) >= Effect::Unknown
+        || facts.tables.iter().any(|name| runs_unknown(name, labels, own, depth + 1))
+}
+
+/// Views over views deeper than this may do anything.
+const VIEW_DEPTH_MAX: usize = 32;
+
+/// Whether a statement names what is no table with rows of its own: what else a view calls, its text does not show.
+#[must_use]
+pub fn reads_views(statement: &Statement, labels: &Labels, database: Option<&str>) -> bool {
+    let expressions = &statement.facts.expressions;
+    statement.facts.tables.iter().any(|name| {
+        let table =
+            name.database.as_deref().or(database).and_then(|own| labels.catalog().table(own, &name.name));
+        let expression = name.database.is_none() && expressions.contains(&name.name.to_lowercase());
+        !expression && table.is_none_or(|table| table.kind != TableKind::Base)
+    })
 }
 
 /// Whether a view with this definition shows nothing sensitive.

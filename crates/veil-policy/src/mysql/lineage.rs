@@ -123,6 +123,14 @@ struct Around<'a, 's> {
     depth: usize,
 }
 
+impl Around<'_, '_> {
+    /// Whether a common table expression around goes by a name.
+    fn hides(&self, name: &str) -> bool {
+        let around = std::iter::successors(self.expressions, |expressions| expressions.around);
+        around.into_iter().any(|known| perhaps_same(known.name, name))
+    }
+}
+
 /// A common table expression, and those around it.
 struct Expressions<'a, 's> {
     name: &'s str,
@@ -157,7 +165,10 @@ impl<'a> Resolver<'a, '_> {
             return None;
         }
         let around = Around { depth, ..*around };
-        let columns = if query.recursive {
+        let columns = if around.hides(&first.name) {
+            // Servers differ in which of the two they mean.
+            None
+        } else if query.recursive {
             // Those that follow may be named as well.
             let later: Vec<&str> = rest.iter().map(|with| with.name.as_str()).collect();
             self.recursive(first, &later, &around)
@@ -172,6 +183,9 @@ impl<'a> Resolver<'a, '_> {
         if let Some((name, later)) = later.split_first() {
             let expressions = Expressions { name, columns: None, around: around.expressions };
             return self.recursive(with, later, &Around { expressions: Some(&expressions), ..*around });
+        }
+        if !with.query.with.is_empty() {
+            return None;
         }
         let seed = match &with.query.body {
             Body::Sets(arms) => arms.first()?,

@@ -19,22 +19,25 @@ use crate::labels::{Fate, Label};
 const WITHHELD: &str = "IronVeil withheld the message: it may quote masked data";
 
 /// Columns of plans that name and count.
-const PLAN_COLUMNS: [&[u8]; 14] = [
-    b"id",
-    b"select_type",
-    b"table",
-    b"partitions",
-    b"type",
-    b"possible_keys",
-    b"key",
-    b"key_len",
-    b"ref",
-    b"rows",
-    b"r_rows",
-    b"filtered",
-    b"r_filtered",
-    b"extra",
+const PLAN_COLUMNS: [&str; 14] = [
+    "id",
+    "select_type",
+    "table",
+    "partitions",
+    "type",
+    "possible_keys",
+    "key",
+    "key_len",
+    "ref",
+    "rows",
+    "r_rows",
+    "filtered",
+    "r_filtered",
+    "extra",
 ];
+
+/// Columns of the list of sessions, without their statements.
+const PROCESS_COLUMNS: [&str; 8] = ["id", "user", "host", "db", "command", "time", "state", "progress"];
 
 enum Op {
     Pass,
@@ -79,9 +82,10 @@ impl Plan {
         let mut ops = Vec::with_capacity(columns.len());
         for (at, column) in columns.iter().enumerate() {
             let op = match (&statement.kind, run.untraced, &traced) {
-                (Kind::Show(Show::Warnings), ..) => show_warnings(column, run),
-                (Kind::Show(Show::Processes), ..) => show_processes(column),
-                (Kind::Explain, ..) if !run.clean => explained(column),
+                (Kind::Show(Show::Warnings), ..) => show_warnings(column, run, context),
+                (Kind::Show(Show::Processes), ..) => show_processes(column, context),
+                (Kind::Session, ..) => maintained(column, context),
+                (Kind::Explain, ..) if !run.clean => explained(column, context),
                 (_, Untraced::Show, _) => shown(column, context),
                 (_, Untraced::Close, _) | (_, Untraced::Follow, None) => Op::Null,
                 (_, Untraced::Follow, Some(Outputs::Merged(tables))) => merged(column, tables, context),
@@ -174,17 +178,38 @@ impl Op {
     }
 }
 
-fn show_warnings(column: &Column<'_>, run: Run) -> Op {
-    if run.scrub && column.name.eq_ignore_ascii_case(b"Message") { Op::Text(WITHHELD) } else { Op::Pass }
+fn show_warnings(column: &Column<'_>, run: Run, context: Context<'_>) -> Op {
+    match label(column, context).as_deref() {
+        _ if !run.scrub => Op::Pass,
+        Some("level" | "code") => Op::Pass,
+        Some("message") => Op::Text(WITHHELD),
+        Some(count) if count.starts_with("@@") => Op::Pass,
+        _ => Op::Null,
+    }
 }
 
-fn show_processes(column: &Column<'_>) -> Op {
-    if column.name.eq_ignore_ascii_case(b"Info") { Op::Null } else { Op::Pass }
+fn show_processes(column: &Column<'_>, context: Context<'_>) -> Op {
+    let known = label(column, context).is_some_and(|name| PROCESS_COLUMNS.contains(&name.as_str()));
+    if known { Op::Pass } else { Op::Null }
+}
+
+/// A column of what CHECK TABLE and its like say: their messages may quote rows.
+fn maintained(column: &Column<'_>, context: Context<'_>) -> Op {
+    match label(column, context).as_deref() {
+        Some("msg_text") => Op::Text(WITHHELD),
+        Some(_) => Op::Pass,
+        None => Op::Null,
+    }
+}
+
+/// The name of a column in lower case; `None` if it cannot be read.
+fn label(column: &Column<'_>, context: Context<'_>) -> Option<String> {
+    Names::decode(column.name, context.names).map(|name| name.to_lowercase())
 }
 
 /// A column of a plan over labelled tables: trees and documents quote conditions, in which the server puts what it has read.
-fn explained(column: &Column<'_>) -> Op {
-    let known = PLAN_COLUMNS.iter().any(|name| column.name.eq_ignore_ascii_case(name));
+fn explained(column: &Column<'_>, context: Context<'_>) -> Op {
+    let known = label(column, context).is_some_and(|name| PLAN_COLUMNS.contains(&name.as_str()));
     if known { Op::Pass } else { Op::Null }
 }
 
@@ -198,16 +223,20 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     /// `None` if they cannot be read.
     fn read(column: &Column<'a>, charset: Option<Charset>) -> Option<Self> {
-        let text = |bytes: &'a [u8]| match charset {
-            Some(charset) => charset::decode(charset, bytes),
-            // All that are not known write ASCII as it is.
-            None => std::str::from_utf8(bytes).ok().filter(|text| text.is_ascii()).map(Cow::Borrowed),
-        };
+        let text = |bytes: &'a [u8]| Self::decode(bytes, charset);
         Some(Self {
             database: text(column.database)?,
             table: text(column.org_table)?,
             column: text(column.org_name)?,
         })
+    }
+
+    fn decode(bytes: &'a [u8], charset: Option<Charset>) -> Option<Cow<'a, str>> {
+        match charset {
+            Some(charset) => charset::decode(charset, bytes),
+            // All that are not known write ASCII as it is.
+            None => std::str::from_utf8(bytes).ok().filter(|text| text.is_ascii()).map(Cow::Borrowed),
+        }
     }
 
     /// Whether it says that the column is one of this table.

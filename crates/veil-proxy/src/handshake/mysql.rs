@@ -41,6 +41,9 @@ const LAYOUT: u64 = cap::DEPRECATE_EOF
     | cap::MARIADB_BULK
     | cap::MARIADB_EXTENDED_METADATA;
 
+/// Characters of a user's name that every server keeps.
+const USER_CHARS_MAX: usize = 32;
+
 /// A session that is signed in.
 pub(crate) struct Session<'a> {
     proxy: &'a Proxy,
@@ -63,7 +66,10 @@ impl Session<'_> {
     pub(crate) async fn run(self) -> SessionEnd {
         let Self { proxy, mut relay, facts } = self;
         loop {
-            let SessionEnd::Change(change) = relay.run().await else { return SessionEnd::Client };
+            let change = match relay.run().await {
+                SessionEnd::Change(change) => change,
+                end => return end,
+            };
             let Ok([client, upstream]) = relay.into_parts().await else { return SessionEnd::Client };
             let (mut client, mut upstream) =
                 (Link::new(client.0, client.1), Link::new(upstream.0, upstream.1));
@@ -153,7 +159,7 @@ async fn sign_in<'a>(
     }
     let offered = greeting.capabilities | cap::MYSQL;
     response.capabilities &= offered & !cap::SSL;
-    let user = text(&response.user)?;
+    let user = user_name(&response.user)?;
     let database = text(&response.database)?;
     let route = proxy.mysql_route(&database)?;
     if let Some(own) = &route.database {
@@ -244,6 +250,16 @@ async fn reach(
     Ok((upstream, greeting.connection))
 }
 
+/// A user's name. The servers cut what is too long and take quotes around a name away, so such a name may be another's.
+fn user_name(bytes: &[u8]) -> Result<String, Failure> {
+    let name = text(bytes)?;
+    if name.starts_with('\'') || name.ends_with('\'') || name.chars().count() > USER_CHARS_MAX {
+        let message = "a user name that is quoted or too long is refused";
+        return Err(Problem::new("28000", message, "Write it without quotes.").into());
+    }
+    Ok(name)
+}
+
 async fn change_user(
     proxy: &Proxy,
     client: &mut Link,
@@ -251,7 +267,7 @@ async fn change_user(
     facts: &Facts<'_>,
     change: ChangeUser,
 ) -> Result<Engine, Failure> {
-    let user = text(&change.user)?;
+    let user = user_name(&change.user)?;
     let account = proxy.mysql_accounts.get(&user);
     let proven = match account {
         Some(account) => Some(account::prove(proxy, client, account, &user, None).await?),

@@ -145,7 +145,7 @@ fn statement(tokens: &[Token], mode: Mode, spaced: &Facts) -> Statement {
             if matches!(kind, Kind::Show(_)) {
                 listing(tokens, &mut facts);
             }
-            facts.reads_variables = matches!(kind, Kind::Execute { .. }) && reads_variables(tokens);
+            facts.reads_variables |= matches!(kind, Kind::Execute { .. }) && reads_variables(tokens);
             kind
         }
         Head::Grammar(tokens) => {
@@ -162,7 +162,11 @@ fn statement(tokens: &[Token], mode: Mode, spaced: &Facts) -> Statement {
             kind
         }
         Head::Call(tokens) => call(&tokens, &mut facts),
-        Head::Text { name, text } => return inner(name, &text, mode),
+        Head::Text { name, text } => {
+            let mut read = inner(name, &text, mode);
+            read.facts.reads_variables |= reads_variables(tokens);
+            return read;
+        }
     };
     facts.asks_back |= matches!(kind, Kind::Show(super::Show::Warnings));
     Statement { kind, facts, result }
@@ -184,9 +188,14 @@ fn inner(name: Option<String>, text: &str, mode: Mode) -> Statement {
     match name {
         Some(name) => {
             let kind = Kind::Prepare { name, inner: Arc::clone(only) };
-            Statement { kind, facts: only.facts.clone(), result: None }
+            let facts = Facts { inner_text: true, ..only.facts.clone() };
+            Statement { kind, facts, result: None }
         }
-        None => only.as_ref().clone(),
+        None => {
+            let mut own = only.as_ref().clone();
+            own.facts.inner_text = true;
+            own
+        }
     }
 }
 
@@ -203,7 +212,7 @@ fn grammar(tokens: Vec<Token>, mode: Mode, facts: &mut Facts) -> Option<Query> {
         facts.opaque = Some("sql_mode ORACLE or MSSQL");
         return None;
     }
-    let tokens = without_extras(tokens, facts);
+    let tokens = without_extras(tokens, mode.mariadb, facts);
     let dialect = MySqlDialect {};
     let mut parser = Parser::new(&dialect).with_recursion_limit(DEPTH_MAX).with_tokens(tokens);
     let tree = match parser.parse_statement() {
@@ -216,6 +225,7 @@ fn grammar(tokens: Vec<Token>, mode: Mode, facts: &mut Facts) -> Option<Query> {
     facts::collect(&tree, facts);
     asked::collect(&tree, facts);
     let result = write::read(&tree, facts);
+    facts.writes_variables = facts.reads_variables && write::repeats(&tree);
     if !matches!(tree, Tree::Query(_) | Tree::Insert(_) | Tree::Update(_) | Tree::Delete(_)) {
         facts.opaque.get_or_insert("a statement of this form");
     }
@@ -224,7 +234,7 @@ fn grammar(tokens: Vec<Token>, mode: Mode, facts: &mut Facts) -> Option<Query> {
 
 /// Takes out what the grammar does not know and what changes nothing of what a statement reads and writes: `INTO @a`,
 /// `LOCK IN SHARE MODE`, `SQL_CACHE`. Operators and units that it does not know become others, and lists of tables joins.
-fn without_extras(tokens: Vec<Token>, facts: &mut Facts) -> Vec<Token> {
+fn without_extras(tokens: Vec<Token>, mariadb: bool, facts: &mut Facts) -> Vec<Token> {
     let mut kept = Vec::with_capacity(tokens.len());
     let mut rest = tokens.as_slice();
     let first = tokens.first().map(keyword).unwrap_or_default();
@@ -254,7 +264,11 @@ fn without_extras(tokens: Vec<Token>, facts: &mut Facts) -> Vec<Token> {
                 kept.push(Token::make_keyword("DAY"));
                 after
             }
-            ("sql_cache", ..) if kept.last().is_some_and(|token| keyword(token) == "select") => after,
+            ("unique", ..) if is_modifier(kept.last()) => {
+                facts.opaque.get_or_insert("SELECT UNIQUE");
+                after
+            }
+            ("sql_cache", ..) if mariadb && is_modifier(kept.last()) => after,
             ("into", "outfile" | "dumpfile", ..) => {
                 facts.opaque.get_or_insert("INTO OUTFILE");
                 after
@@ -316,6 +330,16 @@ impl TableLists {
     }
 }
 
+/// Whether modifiers of SELECT may follow.
+fn is_modifier(token: Option<&Token>) -> bool {
+    let word = token.map(keyword).unwrap_or_default();
+    word.starts_with("sql_")
+        || matches!(
+            word.as_str(),
+            "select" | "all" | "distinct" | "distinctrow" | "high_priority" | "straight_join"
+        )
+}
+
 /// Whether a value ends here that is no name: behind a name, a parenthesis may be that of a function.
 fn ends_value(token: Option<&Token>) -> bool {
     matches!(token, Some(Token::RParen | Token::Number(..) | Token::SingleQuotedString(_)))
@@ -365,6 +389,7 @@ fn listing(tokens: &[Token], facts: &mut Facts) {
     let condition = tokens.iter().position(|token| keyword(token) == "where");
     let condition = condition.and_then(|at| tokens.get(at..)).unwrap_or_default();
     calls(condition, facts);
+    facts.reads_variables = reads_variables(condition);
     if condition.contains(&Token::Assignment) || head::mentions(condition, &["table", "values"]) {
         facts.opaque.get_or_insert("a condition of this form");
     }
@@ -372,7 +397,11 @@ fn listing(tokens: &[Token], facts: &mut Facts) {
 
 /// Whether a variable stands anywhere but where it is given a value.
 fn reads_variables(tokens: &[Token]) -> bool {
-    let given = |at: usize| matches!(tokens.get(at + 1), Some(Token::Eq | Token::Assignment));
+    let given = |at: usize| {
+        let first =
+            at.checked_sub(1).and_then(|at| tokens.get(at)).is_none_or(|token| *token == Token::Comma);
+        first && matches!(tokens.get(at + 1), Some(Token::Eq | Token::Assignment))
+    };
     let is_variable = |token: &Token| matches!(token, Token::Word(word) if facts::is_variable(&word.value));
     tokens.iter().enumerate().any(|(at, token)| is_variable(token) && !given(at))
 }
@@ -386,6 +415,7 @@ fn call(tokens: &[Token], facts: &mut Facts) -> Kind {
         _ => return Kind::Refused("CALL of this form"),
     };
     calls(rest, facts);
+    facts.reads_variables = reads_variables(rest);
     if head::mentions(rest, &["select", "values", "table", "with"]) {
         return Kind::Refused("CALL with a query");
     }

@@ -39,8 +39,14 @@ fn expressions(query: &Query) -> BTreeSet<String> {
 }
 
 /// Variables that tell how the statement before went.
-const ASKS_BACK: [&str; 4] =
-    ["@@warning_count", "@@error_count", "@@session.warning_count", "@@session.error_count"];
+const ASKS_BACK: [&str; 6] = [
+    "@@warning_count",
+    "@@error_count",
+    "@@session.warning_count",
+    "@@session.error_count",
+    "@@local.warning_count",
+    "@@local.error_count",
+];
 
 type Flow = ControlFlow<&'static str>;
 

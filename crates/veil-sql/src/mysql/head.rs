@@ -234,7 +234,7 @@ fn set(words: &[String], tokens: &[Token]) -> Head {
     let of_server = |token: &Token| {
         let word = keyword(token);
         matches!(word.as_str(), "global" | "persist" | "persist_only")
-            || ["@@global.", "@@persist."].iter().any(|scope| word.starts_with(scope))
+            || ["@@global", "@@persist"].iter().any(|scope| word.starts_with(scope))
     };
     if tokens.iter().any(of_server) {
         return Head::Is(Kind::Refused("SET for the whole server"));

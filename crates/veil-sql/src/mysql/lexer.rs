@@ -59,6 +59,9 @@ pub struct Lexed {
     pub rewritten: Option<String>,
 }
 
+/// Words of one text.
+const TOKENS_MAX: usize = 1 << 20;
+
 /// Why a text is not understood.
 pub type Fault = &'static str;
 
@@ -131,6 +134,9 @@ impl Lexer<'_> {
                 '*' if self.inside && self.peek() == Some('/') => self.end_comment(at),
                 _ => {
                     let token = self.token(at, c)?;
+                    if self.lexed.tokens.len() == TOKENS_MAX {
+                        return Err("so many words");
+                    }
                     self.push(token);
                     continue;
                 }
@@ -337,6 +343,7 @@ impl Lexer<'_> {
                 self.chars.next();
                 let name = match quote {
                     '`' => self.quoted('`')?,
+                    '"' if self.mode.ansi_quotes => self.quoted('"')?,
                     quote => match self.string(quote)? {
                         Token::SingleQuotedString(name) => name,
                         _ => return Err("an impossible name"),

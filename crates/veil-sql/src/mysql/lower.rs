@@ -158,11 +158,14 @@ fn item(tree: &SelectItem) -> Option<Item> {
     }
 }
 
-/// Whether the server keeps a column's new name as it was written: it cuts blanks off its beginning. And bytes that
-/// could not be read may be any.
+/// Bytes of a name that every server keeps.
+const ALIAS_MAX: usize = 250;
+
+/// Whether the server keeps a column's new name as it was written: it cuts blanks off its beginning, and what is long or
+/// comes behind a zero. And bytes that could not be read may be any.
 fn is_kept(name: &str) -> bool {
     let blank = |c: char| c.is_whitespace() || c.is_control();
-    !name.starts_with(blank) && !name.contains(char::REPLACEMENT_CHARACTER)
+    name.len() <= ALIAS_MAX && !name.starts_with(blank) && !name.contains(['\0', char::REPLACEMENT_CHARACTER])
 }
 
 /// Nothing but the star.
@@ -261,6 +264,10 @@ fn call(tree: &ast::Function) -> Expr {
     let Some(function) = function_name(tree) else { return Expr::Unknown };
     let arguments = arguments(tree);
     let name = if function.database.is_none() { function.name.as_str() } else { "" };
+    // What a column holds by default may be computed from others.
+    if name == "default" {
+        return Expr::Unknown;
+    }
     let whole = |function| {
         let mut found = vec![Expr::Call(function)];
         found.extend(arguments_and_window(tree));

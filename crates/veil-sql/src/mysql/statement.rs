@@ -114,6 +114,10 @@ pub struct Facts {
     pub asked: BTreeSet<String>,
     /// Names that the statement gives to values, and what these name.
     pub given: Vec<(String, BTreeSet<String>)>,
+    /// Rows are written one after another by what a variable holds, which a trigger may set between them.
+    pub writes_variables: bool,
+    /// It was read from a literal.
+    pub inner_text: bool,
     /// It asks how the statement before went, which nothing may stand between.
     pub asks_back: bool,
     /// Something inside is not understood; the text says what.

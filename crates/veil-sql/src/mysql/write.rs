@@ -29,6 +29,23 @@ pub(super) fn read(statement: &Statement, facts: &mut Facts) -> Option<Query> {
     }
 }
 
+/// Whether what is written may be evaluated after a trigger has run: by all but an INSERT of one row.
+pub(super) fn repeats(tree: &Statement) -> bool {
+    match tree {
+        Statement::Update(_) => true,
+        Statement::Insert(insert) => {
+            let rows = insert.source.as_deref().map(|query| query.body.as_ref());
+            let one = match rows {
+                Some(SetExpr::Values(values)) => values.rows.len() == 1,
+                Some(_) => false,
+                None => true,
+            };
+            !one || insert.on.is_some()
+        }
+        _ => false,
+    }
+}
+
 fn of_insert(insert: &Insert, facts: &mut Facts) -> Option<Query> {
     let target = match &insert.table {
         TableObject::TableName(target) => table_name(target),
@@ -144,7 +161,7 @@ impl Visitor for Values {
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         match expr {
-            // A variable holds what a statement that was let through has put there.
+            // Whether variables may be read is another question.
             Expr::Identifier(name)
                 if (name.quote_style.is_none() && name.value.starts_with('@')) || is_default(name) => {}
             Expr::Identifier(name) => drop(self.columns.insert(name.value.clone())),

@@ -18,7 +18,7 @@ use veil_sql::mysql::{Kind, Statement};
 use veil_wire::mysql::startup::ChangeUser;
 
 use super::Parts;
-use super::hidden::{Hidden, Settings};
+use super::hidden::{Hidden, Place, Settings};
 use super::judge::{Judge, Judged, unknown};
 use crate::catalogs::Due;
 use crate::connections::OfServer;
@@ -33,6 +33,9 @@ pub struct Guarded {
     settings: Option<Settings>,
     /// The client has said how its next transaction is to be: the proxy must not begin it.
     next_transaction: bool,
+    /// When that was.
+    described_at: Option<Instant>,
+    in_transaction: bool,
     from_client: Parts,
     from_server: Parts,
     phase: Phase,
@@ -59,14 +62,14 @@ pub struct Guarded {
 /// A statement that the server has prepared.
 struct Prepared {
     statement: Arc<Statement>,
-    /// The session's database at that time.
-    database: Option<Arc<str>>,
+    /// Where it was read.
+    place: Place,
     /// How the rows of an open cursor are written.
     cursor: Option<Arc<Plan>>,
 }
 
-/// A statement that SQL prepared, and the session's database at that time.
-type Named = (Arc<Statement>, Option<Arc<str>>);
+/// A statement that SQL prepared, and where it was read.
+type Named = (Arc<Statement>, Place);
 
 /// Whose turn it is.
 enum Phase {
@@ -153,6 +156,8 @@ impl Guarded {
             capabilities,
             settings: None,
             next_transaction: false,
+            described_at: None,
+            in_transaction: false,
             from_client: Parts::default(),
             from_server: Parts::default(),
             phase: Phase::Idle,
@@ -195,19 +200,28 @@ impl Guarded {
     /// Before a statement: whether the catalog has to be read first.
     fn wants_catalog(&self, now: Instant, names_missing: bool) -> bool {
         let paused = self.read_not_before.is_some_and(|moment| now < moment);
-        !paused && !self.next_transaction && self.judge.slot().due(now, names_missing) == Due::Yes
+        !paused
+            && !self.next_transaction
+            && !self.sees_the_past()
+            && self.judge.slot().due(now, names_missing) == Due::Yes
+    }
+
+    /// In a transaction, MySQL shows the catalog as it was when that began.
+    fn sees_the_past(&self) -> bool {
+        let mariadb = self.settings.as_ref().is_some_and(|settings| settings.mode.mariadb);
+        self.in_transaction && !mariadb
     }
 
     /// The inner statement that EXECUTE runs.
     fn executed(&self, name: &str, before: &[Judged]) -> Named {
         let here = before.iter().rev().find_map(|earlier| match &earlier.statement.kind {
             Kind::Prepare { name: made, inner } if made == name => {
-                Some((Arc::clone(inner), earlier.database.clone()))
+                Some((Arc::clone(inner), earlier.place.clone()))
             }
             _ => None,
         });
         let refused = || unknown(Kind::Refused("EXECUTE of what IronVeil has not seen prepared"));
-        here.or_else(|| self.named.get(name).cloned()).unwrap_or_else(|| (refused(), None))
+        here.or_else(|| self.named.get(name).cloned()).unwrap_or_else(|| (refused(), Place::default()))
     }
 }
 

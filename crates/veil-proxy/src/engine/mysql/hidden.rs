@@ -19,8 +19,9 @@ const SETTINGS: &str = "select cast(convert(@@sql_mode using utf8mb4) as binary)
     cast(convert(@@character_set_client using utf8mb4) as binary), \
     cast(convert(@@character_set_results using utf8mb4) as binary), \
     cast(convert(version() using utf8mb4) as binary), \
-    cast(convert(database() using utf8mb4) as binary) limit 18446744073709551615";
-const SETTINGS_COLUMNS: usize = 5;
+    cast(convert(database() using utf8mb4) as binary), \
+    cast(convert(@@character_set_connection using utf8mb4) as binary) limit 18446744073709551615";
+const SETTINGS_COLUMNS: usize = 6;
 
 /// The settings of a session by which its texts are read.
 #[derive(Clone, Debug, Default)]
@@ -31,9 +32,46 @@ pub(super) struct Settings {
     /// Of names in what the server sends.
     pub(super) names: Option<Charset>,
     pub(super) database: Option<std::sync::Arc<str>>,
+    /// The server takes the letters of ASCII in literals for what they are.
+    pub(super) plain_literals: bool,
+}
+
+/// How a session's texts are read. A server reads a prepared text again when tables change, as the session is then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct ReadBy {
+    mode: Mode,
+    client: Option<Charset>,
+}
+
+/// The session's database by which a statement was read, and how its text was.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    pub(super) database: Option<std::sync::Arc<str>>,
+    read_by: ReadBy,
+    /// Quotes and letters in the text mean the same by all settings.
+    plain: bool,
+}
+
+impl Place {
+    /// Whether a session with these settings reads the text as it was read.
+    pub(super) fn is_read_alike(&self, settings: &Settings) -> bool {
+        let (then, now) = (self.read_by, ReadBy { mode: settings.mode, client: settings.client });
+        let grammar = |read: ReadBy| (read.mode.ignore_space, read.mode.oracle);
+        then == now || (self.plain && now.client.is_some() && grammar(then) == grammar(now))
+    }
 }
 
 impl Settings {
+    /// For the statements of `text`.
+    pub(super) fn place(&self, text: &[u8]) -> Place {
+        let plain = |byte: &u8| byte.is_ascii() && !matches!(byte, b'"' | b'\\');
+        Place {
+            database: self.database.clone(),
+            read_by: ReadBy { mode: self.mode, client: self.client },
+            plain: text.iter().all(plain),
+        }
+    }
+
     /// Writes a text as the client would.
     pub(super) fn encode(&self, text: &str, out: &mut Vec<u8>) -> std::result::Result<(), Problem> {
         let written = self.client.and_then(|charset| charset::encode(charset, text, out));
@@ -151,7 +189,9 @@ impl Hidden {
     }
 
     fn read_settings(&self) -> Option<Settings> {
-        let [sql_mode, client, results, version, database] = self.results.first()?.first()?.as_slice() else {
+        let [sql_mode, client, results, version, database, connection] =
+            self.results.first()?.first()?.as_slice()
+        else {
             return None;
         };
         // Where results are not converted, names come in the servers' own character set.
@@ -164,6 +204,7 @@ impl Hidden {
             client: client_charset(client.as_deref()?),
             names,
             database: database.as_deref().map(Into::into),
+            plain_literals: PLAIN.contains(&connection.as_deref()?),
         })
     }
 
@@ -179,7 +220,11 @@ impl Hidden {
 
 /// Character sets of single bytes whose first half is ASCII. What stands in their other half is not known here, and need
 /// not be: it is read as in a text of ASCII with raw bytes.
-const LIKE_ASCII: [&str; 8] = ["armscii8", "cp850", "cp852", "dec8", "geostd8", "hp8", "keybcs2", "macce"];
+const LIKE_ASCII: [&str; 9] =
+    ["armscii8", "binary", "cp850", "cp852", "dec8", "geostd8", "hp8", "keybcs2", "macce"];
+
+/// Character sets in which every letter of ASCII is itself.
+const PLAIN: [&str; 8] = ["ascii", "binary", "cp1250", "cp1251", "latin1", "latin2", "utf8mb3", "utf8mb4"];
 
 fn client_charset(name: &str) -> Option<Charset> {
     Charset::named(name).or_else(|| LIKE_ASCII.contains(&name).then_some(Charset::Ascii))

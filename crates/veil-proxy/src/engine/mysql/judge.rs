@@ -8,6 +8,7 @@ use veil_sql::mysql::analyse::{Analyser, Analysis};
 use veil_sql::mysql::{Facts, Kind, Mode, Statement};
 
 use super::Slot;
+use super::hidden::Place;
 use crate::catalogs::View;
 
 /// Judges statements by the labels of the moment.
@@ -21,8 +22,8 @@ pub struct Judge {
 pub(super) struct Judged {
     pub(super) statement: Arc<Statement>,
     pub(super) run: Run,
-    /// The session's database, by which names in it are read.
-    pub(super) database: Option<Arc<str>>,
+    /// Where its names and its text were read.
+    pub(super) place: Place,
     /// Code that the text does not show may set variables of the session.
     pub(super) may_set_variables: bool,
 }
@@ -31,7 +32,7 @@ impl Judged {
     /// One that shows nothing.
     pub(super) fn closed(kind: Kind) -> Self {
         let statement = unknown(kind);
-        Self { statement, run: Run::CLOSED, database: None, may_set_variables: false }
+        Self { statement, run: Run::CLOSED, place: Place::default(), may_set_variables: false }
     }
 }
 
@@ -82,13 +83,20 @@ impl Judge {
     ///
     /// # Errors
     /// It does not.
-    pub(super) fn judge(
-        &self,
-        statement: &Arc<Statement>,
-        database: Option<Arc<str>>,
-    ) -> Result<Judged, Refusal> {
-        let run = self.view.labels().verdict(statement, database.as_ref())?;
-        let may_set_variables = judge::runs_hidden_code(statement, self.view.labels());
-        Ok(Judged { statement: Arc::clone(statement), run, database, may_set_variables })
+    pub(super) fn judge(&self, statement: &Arc<Statement>, place: Place) -> Result<Judged, Refusal> {
+        let run = self.view.labels().verdict(statement, place.database.as_ref())?;
+        let may_set_variables =
+            judge::runs_hidden_code(statement, self.view.labels(), place.database.as_deref());
+        Ok(Judged { statement: Arc::clone(statement), run, place, may_set_variables })
+    }
+
+    /// Whether code that nobody has read may have written an error of a statement.
+    pub(super) fn is_foreign(&self, judged: &Judged) -> bool {
+        let reads = matches!(judged.statement.kind, Kind::Data | Kind::Execute { .. });
+        let database = judged.place.database.as_deref();
+        !reads
+            || judged.may_set_variables
+            || !judged.statement.facts.writes.is_empty()
+            || judge::reads_views(&judged.statement, self.view.labels(), database)
     }
 }

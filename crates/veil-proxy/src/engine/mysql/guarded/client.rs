@@ -1,7 +1,7 @@
 //! From the client to the server.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use veil_model::{Charset, Format};
 use veil_policy::Refusal;
@@ -12,13 +12,18 @@ use veil_wire::mysql::frame::{self, HEADER, Header, Message};
 use veil_wire::mysql::startup::ChangeUser;
 use veil_wire::mysql::{capability as cap, limits};
 
-use super::{Guarded, Hidden, Judged, Phase, Reply, Settings, Stage, Then, decode_text, problem, unknown};
+use super::{
+    Guarded, Hidden, Judged, Phase, Place, Reply, Settings, Stage, Then, decode_text, problem, unknown,
+};
 use crate::engine::mysql::hidden;
 use crate::out::Out;
 use crate::problem::Problem;
 
 /// Stands for the statement prepared last, in MariaDB.
 const LAST_PREPARED: u32 = u32::MAX;
+
+/// How long the catalog is not read because the next transaction has been described.
+const DESCRIBED_MAX: Duration = Duration::from_secs(30);
 
 /// How far a message has come.
 enum Step {
@@ -156,7 +161,10 @@ impl Guarded {
             Command::ProcessInfo => {
                 Some(Reply::new(vec![Judged::closed(Kind::Show(Show::Processes))], Stage::First))
             }
-            Command::StmtFetch => Some(self.fetch(command::statement(body)?)),
+            Command::StmtFetch => match self.number(command::statement(body)?) {
+                Some(number) => Some(self.fetch(number)),
+                None => return Ok(self.pass_over(header, nothing_prepared())),
+            },
             Command::InitDb => Some(Reply { then: Then::Database, ..Reply::new(Vec::new(), Stage::Single) }),
             Command::ResetConnection => {
                 Some(Reply { then: Then::Reset, ..Reply::new(Vec::new(), Stage::Single) })
@@ -209,7 +217,7 @@ impl Guarded {
             Reading::Refused(refusal) => return Ok(self.refuse(refusal, message, ways)),
             Reading::Asking => return Ok(Step::Wait),
         };
-        let judged = match self.judge_all(&analysis.statements, &settings) {
+        let judged = match self.judge_all(&analysis.statements, &settings, text) {
             Ok(judged) => judged,
             Err(refusal) => return Ok(self.refuse(refusal, message, ways)),
         };
@@ -259,6 +267,12 @@ impl Guarded {
             analysis.statements.iter().any(|statement| self.judge.names_missing(statement, database));
         // What asks how the statement before went must follow it.
         let asks_back = only_asks_back(&analysis);
+        let late = self.described_at.is_some_and(|moment| ways.now > moment + DESCRIBED_MAX);
+        if self.next_transaction && late && !sets_only(&analysis) {
+            self.next_transaction = false;
+            let what = "the transaction that SET TRANSACTION was for, because it comes too late";
+            return Reading::Refused(refusal(what, "Say SET TRANSACTION again, and begin at once."));
+        }
         if !asks_back && self.wants_catalog(ways.now, missing) {
             self.ask(Hidden::catalog(), ways);
             return Reading::Asking;
@@ -275,40 +289,59 @@ impl Guarded {
         only_asks_back(&analysis).then_some(analysis)
     }
 
-    fn judge_all(&self, statements: &[Arc<Statement>], settings: &Settings) -> Result<Vec<Judged>, Refusal> {
-        let mut database = settings.database.clone();
+    fn judge_all(
+        &self,
+        statements: &[Arc<Statement>],
+        settings: &Settings,
+        text: &[u8],
+    ) -> Result<Vec<Judged>, Refusal> {
+        let mut here = settings.place(text);
         let mut judged = Vec::with_capacity(statements.len());
         for (at, statement) in statements.iter().enumerate() {
             let last = at + 1 == statements.len();
             if !last && changes_reading(&statement.kind) {
-                let message =
-                    "IronVeil refused: a statement that changes settings, before others in one text"
-                        .to_owned();
-                return Err(Refusal { code: "42501", message, hint: "Send it by itself." });
+                let what = "a statement that changes settings, before others in one text";
+                return Err(refusal(what, "Send it by itself."));
+            }
+            if statement.facts.inner_text && !settings.plain_literals {
+                return Err(refusal("a text in a literal, in this character_set_connection", "Set another."));
             }
             let (runs, place) = match &statement.kind {
                 Kind::Execute { name } => self.executed(name, &judged),
-                _ => (Arc::clone(statement), database.clone()),
+                _ => (Arc::clone(statement), here.clone()),
             };
+            check_reading(&place, settings)?;
             let one = self.judge.judge(&runs, place)?;
             if statement.facts.reads_variables || runs.facts.reads_variables {
-                self.check_variables(&one, judged.iter().any(|earlier| earlier.may_set_variables))?;
+                let tainted = judged.iter().any(|earlier| earlier.may_set_variables);
+                // What stands in the place of a parameter is shown as a literal is.
+                let given = statement.facts.reads_variables
+                    && (matches!(statement.kind, Kind::Execute { .. }) || statement.facts.inner_text);
+                self.check_variables(&one, tainted, given)?;
             }
             judged.push(one);
             if let Kind::Use(name) = &statement.kind {
-                database = Some(name.as_str().into());
+                here.database = Some(name.as_str().into());
             }
         }
         Ok(judged)
     }
 
     /// Whether a statement may read the session's variables.
-    fn check_variables(&self, judged: &Judged, tainted: bool) -> Result<(), Refusal> {
-        if !(self.tainted || tainted) || !judged.run.shows_all() {
+    fn check_variables(&self, judged: &Judged, tainted: bool, given: bool) -> Result<(), Refusal> {
+        let facts = &judged.statement.facts;
+        let keeps = !facts.writes.is_empty();
+        if facts.writes_variables {
+            return Err(refusal(
+                "variables in a statement that writes several rows, or the same one again",
+                "",
+            ));
+        }
+        if !(self.tainted || tainted) || !(keeps || given || judged.run.shows_all()) {
             return Ok(());
         }
-        let message = "IronVeil refused: variables of the session, after code has run that may have set them";
-        Err(Refusal { code: "42501", message: message.to_owned(), hint: "Read them in a new session." })
+        let what = "variables of the session, after code has run that may have set them";
+        Err(refusal(what, "Read them in a new session."))
     }
 
     /// The text to send for a KILL of a number that is the proxy's.
@@ -335,6 +368,8 @@ impl Guarded {
         if self.statements.len() >= limits::STATEMENTS_MAX {
             return Err(Problem::new("54000", "too many prepared statements", ""));
         }
+        // Until the server has said that there is another.
+        self.last_prepared = None;
         let (analysis, settings) = match self.analyse(text, ways) {
             Reading::Read(analysis, settings) => (analysis, settings),
             Reading::Refused(refusal) => return Ok(self.refuse(refusal, message, ways)),
@@ -345,7 +380,7 @@ impl Guarded {
             // The server has something to say about others.
             _ => unknown(Kind::Refused("a text that is not one statement")),
         };
-        let judged = match self.judge.judge(&statement, settings.database.clone()) {
+        let judged = match self.judge.judge(&statement, settings.place(text)) {
             Ok(judged) => judged,
             Err(refusal) => return Ok(self.refuse(refusal, message, ways)),
         };
@@ -366,9 +401,8 @@ impl Guarded {
             return Err(Problem::protocol("an execution without a statement"));
         }
         let Some(body) = ways.rest().get(HEADER + 1..HEADER + 5) else { return Ok(Step::Wait) };
-        let number = match command::statement(body)? {
-            LAST_PREPARED => self.last_prepared.unwrap_or(LAST_PREPARED),
-            number => number,
+        let Some(number) = self.number(command::statement(body)?) else {
+            return Ok(self.pass_over(header, nothing_prepared()));
         };
         self.judge.refresh();
         let asks_back = self.statements.get(&number).is_some_and(|known| asks_back(&known.statement));
@@ -380,10 +414,14 @@ impl Guarded {
         }
         let judged = match self.statements.get(&number) {
             Some(prepared) => {
-                let judged = self.judge.judge(&prepared.statement, prepared.database.clone());
-                match judged {
+                let place = prepared.place.clone();
+                let read = match &self.settings {
+                    Some(settings) if !asks_back => check_reading(&place, settings),
+                    _ => Ok(()),
+                };
+                match read.and_then(|()| self.judge.judge(&prepared.statement, place)) {
                     Ok(judged) if prepared.statement.facts.reads_variables => {
-                        self.check_variables(&judged, false).map(|()| judged)
+                        self.check_variables(&judged, false, false).map(|()| judged)
                     }
                     other => other,
                 }
@@ -405,8 +443,12 @@ impl Guarded {
         Ok(Step::Streamed)
     }
 
+    /// The server's number of a statement; `None` if it is to be the last prepared one, and there is none.
+    fn number(&self, asked: u32) -> Option<u32> {
+        if asked == LAST_PREPARED { self.last_prepared } else { Some(asked) }
+    }
+
     fn fetch(&self, number: u32) -> Reply {
-        let number = if number == LAST_PREPARED { self.last_prepared.unwrap_or(number) } else { number };
         let plan = self.statements.get(&number).and_then(|prepared| prepared.cursor.clone());
         Reply { format: Format::Binary, plan, ..Reply::new(Vec::new(), Stage::Rows) }
     }
@@ -415,6 +457,28 @@ impl Guarded {
     pub(super) const fn deprecates_eof(&self) -> bool {
         self.capabilities & cap::DEPRECATE_EOF != 0
     }
+}
+
+/// Whether a text reads and writes nothing.
+fn sets_only(analysis: &Analysis) -> bool {
+    analysis.statements.iter().all(|statement| matches!(statement.kind, Kind::Set { .. }))
+}
+
+fn refusal(what: &str, hint: &'static str) -> Refusal {
+    Refusal { code: "42501", message: format!("IronVeil refused: {what}"), hint }
+}
+
+fn nothing_prepared() -> Problem {
+    Problem::new("26000", "there is no statement that was prepared last", "")
+}
+
+/// A prepared statement runs only while the session reads texts as it did then: the server may read it again.
+fn check_reading(place: &Place, settings: &Settings) -> Result<(), Refusal> {
+    if place.is_read_alike(settings) {
+        return Ok(());
+    }
+    let what = "a statement that was prepared under another sql_mode or character_set_client";
+    Err(refusal(what, "Prepare it again."))
 }
 
 /// Whether a text only asks how the statement before went.

@@ -146,6 +146,7 @@ impl Guarded {
         if matches!(self.phase, Phase::Idle) {
             self.sequence = UNASKED;
         }
+        self.described_at = self.described_at.or(Some(now)).filter(|_| self.next_transaction);
         Ok(())
     }
 
@@ -264,7 +265,7 @@ impl Guarded {
             reply.definitions.iter().map(|payload| Column::decode(payload, self.capabilities)).collect();
         let context = Context {
             labels: self.judge.labels(),
-            database: judged.database.as_deref(),
+            database: judged.place.database.as_deref(),
             names: self.settings.as_ref().and_then(|settings| settings.names),
         };
         let plan = Arc::new(Plan::new(&columns?, &judged.statement, judged.run, context)?);
@@ -297,6 +298,7 @@ impl Guarded {
     fn ended_with(&mut self, flags: u16, judged: &Judged) {
         let begun = flags & status::IN_TRANSACTION != 0 || !judged.statement.facts.tables.is_empty();
         self.next_transaction &= !begun;
+        self.in_transaction = flags & status::IN_TRANSACTION != 0;
     }
 
     fn ok(&mut self, reply: &mut Reply, payload: &[u8]) -> Result<(Pass, bool), Problem> {
@@ -314,7 +316,7 @@ impl Guarded {
             }
             Kind::Use(_) | Kind::Call => self.settings = None,
             Kind::Prepare { name, inner } => {
-                drop(self.named.insert(name.clone(), (Arc::clone(inner), judged.database.clone())));
+                drop(self.named.insert(name.clone(), (Arc::clone(inner), judged.place.clone())));
             }
             Kind::Deallocate { name } => drop(self.named.remove(name)),
             _ => {}
@@ -331,6 +333,9 @@ impl Guarded {
         let judged = reply.judged();
         let of_statement = matches!(reply.stage, Stage::First | Stage::Rows | Stage::Prepared);
         self.tainted |= judged.may_set_variables;
+        if reply.stage == Stage::Prepared {
+            self.last_prepared = None;
+        }
         // A statement that fails half way, or one before it in the same text, may have changed how texts are read.
         if reply.statements.len() > 1 || !matches!(judged.statement.kind, Kind::Data | Kind::Show(_)) {
             self.settings = None;
@@ -338,8 +343,7 @@ impl Guarded {
         if !(judged.run.scrub && of_statement) {
             return Ok(Pass::Forward);
         }
-        let reads = matches!(judged.statement.kind, Kind::Data | Kind::Execute { .. });
-        let foreign = !reads || !judged.statement.facts.writes.is_empty();
+        let foreign = self.judge.is_foreign(&judged);
         let mut out = Vec::new();
         scrub::put(&Error::decode(payload)?, foreign && reply.stage != Stage::Prepared, &mut out);
         Ok(Pass::Instead(out))
@@ -348,7 +352,7 @@ impl Guarded {
     fn prepared(&mut self, reply: &mut Reply, payload: &[u8]) -> Result<(Pass, bool), Problem> {
         let ok = PreparedOk::decode(payload)?;
         let judged = reply.judged();
-        let made = Prepared { statement: judged.statement, database: judged.database, cursor: None };
+        let made = Prepared { statement: judged.statement, place: judged.place, cursor: None };
         self.statements.insert(ok.statement, made);
         self.last_prepared = Some(ok.statement);
         let packets = |count: u16| match usize::from(count) {
