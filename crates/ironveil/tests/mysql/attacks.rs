@@ -33,6 +33,8 @@ async fn all(client: &mut mysql_async::Conn, sql: &str) -> String {
 
 /// The marker, as it is, reversed, in upper case, in hexadecimal and in Base64 by each alignment.
 fn shows_canary(text: &str) -> bool {
+    // Wide letters have zeros between them.
+    let text = text.replace('\0', "");
     let forms = [
         CANARY,
         "yranacqz",
@@ -44,6 +46,30 @@ fn shows_canary(text: &str) -> bool {
         "6cWNhbmFyeT",
     ];
     forms.iter().any(|form| text.contains(form))
+}
+
+/// What somebody who owns the database may have made.
+const OBJECTS: &str = "
+delimiter //
+create function boom(i int) returns int reads sql data begin
+    declare v varchar(100);
+    select max(email) into v from users;
+    signal sqlstate '42S22' set mysql_errno = 1054, message_text = v;
+    return i;
+end //
+create function rec(i int) returns int reads sql data begin set @seen = (select max(email) from users); return i; end //
+create view vrec as select id, rec(id) r from items //
+create table parts (id int, ssn varchar(20)) partition by list columns (ssn) (partition a values in ('a'), partition b values in ('zqcanary')) //
+create table part (id int, ssn varchar(20)) //
+insert into part values (1, 'zqcanary') //
+";
+
+/// A name that the server cuts to that of another column.
+fn long_names(kept: usize) -> String {
+    let (long, cut) = ("x".repeat(300), "x".repeat(kept));
+    format!(
+        "select (select `{cut}` from (select upper(max(email)) as `{long}` from users) d) z from (select 1 as `{cut}`) o"
+    )
 }
 
 const CHANNELS: &[&str] = &[
@@ -242,6 +268,31 @@ const CHANNELS: &[&str] = &[
     "select _gb18030 'a' from (select upper(email) as _gb18030 from users limit 1) t",
     "select (select x from dual) from (select upper(email) x from users limit 1) d",
     "select (select `ა` from (select 1 as `Ა`) d) v from (select concat(email) as `ა` from users) t",
+    "with recursive r as (with items as (select upper(max(email)) label, 1 id, 1 n from users) select * from items) select label from r",
+    "with recursive o as (select 'x' as b, 'y' as a), r as (with o as (select upper(email) as a, note as b from users limit 9) select * from o) select a from r",
+    "with o as (select upper(max(email)) as a from users), r as (with o as (select 'y' as a) select a from o) select a from r",
+    "insert into items (id, label) with o as (select max(email) as a from users), r as (with o as (select 'y' as a) select a from o) select 914, a from r",
+    "select unique e from (select upper(email) e, 1 as `unique` from users) d",
+    "select distinct sql_cache e from (select upper(max(email)) e, 1 as `sql_cache` from users) d",
+    "select sql_cache e from (select 1 as e, upper(max(email)) as sql_cache from users) d",
+    "select (select x from (select upper(max(email)) as 'x\\0y' from users) d) z from (select 1 as x) o",
+    "set sql_mode = 'ANSI_QUOTES'; select @\"\\\", upper(email) as \", 1 as \" from shop.users as \", 1 as z -- \"",
+    "set collation_connection = swe7_swedish_ci; set @a = 1; prepare s from 'select `, upper(email) from shop.users -- `'; execute s using @a",
+    "set collation_connection = swe7_swedish_ci; execute immediate 'select `, upper(email) from shop.users -- `' using 1",
+    "update users set note = note where id = 1; update users set note = @trg where id = 3; select note from users",
+    "update users set note = note where id = 1; insert into users (id, note) values (3, 'q') on duplicate key update note = @trg; select note from users",
+    "update users set note = note where id = 1; update items set label = @trg where exists (select 1 from users); select label from items",
+    "update users set note = note where id = 1; prepare p from 'select ?, id from users'; execute p using @trg",
+    "update users set note = note where id = 1; execute immediate 'select ? z, id from users' using @trg",
+    "update users set note = coalesce(@trg, 'none') order by id; select note from users",
+    "update users set note = note where id = 1; show variables where uuid_to_bin(@trg)",
+    "update users set note = note where id = 1; show tables where st_geomfromtext('POINT(1 1)', 4326, @trg)",
+    "update users set note = note where id = 1; set @b = @trg; select @b",
+    "select default(email) from users",
+    "select boom(1)",
+    "select * from vrec; select @seen",
+    "check table parts",
+    "set @@persist_only.max_connections = 160",
     "select (select `ασ` from (select concat(email) as `ΑΣ` from users limit 1) d) v from (select 1 as `ασ`) t",
 ];
 
@@ -249,7 +300,12 @@ const CHANNELS: &[&str] = &[
 async fn no_channel_shows_a_value() {
     for flavour in flavours() {
         let pair = Pair::with(of(flavour), "");
-        for sql in CHANNELS {
+        pair.server.sql("shop", OBJECTS).unwrap();
+        // MariaDB validates.
+        let _ = pair
+            .server
+            .sql("shop", "alter table parts exchange partition a with table part without validation");
+        for sql in CHANNELS.iter().copied().chain([long_names(255).as_str(), &long_names(256)]) {
             let mut client = pair.client().await;
             let seen = all(&mut client, sql).await;
             assert!(!shows_canary(&seen), "{}: {sql}: {seen}", pair.server.version());
@@ -266,7 +322,8 @@ async fn no_channel_shows_a_value() {
             ] {
                 let _ = text(&mut client, "use shop").await;
                 let _ = text(&mut client, "set sql_mode = '', sql_select_limit = default").await;
-                let rows = text(&mut client, after).await.unwrap();
+                let rows =
+                    text(&mut client, after).await.unwrap_or_else(|error| panic!("{sql}: {after}: {error}"));
                 assert!(rows.len() >= count, "{sql}: {after}");
                 let seen = rows.iter().any(|row| crate::masking::holds_canary(row));
                 assert!(!seen, "{sql}: {after}: {rows:?}");
@@ -304,7 +361,6 @@ async fn a_name_in_another_case_is_the_same_where_the_server_has_it_so() {
 async fn the_server_may_change_under_a_session() {
     let pair = Pair::start();
     let mut client = pair.client().await;
-    let prepared = client.prep("select * from item_view").await.unwrap();
     let sql = "select * from items";
     assert_eq!(text(&mut client, sql).await.unwrap()[0].len(), 3);
     // A column that a rule names comes, one goes, a table takes another's name: without a word to the proxy.
@@ -324,7 +380,105 @@ async fn the_server_may_change_under_a_session() {
         .unwrap();
     let rows = text(&mut client, "select note from users").await.unwrap();
     assert!(!crate::masking::holds_canary(&rows[0]), "{rows:?}");
-    let _ = client.exec::<Row, _, _>(&prepared, ()).await;
+}
+
+/// A server reads a prepared text again when a table has changed, by the settings of that moment.
+#[test]
+fn a_text_that_is_read_again_by_other_settings_is_not_run() {
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), "");
+        let other = "from (select upper(max(email)) as e from users) d, items where items.id = 1";
+        let gbk = [b"select '\xbf\\', ' , e, ' , 3 ".as_slice(), other.as_bytes(), b" #' ", other.as_bytes()]
+            .concat();
+        for (before, text, after) in [
+            (
+                "set names utf8mb4",
+                format!("select \"e\" as z {other}").into_bytes(),
+                "set sql_mode = 'ANSI_QUOTES'",
+            ),
+            ("set names gbk", gbk, "set names latin1"),
+            (
+                "set names utf8mb4",
+                b"select 1, _binary'\xbf\\', upper(email) e from shop.users -- ' from shop.items".to_vec(),
+                "set names gbk",
+            ),
+        ] {
+            let mut raw = Raw::connect(pair.proxy.port(), 0);
+            raw.query(before);
+            raw.send(&[&[22], text.as_slice()].concat());
+            let Ok(prepared) = raw.prepared() else { continue };
+            raw.execute(prepared.statement, false);
+            raw.query(after);
+            raw.query("optimize table items");
+            let answer = raw.execute(prepared.statement, false);
+            assert!(answer.error.is_some(), "{before}, {after}");
+            assert!(!shows_canary(&String::from_utf8_lossy(&raw.seen)), "{before}, {after}");
+        }
+        let mut raw = Raw::connect(pair.proxy.port(), 0);
+        raw.query("prepare s from 'select 1 \"\\\\\", upper(email) e from users -- \" from items'");
+        for sql in ["set sql_mode = 'ANSI_QUOTES'", "optimize table items", "execute s"] {
+            raw.query(sql);
+        }
+        assert!(!shows_canary(&String::from_utf8_lossy(&raw.seen)));
+        // What means the same by all settings runs on.
+        let plain = raw.prepare("select note from users where id = 1").unwrap();
+        raw.query("set sql_mode = ''");
+        assert_eq!(raw.execute(plain.statement, false).rows.len(), 1);
+    }
+}
+
+/// Names of columns come in wide letters as well.
+#[test]
+fn messages_in_wide_letters_are_withheld() {
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), "");
+        for charset in ["utf16", "utf32", "ucs2", "latin1"] {
+            let (mut raw, mut busy) =
+                (Raw::connect(pair.proxy.port(), 0), Raw::connect(pair.proxy.port(), 0));
+            let payload = busy.query_payload(b"select sleep(1), 'zqcanary' from items where id = 1");
+            busy.send(&payload);
+            for sql in [
+                &format!("set character_set_results = {charset}"),
+                "select upper(email) from users where id = 1 and email + 0 = 0",
+                "show warnings",
+                "show full processlist",
+                "explain format=json select note from users where id = 1 and note > email",
+            ] {
+                raw.query(sql);
+            }
+            assert!(!shows_canary(&String::from_utf8_lossy(&raw.seen)), "{charset}");
+            busy.answers();
+        }
+    }
+}
+
+/// MariaDB's number for the statement prepared last means none after a refusal.
+#[test]
+fn nothing_is_executed_in_place_of_what_was_refused() {
+    let pair = Pair::start();
+    let mut raw = Raw::connect(pair.proxy.port(), 0);
+    raw.prepare("delete from items where id = 3").unwrap();
+    assert!(raw.prepare("handler users open").is_err());
+    assert_eq!(raw.execute(u32::MAX, false).error.map(|(number, _)| number), Some(1243));
+    assert_eq!(raw.query("select id from items")[0].rows.len(), 3);
+}
+
+/// The servers take quotes around a user's name away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quoted_user_is_nobody_else() {
+    for flavour in flavours() {
+        let server = crate::harness::sample_server(of(flavour));
+        let rules = format!(
+            "databases:\n  - {{ name: '*', upstream: 'mysql://127.0.0.1:{}' }}\nrules:\n  - {{ who: {{ user: app }}, table: users, column: email, strategy: email }}\n",
+            server.port()
+        );
+        let proxy = crate::harness::Proxy::start(&rules);
+        let quoted = crate::harness::options(proxy.port()).user(Some("'app'"));
+        assert!(mysql_async::Conn::new(quoted).await.is_err());
+        let mut client = crate::harness::connect(proxy.port()).await;
+        let rows = text(&mut client, "select email from users").await.unwrap();
+        assert!(!rows.iter().any(|row| crate::masking::holds_canary(row)));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

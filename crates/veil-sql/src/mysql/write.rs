@@ -128,6 +128,8 @@ fn returning(items: Option<&[SelectItem]>, target: TableName) -> Option<Query> {
 struct Values {
     columns: BTreeSet<String>,
     queries: bool,
+    /// In `VALUES(column)`: what the statement itself would have inserted.
+    inserted: usize,
 }
 
 impl Values {
@@ -146,6 +148,10 @@ impl Values {
     }
 }
 
+fn is_inserted(expr: &Expr) -> bool {
+    matches!(expr, Expr::Function(call) if call.name.to_string().eq_ignore_ascii_case("values"))
+}
+
 /// The keyword in place of a value.
 fn is_default(name: &ast::Ident) -> bool {
     name.quote_style.is_none() && name.value.eq_ignore_ascii_case("default")
@@ -159,8 +165,15 @@ impl Visitor for Values {
         ControlFlow::Continue(())
     }
 
+    fn post_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        self.inserted -= usize::from(is_inserted(expr));
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        self.inserted += usize::from(is_inserted(expr));
         match expr {
+            Expr::Identifier(_) if self.inserted > 0 => {}
             // Whether variables may be read is another question.
             Expr::Identifier(name)
                 if (name.quote_style.is_none() && name.value.starts_with('@')) || is_default(name) => {}
