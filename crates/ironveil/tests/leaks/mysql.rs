@@ -27,7 +27,7 @@ create view v_items as select id, label as email, age as n from items;
 /// Other secrets in their places: each text, number and date another one, equal ones equal.
 const OTHER: &str = "
 update users set email = concat(reverse(left(sha2(concat('b', email), 256), 32)), 'other'), name = concat(reverse(left(sha2(concat('b', name), 256), 32)), 'other'),
-    age = 90 + id * 3, born = date '1977-05-05' - interval id * 11 day;
+    age = 1000 + id * 3, born = date '1977-05-05' - interval id * 11 day;
 update orders set memo = concat(reverse(left(sha2(concat('b', memo), 256), 32)), 'other');
 ";
 

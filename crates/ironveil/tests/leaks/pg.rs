@@ -26,7 +26,7 @@ create view v_items as select id, label as email, age as n from items;
 /// Other secrets in their places: each text, number and date another one, equal ones equal.
 const OTHER: &str = "
 update users set email = reverse(md5('b' || email)) || 'other', name = reverse(md5('b' || name)) || 'other',
-    age = 90 + id * 3, born = date '1977-05-05' - id * 11;
+    age = 1000 + id * 3, born = date '1977-05-05' - id * 11;
 update orders set memo = reverse(md5('b' || memo)) || 'other';
 ";
 

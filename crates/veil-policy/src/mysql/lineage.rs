@@ -366,6 +366,9 @@ impl<'a> Resolver<'a, '_> {
             Expr::Free => Flow::Clean,
             Expr::Unknown => Flow::Closed,
             Expr::Column(parts) => self.column(parts, around).flow,
+            // MariaDB orders windows by selected columns before those of tables.
+            Expr::Named(name) if around.scope.is_some_and(|scope| scope.gives(name)) => Flow::Closed,
+            Expr::Named(name) => self.column(std::slice::from_ref(name), around).flow,
             Expr::Call(function) => match judge::effect(function, self.labels) {
                 Effect::Pure | Effect::Keeps => Flow::Clean,
                 Effect::Unknown | Effect::Dangerous => Flow::Closed,
@@ -412,7 +415,13 @@ impl<'a> Resolver<'a, '_> {
             Expr::Chosen { among, by } => {
                 among.iter().chain(by).for_each(|part| self.because(part, around, names));
             }
-            Expr::Column(_) | Expr::Call(_) | Expr::Free | Expr::Query(_) | Expr::Unknown => {}
+            Expr::Named(name) if !self.is_clean(expr, around) => names.push(name.clone()),
+            Expr::Column(_)
+            | Expr::Named(_)
+            | Expr::Call(_)
+            | Expr::Free
+            | Expr::Query(_)
+            | Expr::Unknown => {}
         }
     }
 
@@ -428,7 +437,7 @@ impl<'a> Resolver<'a, '_> {
         let mut outside = false;
         while let Some(here) = scope {
             // From inside, a name may also be that of a selected column.
-            if outside && qualifier.is_empty() && here.names.iter().any(|known| perhaps_same(known, name)) {
+            if outside && qualifier.is_empty() && here.gives(name) {
                 return closed();
             }
             if let Some(found) = here.column(name, qualifier, self) {

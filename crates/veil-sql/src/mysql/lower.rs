@@ -339,7 +339,13 @@ fn arguments(tree: &ast::Function) -> Option<Vec<FunctionArgExpr>> {
 fn window(tree: &ast::Function) -> Vec<Expr> {
     match &tree.over {
         None => Vec::new(),
-        Some(WindowType::WindowSpec(spec)) if spec.window_name.is_none() => parts(spec),
+        Some(WindowType::WindowSpec(spec)) if spec.window_name.is_none() => {
+            let named = |part| match part {
+                Expr::Column(mut parts) if parts.len() == 1 => Expr::Named(parts.pop().unwrap_or_default()),
+                other => other,
+            };
+            parts(spec).into_iter().map(named).collect()
+        }
         // It is defined elsewhere.
         Some(_) => vec![Expr::Unknown],
     }
@@ -413,9 +419,7 @@ impl Visitor for Parts {
                 }
                 ast::Expr::Function(function) => {
                     self.found.push(function_name(function).map_or(Expr::Unknown, Expr::Call));
-                    if window(function).contains(&Expr::Unknown) {
-                        self.found.push(Expr::Unknown);
-                    }
+                    self.found.extend(window(function));
                 }
                 ast::Expr::TypedString(_) | ast::Expr::Prefixed { .. } if !is_literal(tree) => {
                     self.found.push(Expr::Unknown);

@@ -95,6 +95,8 @@ pub enum Item {
 pub enum Expr {
     /// A column, perhaps with table and database before it.
     Column(Vec<String>),
+    /// A bare name in a window, which may be that of a selected column.
+    Named(String),
     /// Nothing: literals, parameters, settings, counts.
     Free,
     /// It is one of these values as they are, by what these others say.

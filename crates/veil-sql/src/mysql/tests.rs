@@ -100,7 +100,7 @@ fn statements_are_taken_for_what_they_are() {
         ("insert into users (id, note) values (1, 'x'), (?, default)", "data users >users:"),
         ("insert into t set a = 1, b = c", "data t >t:c"),
         ("insert into t select * from users", "data t users >t:query"),
-        ("insert into t values (1) on duplicate key update n = values(n) + m", "data t values() >t:m,n"),
+        ("insert into t values (1) on duplicate key update n = values(n) + m", "data t values() >t:m"),
         ("replace into t values ((select email from users))", "data t users >t:?"),
         ("insert into t values (1) returning id, n", "data t >t: | id n"),
         ("update users set note = email where id = 1", "data users >users:email"),

@@ -40,6 +40,11 @@ pub(super) enum Known<'a> {
 }
 
 impl<'a> Scope<'a, '_> {
+    /// Whether the SELECT gives a name to a column.
+    pub(super) fn gives(&self, name: &str) -> bool {
+        self.names.iter().any(|known| perhaps_same(known, name))
+    }
+
     /// The sources that a qualifier means: all without one, otherwise one.
     pub(super) fn named(
         &self,
