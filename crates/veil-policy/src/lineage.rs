@@ -102,8 +102,14 @@ impl<'a> Columns<'a> {
         if lineage.named.len().saturating_mul(facts.relations.len()) > WORK_MAX {
             return None;
         }
-        let mut tracer =
-            Tracer { labels, facts, named: HashMap::new(), made_up: Flow::Clean, windows: Flow::Clean };
+        let mut tracer = Tracer {
+            labels,
+            facts,
+            named: HashMap::new(),
+            doubtful: Vec::new(),
+            made_up: Flow::Clean,
+            windows: Flow::Clean,
+        };
         tracer.settle(lineage);
         let shapes = lineage.arms.iter().map(|arm| Shape::of(arm)).collect();
         Some(Self { tracer, lineage, shapes })
@@ -171,11 +177,23 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// Whether two names may be one. Where the database's letters are single bytes, the server makes those outside of ASCII
+/// small by its locale, which may even make one of ASCII of them.
+fn perhaps_same(a: &str, b: &str) -> bool {
+    let pair = |(a, b): (char, char)| a == b || !a.is_ascii() || !b.is_ascii();
+    a == b
+        || (!(a.is_ascii() && b.is_ascii())
+            && a.chars().count() == b.chars().count()
+            && a.chars().zip(b.chars()).all(pair))
+}
+
 struct Tracer<'a> {
     labels: &'a Labels,
     facts: &'a Facts,
     /// What goes by names that the statement gives.
     named: HashMap<&'a str, Flow>,
+    /// Of these names those with letters outside of ASCII.
+    doubtful: Vec<&'a str>,
     /// What goes by names that the server makes up.
     made_up: Flow,
     /// What windows that have names depend on.
@@ -201,6 +219,7 @@ impl<'a> Tracer<'a> {
     fn settle(&mut self, lineage: &'a Lineage) {
         let names = lineage.named.iter().filter_map(|(name, _)| name.as_deref());
         self.named.extend(names.map(|name| (name, Flow::Clean)));
+        self.doubtful.extend(self.named.keys().filter(|name| !name.is_ascii()));
         for _ in 0..ROUNDS_MAX {
             let mut changed = false;
             for (name, value) in &lineage.named {
@@ -250,7 +269,10 @@ impl<'a> Tracer<'a> {
         }
         let stored = self.in_relations(self.facts.relations.iter(), name);
         let given = self.named.get(name).cloned();
-        let row = self.facts.aliases.iter().any(|alias| alias.name == name);
+        let doubtful = self.doubtful.iter().filter(|known| **known != name && perhaps_same(known, name));
+        let doubtful = doubtful.filter_map(|known| self.named.get(known).cloned());
+        let given = doubtful.chain(given).reduce(Flow::or);
+        let row = self.facts.aliases.iter().any(|alias| perhaps_same(&alias.name, name));
         let row = row.then(|| self.whole(Some(name)));
         let found = [stored, given, row].into_iter().flatten().reduce(Flow::or);
         // A name that nothing goes by is not known.
@@ -262,7 +284,7 @@ impl<'a> Tracer<'a> {
         if self.facts.unnamed || RETURNED.contains(&of) {
             return None;
         }
-        let sources = self.facts.aliases.iter().filter(|alias| alias.name == of);
+        let sources = self.facts.aliases.iter().filter(|alias| perhaps_same(&alias.name, of));
         let relations: Option<Vec<_>> = sources
             .map(|alias| match &alias.source {
                 AliasSource::Relation(name) => Some(name),
@@ -277,7 +299,7 @@ impl<'a> Tracer<'a> {
         let mut found = None;
         for name in names {
             for (oid, relation) in self.labels.catalog().named(name.schema.as_deref(), &name.name) {
-                for column in relation.columns.iter().filter(|known| known.name == column) {
+                for column in relation.columns.iter().filter(|known| perhaps_same(&known.name, column)) {
                     let flow = self.stored(Attribute { relation: oid, attnum: column.attnum });
                     found = Some(found.map_or_else(|| flow.clone(), |known: Flow| known.or(flow.clone())));
                 }
@@ -310,7 +332,7 @@ impl<'a> Tracer<'a> {
         let Some(of) = of.filter(|of| !self.facts.unnamed && !RETURNED.contains(of)) else {
             return Flow::Closed;
         };
-        let mut sources = self.facts.aliases.iter().filter(|alias| alias.name == *of).peekable();
+        let mut sources = self.facts.aliases.iter().filter(|alias| perhaps_same(&alias.name, of)).peekable();
         let known = sources.peek().is_some();
         let clean = sources.all(|alias| match &alias.source {
             AliasSource::Relation(name) => self.is_clean(name),
