@@ -535,3 +535,15 @@ fn bytes_that_end_a_string_for_the_server_alone() {
         assert_eq!(raw.answers()[0].error.as_ref().map(|error| error.0), Some(1064));
     }
 }
+
+#[test]
+fn a_session_of_bytes_goes_on() {
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), "");
+        let mut raw = Raw::connect(pair.proxy.port(), 0);
+        raw.query("set names binary");
+        assert_eq!(raw.query("select note, email, upper(email) from users")[0].rows.len(), 3);
+        assert!(!shows_canary(&String::from_utf8_lossy(&raw.seen)));
+        assert!(raw.query("set names utf8mb4")[0].error.is_none());
+    }
+}
