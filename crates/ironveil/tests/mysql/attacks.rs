@@ -542,7 +542,8 @@ fn a_session_of_bytes_goes_on() {
         let pair = Pair::with(of(flavour), "");
         let mut raw = Raw::connect(pair.proxy.port(), 0);
         raw.query("set names binary");
-        assert_eq!(raw.query("select note, email, upper(email) from users")[0].rows.len(), 3);
+        let answer = &raw.query("select note, email, upper(email) from users")[0];
+        assert_eq!(answer.rows.len(), 3, "{:?}", answer.error);
         assert!(!shows_canary(&String::from_utf8_lossy(&raw.seen)));
         assert!(raw.query("set names utf8mb4")[0].error.is_none());
     }

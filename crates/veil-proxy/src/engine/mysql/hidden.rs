@@ -227,7 +227,7 @@ const LIKE_ASCII: [&str; 9] =
 const PLAIN: [&str; 8] = ["ascii", "binary", "cp1250", "cp1251", "latin1", "latin2", "utf8mb3", "utf8mb4"];
 
 fn client_charset(name: &str) -> Option<Charset> {
-    Charset::named(name).or_else(|| LIKE_ASCII.contains(&name).then_some(Charset::Ascii))
+    if LIKE_ASCII.contains(&name) { Some(Charset::Ascii) } else { Charset::named(name) }
 }
 
 /// Appends COM_QUERY as a message of its own.
