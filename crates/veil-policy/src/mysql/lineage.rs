@@ -121,6 +121,8 @@ struct Around<'a, 's> {
     scope: Option<&'s Scope<'a, 's>>,
     expressions: Option<&'s Expressions<'a, 's>>,
     depth: usize,
+    /// How many of the queries around have common table expressions.
+    level: usize,
 }
 
 impl Around<'_, '_> {
@@ -137,6 +139,7 @@ struct Expressions<'a, 's> {
     /// `None` if they are not known.
     columns: Option<Vec<Output<'a>>>,
     around: Option<&'s Self>,
+    level: usize,
 }
 
 impl<'a, 's> Resolver<'a, 's> {
@@ -154,7 +157,8 @@ impl<'a> Resolver<'a, '_> {
 
     fn query(&self, query: &Query, around: &Around<'a, '_>) -> Option<Vec<Output<'a>>> {
         let depth = around.depth + 1;
-        self.with(query, &query.with, &Around { depth, ..*around })
+        let level = around.level + usize::from(!query.with.is_empty());
+        self.with(query, &query.with, &Around { depth, level, ..*around })
     }
 
     /// Follows the common table expressions one by one, then the query itself.
@@ -175,13 +179,15 @@ impl<'a> Resolver<'a, '_> {
         } else {
             self.query(&first.query, &around).and_then(|columns| renamed(columns, &first.columns))
         };
-        let expressions = Expressions { name: &first.name, columns, around: around.expressions };
+        let expressions =
+            Expressions { name: &first.name, columns, around: around.expressions, level: around.level };
         self.with(query, rest, &Around { expressions: Some(&expressions), ..around })
     }
 
     fn recursive(&self, with: &With, later: &[&str], around: &Around<'a, '_>) -> Option<Vec<Output<'a>>> {
         if let Some((name, later)) = later.split_first() {
-            let expressions = Expressions { name, columns: None, around: around.expressions };
+            let expressions =
+                Expressions { name, columns: None, around: around.expressions, level: around.level };
             return self.recursive(with, later, &Around { expressions: Some(&expressions), ..*around });
         }
         if !with.query.with.is_empty() {
@@ -193,8 +199,12 @@ impl<'a> Resolver<'a, '_> {
         };
         let mut columns = renamed(self.body(seed, around)?, &with.columns)?;
         for _ in 0..ROUNDS_MAX {
-            let own =
-                Expressions { name: &with.name, columns: Some(columns.clone()), around: around.expressions };
+            let own = Expressions {
+                name: &with.name,
+                columns: Some(columns.clone()),
+                around: around.expressions,
+                level: around.level,
+            };
             let next = self.query(&with.query, &Around { expressions: Some(&own), ..*around })?;
             let next = renamed(next, &with.columns)?;
             if next.len() != columns.len() {
@@ -293,7 +303,7 @@ impl<'a> Resolver<'a, '_> {
 
     fn rows(&self, from: &From, before: &Scope<'a, '_>, around: &Around<'a, '_>) -> Known<'a> {
         let known = match &from.rows {
-            Rows::Table(name) => match self.expression(name, around.expressions) {
+            Rows::Table(name) => match self.expression(name, around) {
                 Some(Some(columns)) => Known::Columns(columns),
                 Some(None) => Known::Nothing,
                 None => self.table(name),
@@ -312,17 +322,16 @@ impl<'a> Resolver<'a, '_> {
     }
 
     /// The columns of a common table expression of this name, if there is one.
-    fn expression(
-        &self,
-        name: &TableName,
-        mut expressions: Option<&Expressions<'a, '_>>,
-    ) -> Option<Option<Vec<Output<'a>>>> {
+    fn expression(&self, name: &TableName, around: &Around<'a, '_>) -> Option<Option<Vec<Output<'a>>>> {
         if name.database.is_some() {
             return None;
         }
+        let mut expressions = around.expressions;
         while let Some(known) = expressions {
             if self.labels.catalog().same_name(known.name, &name.name) {
-                return Some(known.columns.clone());
+                // From inside another WITH, MariaDB sees a table of that name before it.
+                let hidden = known.level < around.level && self.is_table(name);
+                return Some(known.columns.clone().filter(|_| !hidden));
             }
             // Whether case tells them apart depends on the server.
             if perhaps_same(known.name, &name.name) {
@@ -331,6 +340,10 @@ impl<'a> Resolver<'a, '_> {
             expressions = known.around;
         }
         None
+    }
+
+    fn is_table(&self, name: &TableName) -> bool {
+        self.database.is_some_and(|database| self.labels.catalog().table(database, &name.name).is_some())
     }
 
     fn table(&self, name: &TableName) -> Known<'a> {
