@@ -247,6 +247,11 @@ impl<'a> Tracer<'a> {
         match expr {
             Expr::Unknown => Flow::Closed,
             Expr::Windows => self.windows.clone(),
+            // What is computed may be NULL because of what it is computed from.
+            Expr::Nullness(inner) => match self.expr(inner) {
+                Flow::Clean | Flow::Verbatim(_) => Flow::Clean,
+                Flow::Closed => Flow::Closed,
+            },
             Expr::Column { of, name } => self.column(of.as_deref(), name),
             Expr::Whole(of) => self.whole(of.as_deref()),
             Expr::From(parts) => all(parts),

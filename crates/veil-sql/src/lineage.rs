@@ -22,6 +22,8 @@ pub enum Expr {
         /// The others.
         by: Vec<Self>,
     },
+    /// Whether this is NULL.
+    Nullness(Box<Self>),
     /// It is computed from all these: from nothing at all where there are none.
     From(Vec<Self>),
     /// Whatever the windows that the statement defines by name depend on.

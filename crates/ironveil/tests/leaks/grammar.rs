@@ -494,10 +494,13 @@ impl<'a> Grammar<'a> {
     }
 
     fn table(&mut self, alias: String, taken: bool) -> (String, Option<Source>) {
-        let (name, mut columns) = self.random.pick(&tables()).clone();
-        // A common table expression hides the table of its name.
+        let (mut name, mut columns) = self.random.pick(&tables()).clone();
+        // A common table expression hides the table of its name, but not everywhere in MariaDB.
         if let Some(hiding) = self.expressions.iter().rev().find(|source| source.alias == name) {
             columns = hiding.columns.clone();
+            if self.dialect == (Dialect::MySql { mariadb: true }) && self.depth > 0 {
+                (name, columns) = ("leak_items", tables()[2].1.clone());
+            }
         }
         if self.is_pg() && self.random.one_in(8) {
             let renamed: Vec<Column> = columns

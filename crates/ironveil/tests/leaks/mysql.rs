@@ -21,6 +21,7 @@ create table items (id int primary key, name varchar(60), label varchar(60), age
 insert into items with recursive n(i) as (select 1 union all select i + 1 from n where i < 5)
     select i, concat('thing', i), concat('label', i), i, 'UP' from n;
 create view v_users as select id, email as label, note, upper(name) as up, age + 1 as older from users;
+create view leak_items as select * from items;
 create view v_items as select id, label as email, age as n from items;
 ";
 

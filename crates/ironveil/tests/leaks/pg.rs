@@ -20,6 +20,7 @@ insert into orders select i, 1 + i % 7, i * 10, 'zqcanary' || md5((i % 4)::text)
 create table items (id int primary key, name text, label text, age int, upper text) with (autovacuum_enabled = off);
 insert into items select i, 'thing' || i, 'label' || i, i, 'UP' from generate_series(1, 5) i;
 create view v_users as select id, email as label, note, upper(name) as up, age + 1 as older from users;
+create view leak_items as select * from items;
 create view v_items as select id, label as email, age as n from items;
 ";
 

@@ -262,6 +262,11 @@ fn values_are_followed_to_the_columns_of_a_result() {
     let mut missed = Vec::new();
     for (sql, expected) in [
         ("select id, email, note, lowered from users", "-m-x"),
+        (
+            "select y is null, count(y) over (), y is not null from (select nullif(email, 'x') as y from users) q",
+            "xxx",
+        ),
+        ("select count(y), count(z) from (select nullif(email, 'x') as y, email as z from users) q", "x-"),
         // Letters outside of ASCII may be others for the server.
         ("select (select emaİl from users limit 1) from (select 1 as \"emaİl\") o", "m"),
         ("select q.id from (select email as İd from users) q, items", "m"),
@@ -416,6 +421,7 @@ fn questions_about_masked_columns_are_refused_where_the_policy_says_so() {
         assert_ne!(verdict(sql, &labels), "refused", "{sql}");
     }
     for sql in [
+        "select id from (select id, nullif(email, 'x') as y from users) q where y is null",
         "select id from users where email = 'x'",
         "select id from users u where u.email like 'a%'",
         "select id from users order by email",

@@ -118,6 +118,9 @@ fn judge_guarded(
 /// Whether what decides which rows come names nothing labelled.
 fn asks_nothing(facts: &Facts, labels: &Labels, database: Option<&str>) -> bool {
     let mut asked: BTreeSet<&str> = facts.asked.iter().map(String::as_str).collect();
+    // What is computed may be NULL because of what it is computed from.
+    let computed = |name: &&String| facts.given.iter().any(|(given, _)| perhaps_same(given, name));
+    asked.extend(facts.asked_null.iter().filter(computed).map(String::as_str));
     loop {
         let given =
             facts.given.iter().filter(|(name, _)| asked.iter().any(|asked| perhaps_same(asked, name)));

@@ -379,6 +379,11 @@ impl<'a> Resolver<'a, '_> {
             Expr::Free => Flow::Clean,
             Expr::Unknown => Flow::Closed,
             Expr::Column(parts) => self.column(parts, around).flow,
+            // What is computed may be NULL because of what it is computed from.
+            Expr::Nullness(inner) => match self.expr(inner, around) {
+                Flow::Clean | Flow::Verbatim { .. } => Flow::Clean,
+                Flow::Closed => Flow::Closed,
+            },
             // MariaDB orders windows by selected columns before those of tables.
             Expr::Named(name) if around.scope.is_some_and(|scope| scope.gives(name)) => Flow::Closed,
             Expr::Named(name) => self.column(std::slice::from_ref(name), around).flow,
@@ -429,8 +434,10 @@ impl<'a> Resolver<'a, '_> {
                 among.iter().chain(by).for_each(|part| self.because(part, around, names));
             }
             Expr::Named(name) if !self.is_clean(expr, around) => names.push(name.clone()),
+            Expr::Nullness(inner) if !self.is_clean(expr, around) => self.because(inner, around, names),
             Expr::Column(_)
             | Expr::Named(_)
+            | Expr::Nullness(_)
             | Expr::Call(_)
             | Expr::Free
             | Expr::Query(_)

@@ -354,19 +354,30 @@ fn reference(column: &nodes::ColumnRef) -> Expr {
     }
 }
 
-/// What does not depend on values: counts of columns, whether columns are NULL, and what a row is grouped by.
-fn is_free(node: Node<'_>) -> bool {
+/// What depends on no value but on whether columns are NULL: counts of columns, questions whether they are NULL, and what
+/// a row is grouped by. These columns.
+fn null_tests(node: Node<'_>) -> Option<Vec<Expr>> {
     match node {
-        Node::GroupingFunc(_) => true,
-        Node::NullTest(test) => matches!(test.arg(), Node::ColumnRef(_)) && is_named(test.arg()),
+        Node::GroupingFunc(_) => Some(Vec::new()),
+        Node::NullTest(test) if matches!(test.arg(), Node::ColumnRef(_)) && is_named(test.arg()) => {
+            Some(vec![nullness(test.arg())])
+        }
         Node::FuncCall(call) => {
             let counts = qualified(call.funcname()).is_some_and(|name| {
                 name.name == "count" && name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
             });
             let plain = call.over().is_none() && matches!(call.agg_filter(), Node::None);
-            counts && plain && call.agg_order().is_empty() && call.args().iter().all(is_named)
+            let free = counts && plain && call.agg_order().is_empty() && call.args().iter().all(is_named);
+            free.then(|| call.args().iter().map(nullness).collect())
         }
-        _ => false,
+        _ => None,
+    }
+}
+
+fn nullness(node: Node<'_>) -> Expr {
+    match node {
+        Node::ColumnRef(column) => Expr::Nullness(Box::new(reference(column))),
+        _ => Expr::From(Vec::new()),
     }
 }
 
@@ -401,8 +412,11 @@ fn parts(root: Node<'_>, depth: usize) -> Vec<Expr> {
     let mut found = Vec::new();
     let mut stack = vec![root];
     while let Some(node) = stack.pop() {
+        if let Some(tests) = null_tests(node) {
+            found.extend(tests);
+            continue;
+        }
         match node {
-            node if is_free(node) => {}
             Node::ColumnRef(column) => found.push(reference(column)),
             Node::SubLink(link) => found.push(Expr::From(vec![sublink(link, depth + 1)])),
             Node::SelectStmt(_) => found.push(Expr::Unknown),

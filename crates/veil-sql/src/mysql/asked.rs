@@ -108,7 +108,11 @@ impl Asked<'_> {
     }
 
     fn condition(&mut self, condition: Option<&Expr>) {
-        self.0.asked.extend(condition.map(names).unwrap_or_default());
+        let Some(condition) = condition else { return };
+        let mut names = Names::default();
+        let _: ControlFlow<()> = condition.visit(&mut names);
+        self.0.asked.extend(names.found);
+        self.0.asked_null.extend(names.nulls);
     }
 
     fn item(&mut self, item: &SelectItem) {
@@ -258,16 +262,19 @@ const fn is_column(tree: &Expr) -> bool {
     matches!(tree, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
 }
 
-/// All names in an expression, those of queries in it too; not of columns that are asked only whether they are NULL.
+/// All names in an expression, those of queries in it too.
 fn names(tree: &Expr) -> BTreeSet<String> {
     let mut names = Names::default();
     let _: ControlFlow<()> = tree.visit(&mut names);
+    names.found.extend(names.nulls);
     names.found
 }
 
 #[derive(Default)]
 struct Names {
     found: BTreeSet<String>,
+    /// Of columns that are asked only whether they are NULL.
+    nulls: BTreeSet<String>,
     inside: usize,
 }
 
@@ -286,6 +293,14 @@ impl Visitor for Names {
     type Break = ();
 
     fn pre_visit_expr(&mut self, tree: &Expr) -> ControlFlow<()> {
+        if let (0, Expr::IsNull(column) | Expr::IsNotNull(column)) = (self.inside, tree) {
+            let name = match column.as_ref() {
+                Expr::Identifier(name) => Some(name),
+                Expr::CompoundIdentifier(parts) => parts.last(),
+                _ => None,
+            };
+            self.nulls.extend(name.map(|name| name.value.to_lowercase()));
+        }
         self.inside += usize::from(Self::is_free(tree));
         if self.inside > 0 {
             return ControlFlow::Continue(());

@@ -226,10 +226,9 @@ pub(super) fn expr(tree: &ast::Expr) -> Expr {
                 .map(expr)
                 .collect(),
         },
-        // Whether a row exists is asked as by any condition; whether a column is NULL is no secret.
-        ast::Expr::Exists { .. } | ast::Expr::IsNull(_) | ast::Expr::IsNotNull(_) if is_free(tree) => {
-            Expr::Free
-        }
+        // Whether a row exists is asked as by any condition.
+        ast::Expr::Exists { .. } => Expr::Free,
+        ast::Expr::IsNull(inner) | ast::Expr::IsNotNull(inner) if is_column(inner) => nullness(inner),
         ast::Expr::Subquery(inner) => {
             query(inner).map_or(Expr::Unknown, |query| Expr::Query(Box::new(query)))
         }
@@ -275,7 +274,9 @@ fn call(tree: &ast::Function) -> Expr {
     };
     match (name, arguments.as_deref()) {
         ("count", Some([FunctionArgExpr::Wildcard])) if tree.over.is_none() => Expr::Free,
-        ("count", Some(list)) if tree.over.is_none() && list.iter().all(is_counted) => Expr::Free,
+        ("count", Some(list)) if tree.over.is_none() && list.iter().all(is_counted) => {
+            Expr::From(list.iter().map(counted).collect())
+        }
         (
             "min" | "max" | "any_value" | "first_value" | "last_value" | "nth_value" | "lag" | "lead",
             Some([FunctionArgExpr::Expr(first), rest @ ..]),
@@ -307,6 +308,21 @@ fn is_counted(argument: &FunctionArgExpr) -> bool {
     match argument {
         FunctionArgExpr::Expr(tree) => matches!(expr(tree), Expr::Column(_) | Expr::Free),
         _ => false,
+    }
+}
+
+fn counted(argument: &FunctionArgExpr) -> Expr {
+    match argument {
+        FunctionArgExpr::Expr(tree) => nullness(tree),
+        _ => Expr::Unknown,
+    }
+}
+
+/// Whether a column is NULL.
+fn nullness(tree: &ast::Expr) -> Expr {
+    match expr(tree) {
+        Expr::Free => Expr::Free,
+        column => Expr::Nullness(Box::new(column)),
     }
 }
 
@@ -364,14 +380,24 @@ fn parts(tree: &impl Visit) -> Vec<Expr> {
     parts.found
 }
 
-/// What stands inside does not matter.
-fn is_free(tree: &ast::Expr) -> bool {
+/// What stands for all that is inside; `None` if that counts for itself.
+fn as_whole(tree: &ast::Expr) -> Option<Expr> {
     match tree {
-        ast::Expr::Exists { .. } => true,
-        ast::Expr::IsNull(inner) | ast::Expr::IsNotNull(inner) => is_column(inner),
-        ast::Expr::Function(function) => matches!(call(function), Expr::Free),
-        _ => false,
+        ast::Expr::Exists { .. } => Some(Expr::Free),
+        ast::Expr::IsNull(inner) | ast::Expr::IsNotNull(inner) if is_column(inner) => Some(nullness(inner)),
+        ast::Expr::Function(function) if is_count(function) => Some(call(function)),
+        _ => None,
     }
+}
+
+/// A count of rows, or of columns that are not NULL.
+fn is_count(tree: &ast::Function) -> bool {
+    let list = arguments(tree);
+    let plain =
+        |list: Vec<FunctionArgExpr>| list == [FunctionArgExpr::Wildcard] || list.iter().all(is_counted);
+    function_name(tree).is_some_and(|name| name.database.is_none() && name.name == "count")
+        && tree.over.is_none()
+        && list.is_some_and(plain)
 }
 
 /// Collects what an expression is computed from. Queries inside are taken whole.
@@ -400,12 +426,15 @@ impl Visitor for Parts {
     }
 
     fn post_visit_expr(&mut self, tree: &ast::Expr) -> ControlFlow<()> {
-        self.depth -= usize::from(is_free(tree));
+        self.depth -= usize::from(as_whole(tree).is_some());
         ControlFlow::Continue(())
     }
 
     fn pre_visit_expr(&mut self, tree: &ast::Expr) -> ControlFlow<()> {
-        if is_free(tree) {
+        if let Some(whole) = as_whole(tree) {
+            if self.depth == 0 {
+                self.found.push(whole);
+            }
             self.depth += 1;
         } else if self.depth == 0 {
             match tree {

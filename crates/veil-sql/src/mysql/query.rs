@@ -97,7 +97,9 @@ pub enum Expr {
     Column(Vec<String>),
     /// A bare name in a window, which may be that of a selected column.
     Named(String),
-    /// Nothing: literals, parameters, settings, counts.
+    /// Whether this is NULL.
+    Nullness(Box<Self>),
+    /// Nothing: literals, parameters, settings, counts of rows.
     Free,
     /// It is one of these values as they are, by what these others say.
     Chosen {

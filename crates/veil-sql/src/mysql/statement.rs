@@ -112,6 +112,8 @@ pub struct Facts {
     pub reads_variables: bool,
     /// What conditions, joins and orders name, in lower case; `*` for what cannot be told.
     pub asked: BTreeSet<String>,
+    /// What conditions ask whether it is NULL.
+    pub asked_null: BTreeSet<String>,
     /// Names that the statement gives to values, and what these name.
     pub given: Vec<(String, BTreeSet<String>)>,
     /// Rows are written one after another by what a variable holds, which a trigger may set between them.
