@@ -3,6 +3,7 @@
 //! Names are resolved as the server does it: the innermost scope first, tables before what lies outside of them. What
 //! does not resolve to exactly one thing is closed.
 
+mod flow;
 mod scope;
 
 use std::cell::Cell;
@@ -11,11 +12,11 @@ use veil_sql::mysql::functions::Effect;
 use veil_sql::mysql::query::{Body, Expr, From, Item, Query, Rows, Select, With};
 use veil_sql::mysql::{Table, TableKind, TableName, catalog, system};
 
+pub(super) use self::flow::Flow;
 pub(super) use self::scope::perhaps_same;
 use self::scope::{Known, Scope, Source};
 use super::judge;
 use super::labels::Labels;
-use crate::labels::Label;
 
 /// Queries inside queries deeper than this are closed.
 const DEPTH_MAX: usize = 64;
@@ -23,47 +24,6 @@ const DEPTH_MAX: usize = 64;
 const ROUNDS_MAX: usize = 4;
 /// Columns that are followed for one statement, those of all queries in it together.
 const COLUMNS_MAX: usize = 32 << 10;
-
-/// What a value may hold.
-#[derive(Clone)]
-pub(super) enum Flow {
-    /// Nothing of what is labelled.
-    Clean,
-    /// The value of a column with this label as it is, or nothing of what is labelled.
-    Verbatim {
-        /// The label.
-        label: Label,
-        /// Type of the column, as it was declared.
-        declared: String,
-    },
-    /// It may be made from what is labelled, or cannot be told.
-    Closed,
-}
-
-impl Flow {
-    /// One of two values.
-    fn or(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Clean, other) | (other, Self::Clean) => other,
-            (Self::Verbatim { label, declared }, Self::Verbatim { label: second, declared: as_well })
-                if label.rule == second.rule && declared == as_well =>
-            {
-                Self::Verbatim { label, declared }
-            }
-            _ => Self::Closed,
-        }
-    }
-
-    /// What is computed from it.
-    fn computed(self) -> Self {
-        if self.is_clean() { Self::Clean } else { Self::Closed }
-    }
-
-    /// Whether nothing of what is labelled is in it.
-    pub(super) const fn is_clean(&self) -> bool {
-        matches!(self, Self::Clean)
-    }
-}
 
 /// A column of a result.
 #[derive(Clone)]
