@@ -39,6 +39,8 @@ fi
 if [ "$for_what" = full ]; then
     need npm npm
     need g++ g++
+    need curl curl
+    need bzip2 bzip2
 fi
 
 if [ -n "$missing" ]; then

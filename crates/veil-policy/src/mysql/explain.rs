@@ -4,7 +4,7 @@ use veil_sql::mysql::Statement;
 
 use super::judge;
 use super::labels::Labels;
-use super::lineage::{Flow, Output, Outputs, outputs};
+use super::lineage::{Flow, Output, Outputs, explained};
 use crate::explain::{Explanation, Outcome};
 use crate::judge::Untraced;
 
@@ -17,7 +17,7 @@ pub fn explain(statement: &Statement, labels: &Labels, database: Option<&str>) -
     };
     match (run.untraced, &statement.result) {
         (Untraced::Show, _) => Explanation::Shown,
-        (Untraced::Follow, Some(query)) => match outputs(query, labels, database) {
+        (Untraced::Follow, Some(query)) => match explained(query, labels, database) {
             Some(Outputs::Each(columns)) => Explanation::Columns(columns.iter().map(outcome).collect()),
             Some(Outputs::Merged(_)) => Explanation::Columns(vec![Outcome::Star]),
             None => Explanation::Closed,

@@ -115,15 +115,23 @@ fn judge_guarded(
     }
 }
 
+/// Names compared with names, for one statement.
+const COMPARED_MAX: usize = 1 << 18;
+
 /// Whether what decides which rows come names nothing labelled.
 fn asks_nothing(facts: &Facts, labels: &Labels, database: Option<&str>) -> bool {
     let mut asked: BTreeSet<&str> = facts.asked.iter().map(String::as_str).collect();
     // What is computed may be NULL because of what it is computed from.
-    let computed = |name: &&String| facts.given.iter().any(|(given, _)| perhaps_same(given, name));
-    asked.extend(facts.asked_null.iter().filter(computed).map(String::as_str));
+    let named =
+        |name: &&str| facts.given.iter().flat_map(|(given, _)| given).any(|given| perhaps_same(given, name));
+    let given: usize = facts.given.iter().map(|(given, names)| given.len() + names.len()).sum();
+    if (asked.len() + facts.asked_null.len() + given).saturating_mul(given) > COMPARED_MAX {
+        return false;
+    }
+    asked.extend(facts.asked_null.iter().map(String::as_str).filter(named));
     loop {
-        let given =
-            facts.given.iter().filter(|(name, _)| asked.iter().any(|asked| perhaps_same(asked, name)));
+        let answers = |name: &String| asked.iter().any(|asked| perhaps_same(asked, name));
+        let given = facts.given.iter().filter(|(given, _)| given.iter().any(answers));
         let more: BTreeSet<&str> = given.flat_map(|(_, names)| names).map(String::as_str).collect();
         let before = asked.len();
         asked.extend(more);

@@ -52,7 +52,19 @@ pub(super) enum Outputs<'a> {
 
 /// The columns of the result of `query` in a session whose database is `database`; `None` if they cannot be told.
 pub(super) fn outputs<'a>(query: &Query, labels: &'a Labels, database: Option<&str>) -> Option<Outputs<'a>> {
-    let resolver = Resolver::new(labels, database);
+    outputs_of(&Resolver::new(labels, database), query)
+}
+
+/// The same, with what closed them.
+pub(super) fn explained<'a>(
+    query: &Query,
+    labels: &'a Labels,
+    database: Option<&str>,
+) -> Option<Outputs<'a>> {
+    outputs_of(&Resolver { explains: true, ..Resolver::new(labels, database) }, query)
+}
+
+fn outputs_of<'a>(resolver: &Resolver<'a, '_>, query: &Query) -> Option<Outputs<'a>> {
     if let Query { body: Body::Select(select), with, .. } = query
         && let ([], true, [Item::Star(of)]) = (with.as_slice(), select.merged, select.items.as_slice())
         && of.is_empty()
@@ -73,6 +85,8 @@ struct Resolver<'a, 's> {
     database: Option<&'s str>,
     /// How many columns may still be followed.
     left: Cell<usize>,
+    /// Somebody wants to know what closed a column.
+    explains: bool,
 }
 
 /// What names mean around a query, from the inside out.
@@ -104,7 +118,7 @@ struct Expressions<'a, 's> {
 
 impl<'a, 's> Resolver<'a, 's> {
     const fn new(labels: &'a Labels, database: Option<&'s str>) -> Self {
-        Self { labels, database, left: Cell::new(COLUMNS_MAX) }
+        Self { labels, database, left: Cell::new(COLUMNS_MAX), explains: false }
     }
 }
 
@@ -226,7 +240,7 @@ impl<'a> Resolver<'a, '_> {
                 Item::Value { expr, name } => {
                     let flow = self.expr(expr, &inside);
                     let mut because = Vec::new();
-                    if matches!(flow, Flow::Closed) {
+                    if self.explains && matches!(flow, Flow::Closed) {
                         self.because(expr, &inside, &mut because);
                     }
                     outputs.push(Output { because, ..Output::of(flow, name.clone()) });

@@ -1,15 +1,15 @@
 //! What a statement asks about: what decides which rows come, how many, and in what order. By names alone: a name stands
 //! for every column that goes by it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, JoinConstraint, JoinOperator, LimitClause, OrderBy, OrderByKind, Query,
-    Select, SelectItem, SetExpr, SetQuantifier, Statement, TableFactor, TableWithJoins, Value, Visit,
-    Visitor,
+    Distinct, Expr, GroupByExpr, JoinConstraint, LimitClause, OrderBy, OrderByKind, Query, Select,
+    SelectItem, SetExpr, SetQuantifier, Statement, TableFactor, TableWithJoins, Value, Visit, Visitor,
 };
 
+use super::lower::constraint;
 use super::statement::Facts;
 
 /// A name for what cannot be told.
@@ -81,7 +81,7 @@ impl Visitor for Asked<'_> {
         }
         for item in &select.projection {
             if let SelectItem::ExprWithAlias { expr, alias } = item {
-                self.0.given.push((alias.value.to_lowercase(), names(expr)));
+                self.0.given.push((vec![alias.value.to_lowercase()], names(expr)));
             }
         }
         ControlFlow::Continue(())
@@ -124,14 +124,16 @@ impl Asked<'_> {
 
     /// What rows are grouped by, but for columns as they are. A name or a number may be that of a column of the result.
     fn grouped(&mut self, by: &[Expr], items: &[SelectItem]) {
+        let aliases: HashMap<String, &SelectItem> = items
+            .iter()
+            .filter_map(|item| match item {
+                SelectItem::ExprWithAlias { alias, .. } => Some((alias.value.to_lowercase(), item)),
+                _ => None,
+            })
+            .collect();
         for by in by {
             let own = match by {
-                Expr::Identifier(name) => items.iter().find(|item| match item {
-                    SelectItem::ExprWithAlias { alias, .. } => {
-                        alias.value.to_lowercase() == name.value.to_lowercase()
-                    }
-                    _ => false,
-                }),
+                Expr::Identifier(name) => aliases.get(&name.value.to_lowercase()).copied(),
                 Expr::Value(_) => number(by).and_then(|number| items.get(number.checked_sub(1)?)),
                 _ => None,
             };
@@ -161,26 +163,18 @@ impl Asked<'_> {
 
     fn tables<'t>(&mut self, tables: impl Iterator<Item = &'t TableWithJoins>) {
         for join in tables.flat_map(|table| &table.joins) {
-            match &join.join_operator {
-                JoinOperator::Join(constraint)
-                | JoinOperator::Inner(constraint)
-                | JoinOperator::Left(constraint)
-                | JoinOperator::LeftOuter(constraint)
-                | JoinOperator::Right(constraint)
-                | JoinOperator::RightOuter(constraint)
-                | JoinOperator::CrossJoin(constraint)
-                | JoinOperator::StraightJoin(constraint) => match constraint {
-                    JoinConstraint::On(condition) => self.condition(Some(condition)),
-                    JoinConstraint::Using(columns) => {
-                        let last = columns.iter().map(|name| name.0.last().and_then(|part| part.as_ident()));
-                        self.0.asked.extend(last.map(|part| {
+            match constraint(&join.join_operator) {
+                Some(JoinConstraint::On(condition)) => self.condition(Some(condition)),
+                Some(JoinConstraint::Using(columns)) => {
+                    let last = columns.iter().map(|name| name.0.last().and_then(|part| part.as_ident()));
+                    self.0.asked.extend(
+                        last.map(|part| {
                             part.map_or_else(|| ANY.to_owned(), |ident| ident.value.to_lowercase())
-                        }));
-                    }
-                    JoinConstraint::Natural | JoinConstraint::UsingAlias(..) => self.any(),
-                    JoinConstraint::None => {}
-                },
-                _ => self.any(),
+                        }),
+                    );
+                }
+                Some(JoinConstraint::None) => {}
+                Some(JoinConstraint::Natural | JoinConstraint::UsingAlias(..)) | None => self.any(),
             }
         }
     }
@@ -202,7 +196,7 @@ impl Asked<'_> {
                 inside.extend(value(item).map_or_else(|| BTreeSet::from([ANY.to_owned()]), names));
             }
         });
-        self.0.given.extend(columns.map(|column| (column.to_lowercase(), inside.clone())));
+        self.0.given.push((columns.map(str::to_lowercase).collect(), inside));
     }
 }
 

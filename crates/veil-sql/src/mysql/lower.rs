@@ -97,7 +97,7 @@ fn add_factor(factor: &TableFactor, found: &mut Vec<From>) -> Option<()> {
     Some(())
 }
 
-const fn constraint(operator: &JoinOperator) -> Option<&JoinConstraint> {
+pub(super) const fn constraint(operator: &JoinOperator) -> Option<&JoinConstraint> {
     match operator {
         JoinOperator::Join(constraint)
         | JoinOperator::Inner(constraint)
@@ -392,12 +392,11 @@ fn as_whole(tree: &ast::Expr) -> Option<Expr> {
 
 /// A count of rows, or of columns that are not NULL.
 fn is_count(tree: &ast::Function) -> bool {
-    let list = arguments(tree);
     let plain =
         |list: Vec<FunctionArgExpr>| list == [FunctionArgExpr::Wildcard] || list.iter().all(is_counted);
     function_name(tree).is_some_and(|name| name.database.is_none() && name.name == "count")
         && tree.over.is_none()
-        && list.is_some_and(plain)
+        && arguments(tree).is_some_and(plain)
 }
 
 /// Collects what an expression is computed from. Queries inside are taken whole.

@@ -115,7 +115,7 @@ pub struct Facts {
     /// What conditions ask whether it is NULL.
     pub asked_null: BTreeSet<String>,
     /// Names that the statement gives to values, and what these name.
-    pub given: Vec<(String, BTreeSet<String>)>,
+    pub given: Vec<(Vec<String>, BTreeSet<String>)>,
     /// Rows are written one after another by what a variable holds, which a trigger may set between them.
     pub writes_variables: bool,
     /// It was read from a literal.

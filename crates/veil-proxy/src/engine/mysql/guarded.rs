@@ -9,7 +9,7 @@ mod server;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use veil_model::{Charset, Format};
 use veil_policy::Refusal;
@@ -23,6 +23,9 @@ use super::judge::{Judge, Judged, unknown};
 use crate::catalogs::Due;
 use crate::connections::OfServer;
 use crate::problem::Problem;
+
+/// How long the catalog is not read because the next transaction has been described.
+const DESCRIBED_MAX: Duration = Duration::from_secs(30);
 
 /// The engine of one session.
 pub struct Guarded {
@@ -206,6 +209,17 @@ impl Guarded {
             && self.judge.slot().due(now, names_missing) == Due::Yes
     }
 
+    /// The refusal of a transaction that was described so long ago that the catalog cannot be relied on any more.
+    fn comes_late(&mut self, now: Instant) -> Option<Refusal> {
+        let moment = self.described_at.filter(|_| self.next_transaction)?;
+        if now <= moment + DESCRIBED_MAX {
+            return None;
+        }
+        (self.next_transaction, self.described_at) = (false, None);
+        let what = "the transaction that SET TRANSACTION was for, because it comes too late";
+        Some(refusal(what, "Say SET TRANSACTION again, and begin at once."))
+    }
+
     /// In a transaction, MySQL shows the catalog as it was when that began.
     fn sees_the_past(&self) -> bool {
         let mariadb = self.settings.as_ref().is_some_and(|settings| settings.mode.mariadb);
@@ -213,7 +227,7 @@ impl Guarded {
     }
 
     /// The inner statement that EXECUTE runs.
-    fn executed(&self, name: &str, before: &[Judged]) -> Named {
+    fn executed(&self, name: &str, before: &[Judged], now: &Place) -> Named {
         let here = before.iter().rev().find_map(|earlier| match &earlier.statement.kind {
             Kind::Prepare { name: made, inner } if made == name => {
                 Some((Arc::clone(inner), earlier.place.clone()))
@@ -221,8 +235,12 @@ impl Guarded {
             _ => None,
         });
         let refused = || unknown(Kind::Refused("EXECUTE of what IronVeil has not seen prepared"));
-        here.or_else(|| self.named.get(name).cloned()).unwrap_or_else(|| (refused(), Place::default()))
+        here.or_else(|| self.named.get(name).cloned()).unwrap_or_else(|| (refused(), now.clone()))
     }
+}
+
+fn refusal(what: &str, hint: &'static str) -> Refusal {
+    Refusal { code: "42501", message: format!("IronVeil refused: {what}"), hint }
 }
 
 fn problem(refusal: Refusal) -> Problem {

@@ -4,7 +4,7 @@
 use pg_raw_parse::list::NodeList;
 use pg_raw_parse::{ConstValue, Node, nodes};
 
-use super::{arms, descend, name_of, parts};
+use super::{VALUES_MAX, arms, descend, name_of, parts};
 use crate::lineage::{Expr, Output};
 
 /// All that conditions, joins and orders in a statement name.
@@ -31,6 +31,9 @@ pub(super) fn read(root: Node<'_>) -> Vec<Expr> {
             }
             _ => {}
         }
+        if asked.len() > VALUES_MAX {
+            return vec![Expr::Unknown];
+        }
         descend(node, &mut stack);
     }
     asked
@@ -39,8 +42,10 @@ pub(super) fn read(root: Node<'_>) -> Vec<Expr> {
 fn of_select(select: &nodes::SelectStmt, asked: &mut Vec<Expr>) {
     asked.extend([select.where_clause(), select.having_clause()].into_iter().flat_map(inside));
     asked.extend([select.limit_count(), select.limit_offset()].into_iter().flat_map(inside));
-    asked.extend(select.sort_clause().iter().flat_map(|sort| ordered(sort.node(), select)));
-    grouped(select, asked);
+    let (sorts, groups) = (select.sort_clause(), select.group_clause());
+    let shown = if sorts.is_empty() && groups.is_empty() { Vec::new() } else { arms(select, 0) };
+    asked.extend(sorts.iter().flat_map(|sort| ordered(sort.node(), select, &shown)));
+    grouped(select, &shown, asked);
     let counts = select.larg().is_some() && !select.all;
     if counts || !select.distinct_clause().is_empty() {
         let shown = arms(select, 0).into_iter().flatten().map(|output| match output {
@@ -52,13 +57,13 @@ fn of_select(select: &nodes::SelectStmt, asked: &mut Vec<Expr>) {
     }
 }
 
-fn grouped(select: &nodes::SelectStmt, asked: &mut Vec<Expr>) {
+fn grouped(select: &nodes::SelectStmt, shown: &[Vec<Output>], asked: &mut Vec<Expr>) {
     let mut stack: Vec<Node<'_>> = select.group_clause().iter().collect();
     while let Some(by) = stack.pop() {
         match by {
             Node::GroupingSet(set) => stack.extend(set.content().iter()),
             Node::ColumnRef(_) | Node::A_Const(_) => {
-                asked.extend(ordered(by, select).into_iter().filter(is_computed));
+                asked.extend(ordered(by, select, shown).into_iter().filter(is_computed));
             }
             other => asked.extend(inside(other)),
         }
@@ -78,7 +83,7 @@ fn inside(condition: Node<'_>) -> Vec<Expr> {
 }
 
 /// What rows are ordered by: a name or a number may be that of a column of the result.
-fn ordered(by: Node<'_>, select: &nodes::SelectStmt) -> Vec<Expr> {
+fn ordered(by: Node<'_>, select: &nodes::SelectStmt, shown: &[Vec<Output>]) -> Vec<Expr> {
     let at = match by {
         Node::A_Const(constant) => match constant.val() {
             Some(ConstValue::Integer(number)) => usize::try_from(number).ok().and_then(|n| n.checked_sub(1)),
@@ -91,13 +96,13 @@ fn ordered(by: Node<'_>, select: &nodes::SelectStmt) -> Vec<Expr> {
         _ => None,
     };
     let Some(at) = at else { return parts(by, 0) };
-    let value = |arm: Vec<Output>| match arm.get(at) {
+    let value = |arm: &Vec<Output>| match arm.get(at) {
         Some(Output::Value(value)) if arm.iter().all(|output| matches!(output, Output::Value(_))) => {
             value.clone()
         }
         _ => Expr::Unknown,
     };
-    arms(select, 0).into_iter().map(value).collect()
+    shown.iter().map(value).collect()
 }
 
 fn only(fields: &NodeList) -> Option<&str> {

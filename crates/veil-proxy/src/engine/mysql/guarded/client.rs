@@ -1,7 +1,7 @@
 //! From the client to the server.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use veil_model::{Charset, Format};
 use veil_policy::Refusal;
@@ -13,7 +13,8 @@ use veil_wire::mysql::startup::ChangeUser;
 use veil_wire::mysql::{capability as cap, limits};
 
 use super::{
-    Guarded, Hidden, Judged, Phase, Place, Reply, Settings, Stage, Then, decode_text, problem, unknown,
+    Guarded, Hidden, Judged, Phase, Place, Reply, Settings, Stage, Then, decode_text, problem, refusal,
+    unknown,
 };
 use crate::engine::mysql::hidden;
 use crate::out::Out;
@@ -21,9 +22,6 @@ use crate::problem::Problem;
 
 /// Stands for the statement prepared last, in MariaDB.
 const LAST_PREPARED: u32 = u32::MAX;
-
-/// How long the catalog is not read because the next transaction has been described.
-const DESCRIBED_MAX: Duration = Duration::from_secs(30);
 
 /// How far a message has come.
 enum Step {
@@ -267,11 +265,10 @@ impl Guarded {
             analysis.statements.iter().any(|statement| self.judge.names_missing(statement, database));
         // What asks how the statement before went must follow it.
         let asks_back = only_asks_back(&analysis);
-        let late = self.described_at.is_some_and(|moment| ways.now > moment + DESCRIBED_MAX);
-        if self.next_transaction && late && !sets_only(&analysis) {
-            self.next_transaction = false;
-            let what = "the transaction that SET TRANSACTION was for, because it comes too late";
-            return Reading::Refused(refusal(what, "Say SET TRANSACTION again, and begin at once."));
+        if !sets_only(&analysis)
+            && let Some(refusal) = self.comes_late(ways.now)
+        {
+            return Reading::Refused(refusal);
         }
         if !asks_back && self.wants_catalog(ways.now, missing) {
             self.ask(Hidden::catalog(), ways);
@@ -307,7 +304,7 @@ impl Guarded {
                 return Err(refusal("a text in a literal, in this character_set_connection", "Set another."));
             }
             let (runs, place) = match &statement.kind {
-                Kind::Execute { name } => self.executed(name, &judged),
+                Kind::Execute { name } => self.executed(name, &judged, &here),
                 _ => (Arc::clone(statement), here.clone()),
             };
             check_reading(&place, settings)?;
@@ -409,6 +406,9 @@ impl Guarded {
         if !asks_back && self.settings.is_none() {
             return Ok(self.ask(Hidden::settings(), ways));
         }
+        if let Some(refusal) = self.comes_late(ways.now) {
+            return Ok(self.pass_over(header, problem(refusal)));
+        }
         if !asks_back && self.wants_catalog(ways.now, false) {
             return Ok(self.ask(Hidden::catalog(), ways));
         }
@@ -462,10 +462,6 @@ impl Guarded {
 /// Whether a text reads and writes nothing.
 fn sets_only(analysis: &Analysis) -> bool {
     analysis.statements.iter().all(|statement| matches!(statement.kind, Kind::Set { .. }))
-}
-
-fn refusal(what: &str, hint: &'static str) -> Refusal {
-    Refusal { code: "42501", message: format!("IronVeil refused: {what}"), hint }
 }
 
 fn nothing_prepared() -> Problem {
