@@ -24,6 +24,8 @@ mod attacks;
 mod clients;
 #[path = "pg/copy.rs"]
 mod copy;
+#[path = "pg/definitions.rs"]
+mod definitions;
 #[path = "pg/faults.rs"]
 mod faults;
 #[path = "pg/gate.rs"]

@@ -151,7 +151,7 @@ impl Labels {
         }
         // What is left has labels on other columns, or is not known.
         match (relation.kind, column) {
-            (RelationKind::Table, _) if relation.temporary || relation.system() => Fate::Close,
+            (RelationKind::Table, _) if relation.system() => Fate::Close,
             (RelationKind::Table, Some(column)) if column.generated => Fate::Close,
             (RelationKind::Table, None) if attribute.attnum > 0 => Fate::Close,
             (RelationKind::Table, _) => Fate::Pass,
@@ -163,7 +163,7 @@ impl Labels {
     /// Whether `column` of a table may be copied inside the database: a stored column without a label.
     #[must_use]
     pub fn is_plain_column(&self, relation: u32, column: &str) -> bool {
-        let table = self.catalog.relation(relation).filter(|r| r.kind == RelationKind::Table && !r.temporary);
+        let table = self.catalog.relation(relation).filter(|r| r.kind == RelationKind::Table);
         table.and_then(|table| table.columns.iter().find(|c| c.name == column)).is_some_and(|column| {
             !column.generated && !self.columns.contains_key(&Attribute { relation, attnum: column.attnum })
         })
@@ -203,7 +203,7 @@ impl Labels {
         self.clean.insert(oid, false);
         let clean = if relation.system() {
             system::harmless(&relation.schema, &relation.name)
-        } else if relation.temporary || self.has_label(oid, &relation.columns) {
+        } else if self.has_label(oid, &relation.columns) {
             false
         } else {
             match relation.kind {

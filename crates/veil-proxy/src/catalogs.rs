@@ -55,6 +55,8 @@ struct State<L: Labelling> {
     read_at: Option<Instant>,
     /// Something that defines objects has run since.
     stale: bool,
+    /// How often that was so.
+    definitions: u64,
     /// Somebody reads it; nobody else begins before.
     not_before: Option<Instant>,
     labels: HashMap<String, Arc<L>>,
@@ -67,6 +69,7 @@ impl<L: Labelling> Default for State<L> {
             generation: 0,
             read_at: None,
             stale: false,
+            definitions: 0,
             not_before: None,
             labels: HashMap::new(),
         }
@@ -86,6 +89,8 @@ impl<L: Labelling> State<L> {
 
 /// The generation of a catalog that is not known.
 const UNKNOWN: u64 = u64::MAX - 1;
+/// Generations of sessions' own catalogs count from here.
+const OWN: u64 = 1 << 62;
 
 /// The labels by which one session goes.
 pub struct View<L: Labelling> {
@@ -93,6 +98,17 @@ pub struct View<L: Labelling> {
     user: String,
     generation: u64,
     labels: Arc<L>,
+    own: Option<Own>,
+    /// How many catalogs were the session's own.
+    owned: u64,
+}
+
+/// A catalog that was read inside a transaction.
+#[derive(Clone, Copy)]
+struct Own {
+    read_at: Instant,
+    /// How many definitions were known of.
+    definitions: u64,
 }
 
 impl<L: Labelling> View<L> {
@@ -100,7 +116,7 @@ impl<L: Labelling> View<L> {
     #[must_use]
     pub fn new(slot: Arc<Slot<L>>, user: String) -> Self {
         let (generation, labels) = slot.labels_now(&user);
-        Self { slot, user, generation, labels }
+        Self { slot, user, generation, labels, own: None, owned: 0 }
     }
 
     /// The catalog that it is of.
@@ -121,16 +137,48 @@ impl<L: Labelling> View<L> {
         self.generation
     }
 
+    /// Goes by a catalog that only this session sees, until it is released.
+    pub fn adopt(&mut self, catalog: L::Catalog, now: Instant) {
+        self.owned += 1;
+        self.own = Some(Own { read_at: now, definitions: self.slot.state().definitions });
+        self.generation = OWN + self.owned;
+        self.labels = self.slot.lay(Arc::new(catalog), &self.user);
+    }
+
+    /// Goes by the catalog of all again.
+    pub fn release(&mut self) {
+        if self.own.take().is_some() {
+            (self.generation, self.labels) = self.slot.labels_now(&self.user);
+        }
+    }
+
+    /// Whether the catalog that the session goes by is too old.
+    #[must_use]
+    pub fn is_due(&self, now: Instant, names_missing: bool) -> bool {
+        let Some(own) = &self.own else { return self.slot.is_due(now, names_missing) };
+        let age = now.saturating_duration_since(own.read_at);
+        own.definitions != self.slot.state().definitions
+            || age > if names_missing { MISSING_INTERVAL } else { AGE_MAX }
+    }
+
+    /// Whether the catalog is so old that nothing may be shown by it, where it could not be read again.
+    #[must_use]
+    pub fn is_too_old(&self, now: Instant) -> bool {
+        let read_at = self.own.map_or_else(|| self.slot.state().read_at, |own| Some(own.read_at));
+        read_at.is_none_or(|read_at| now.saturating_duration_since(read_at) > 2 * AGE_MAX)
+    }
+
     /// What is known of the catalog is not relied on until it has been read again.
     pub fn distrust(&mut self) {
         self.slot.invalidate();
+        self.own = None;
         self.generation = UNKNOWN;
         self.labels = self.slot.labels_of_nothing(&self.user);
     }
 
     /// Takes the newest labels.
     pub fn refresh(&mut self) {
-        if self.generation == UNKNOWN && self.slot.is_stale() {
+        if self.own.is_some() || (self.generation == UNKNOWN && self.slot.is_stale()) {
             return;
         }
         if let Some((generation, labels)) = self.slot.labels(&self.user, self.generation) {
@@ -216,7 +264,7 @@ impl<L: Labelling> Slot<L> {
             return (generation, Arc::clone(labels));
         }
         let catalog = state.catalog.clone().unwrap_or_default();
-        let labels = Arc::new(L::lay(Arc::clone(&self.policy), catalog, &self.database, user));
+        let labels = self.lay(catalog, user);
         if state.labels.len() >= USERS_MAX {
             state.labels.clear();
         }
@@ -259,7 +307,11 @@ impl<L: Labelling> Slot<L> {
     /// Labels of an empty catalog: nothing is known, and everything is closed.
     #[must_use]
     pub fn labels_of_nothing(&self, user: &str) -> Arc<L> {
-        Arc::new(L::lay(Arc::clone(&self.policy), Arc::default(), &self.database, user))
+        self.lay(Arc::default(), user)
+    }
+
+    fn lay(&self, catalog: Arc<L::Catalog>, user: &str) -> Arc<L> {
+        Arc::new(L::lay(Arc::clone(&self.policy), catalog, &self.database, user))
     }
 
     /// Whether the catalog has to be read before the next statement.
@@ -270,6 +322,8 @@ impl<L: Labelling> Slot<L> {
 
     /// Objects were defined or changed: the catalog is read before the next statement.
     pub fn invalidate(&self) {
-        self.state().stale = true;
+        let mut state = self.state();
+        state.stale = true;
+        state.definitions += 1;
     }
 }

@@ -8,7 +8,6 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use pg_raw_parse::const_val::ConstValue;
 use pg_raw_parse::raw::DiscardMode;
 use pg_raw_parse::walk::{Recurse, walk_manual};
 use pg_raw_parse::{Node, nodes};
@@ -18,13 +17,16 @@ use thiserror::Error;
 use crate::statement::{Alias, AliasSource, Facts, Field, Kind, QualifiedName, Source, Statement, Write};
 
 mod copy;
+mod define;
 mod implied;
 mod lineage;
 mod scope;
+mod settings;
 mod source;
 
 use implied::{newer_function, visit_operators};
 use scope::Scope;
+use settings::{pinned, sets_harmless};
 pub use source::SYSTEM_USER;
 use source::{PROPOSED, insert_source, update_source};
 
@@ -40,10 +42,6 @@ const CACHED_TEXT_MAX: usize = 16 << 10;
 const CACHED_TEXTS: usize = 4096;
 /// Common table expressions that one WITH may have.
 const LOCAL_NAMES_MAX: usize = 500;
-/// Settings on which the meaning of a text depends.
-const PINNED_SETTINGS: [&str; 3] = ["client_encoding", "names", "standard_conforming_strings"];
-/// A value that none of these takes.
-const NO_SETTING_PINNED: &str = "view, foreign-table";
 const CURSOR_OPT_HOLD: i32 = 0x0020;
 
 /// Analyses texts and remembers the recent ones. The result depends on the text alone.
@@ -108,7 +106,7 @@ fn statement(node: Node<'_>) -> Statement {
 
 fn classify(node: Node<'_>, facts: &mut Facts) -> Kind {
     match node {
-        Node::SelectStmt(select) if select.into_clause().is_some() => Kind::Refused("SELECT INTO"),
+        Node::SelectStmt(select) if select.into_clause().is_some() => define::select_into(select, facts),
         Node::SelectStmt(_)
         | Node::InsertStmt(_)
         | Node::UpdateStmt(_)
@@ -146,11 +144,11 @@ fn classify(node: Node<'_>, facts: &mut Facts) -> Kind {
             Some(name) if pinned(name) => Kind::Refused("SET of an encoding or string setting"),
             _ => Kind::Session,
         },
-        _ => classify_other(node),
+        _ => classify_other(node, facts),
     }
 }
 
-fn classify_other(node: Node<'_>) -> Kind {
+fn classify_other(node: Node<'_>, facts: &mut Facts) -> Kind {
     match node {
         Node::TransactionStmt(_)
         | Node::VariableShowStmt(_)
@@ -163,12 +161,13 @@ fn classify_other(node: Node<'_>) -> Kind {
         | Node::CheckPointStmt(_)
         | Node::TruncateStmt(_)
         | Node::VacuumStmt(_)
-        | Node::ReindexStmt(_) => Kind::Session,
+        | Node::ReindexStmt(_)
+        | Node::CommentStmt(_)
+        | Node::RefreshMatViewStmt(_) => Kind::Session,
         Node::DoStmt(_) => Kind::Refused("DO"),
         Node::CallStmt(_) => Kind::Refused("CALL"),
         Node::LoadStmt(_) => Kind::Refused("LOAD"),
-        Node::CreateTableAsStmt(_) => Kind::Refused("CREATE TABLE AS"),
-        _ => Kind::Refused("a statement that defines or changes objects"),
+        _ => define::classify(node, facts),
     }
 }
 
@@ -180,16 +179,13 @@ fn holding(
 ) -> Kind {
     match inner.kind {
         Kind::Refused(what) => Kind::Refused(what),
+        Kind::Define(_) => Kind::Refused("a definition that is kept for later"),
         _ => named(name, |name| kind(name, inner)),
     }
 }
 
 fn named(name: Option<&str>, kind: impl FnOnce(String) -> Kind) -> Kind {
     name.map_or(Kind::Refused("a statement without a name"), |name| kind(name.to_owned()))
-}
-
-fn pinned(setting: &str) -> bool {
-    PINNED_SETTINGS.iter().any(|name| name.eq_ignore_ascii_case(setting))
 }
 
 /// Collects what `root` and all below it name.
@@ -459,21 +455,6 @@ fn visit_call(call: &nodes::FuncCall, facts: &mut Facts) {
         facts.opaque = Some("set_config of an encoding or string setting, or of a computed name");
     }
     facts.functions.insert(function);
-}
-
-fn sets_harmless(call: &nodes::FuncCall) -> bool {
-    let literal = |at| match call.args().get(at) {
-        Some(Node::A_Const(constant)) => match constant.val() {
-            Some(ConstValue::String(text)) => Some(text),
-            _ => None,
-        },
-        _ => None,
-    };
-    match literal(0) {
-        Some(name) => !pinned(name),
-        // pg_dump takes the name from pg_settings, where that has it.
-        None => literal(1) == Some(NO_SETTING_PINNED),
-    }
 }
 
 fn relation_name(relation: &nodes::RangeVar) -> QualifiedName {

@@ -17,7 +17,7 @@ pub const FIRST_USER_OID: u32 = 16_384;
 
 /// The queries whose rows make a catalog, in order; every result column is text.
 pub const QUERIES: [&str; 8] = [
-    "select c.oid, n.nspname, c.relname, c.relkind, c.relpersistence from pg_catalog.pg_class c \
+    "select c.oid, n.nspname, c.relname, c.relkind from pg_catalog.pg_class c \
      join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) c.relnamespace \
      where c.relkind operator(pg_catalog.=) any ('{r,v,m,f,p,S}'::pg_catalog.\"char\"[])",
     "select a.attrelid, a.attnum, a.attname, a.attgenerated, \
@@ -84,8 +84,6 @@ pub struct Relation {
     pub name: String,
     /// What it is.
     pub kind: RelationKind,
-    /// It belongs to some session alone.
-    pub temporary: bool,
     /// Its columns.
     pub columns: Vec<Column>,
     /// Tables that it is a partition or child of.
@@ -237,7 +235,6 @@ impl Catalog {
             schema: cell(row, 1)?.to_owned(),
             name: name.clone(),
             kind,
-            temporary: cell(row, 4)? == "t",
             columns: Vec::new(),
             parents: Vec::new(),
             definition: None,

@@ -76,6 +76,9 @@ pub enum Kind {
     },
     /// DISCARD ALL.
     DiscardAll,
+    /// Defines, changes or drops relations, or types; those that are made or dropped by name. What is read, changed or
+    /// referred to stands in the facts.
+    Define(Vec<QualifiedName>),
     /// Transactions, settings, LISTEN, locks, VACUUM: reads and writes no row.
     Session,
     /// Not done where anything is masked; the text says what it is.

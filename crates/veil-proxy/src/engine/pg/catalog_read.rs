@@ -15,12 +15,16 @@ const NAME: &[u8] = b"ironveil_catalog";
 #[derive(Default)]
 pub(super) struct CatalogRead {
     results: [Vec<Row>; QUERIES.len()],
-    /// How many statements have ended; the first is not a query of the catalog.
+    /// How many statements have ended; the first and the last are no queries of the catalog.
     ended: usize,
 }
 
-/// The client's timeout is not for us; this lasts as long as the transaction, which ends with Sync.
-const NO_TIMEOUT: &str = "select pg_catalog.set_config('statement_timeout', '0', true)";
+/// The client's timeout is not for us. It is another for as long as the transaction lasts, which may be the client's: so
+/// it is put back.
+const NO_TIMEOUT: &str = "select pg_catalog.set_config('ironveil.timeout', \
+    pg_catalog.current_setting('statement_timeout'), true), pg_catalog.set_config('statement_timeout', '0', true)";
+const ITS_TIMEOUT: &str =
+    "select pg_catalog.set_config('statement_timeout', pg_catalog.current_setting('ironveil.timeout'), true)";
 
 impl CatalogRead {
     /// Sends the queries. Every reply to them is hidden.
@@ -29,7 +33,7 @@ impl CatalogRead {
         statement: &Arc<S>,
         out: &mut Vec<u8>,
     ) -> veil_wire::cursor::Result<Self> {
-        for query in [NO_TIMEOUT].into_iter().chain(QUERIES) {
+        for query in [NO_TIMEOUT].into_iter().chain(QUERIES).chain([ITS_TIMEOUT]) {
             Parse { name: NAME, text: query.as_bytes(), types: &[] }.write(out);
             command::write_bind(out, BindNames { portal: NAME, statement: NAME }, &[]);
             command::write_execute(out, NAME);
@@ -70,6 +74,6 @@ impl CatalogRead {
 
     /// The catalog, if every query was answered.
     pub(super) fn finish(self) -> Option<Catalog> {
-        (self.ended == QUERIES.len() + 1).then(|| Catalog::from_rows(&self.results))
+        (self.ended == QUERIES.len() + 2).then(|| Catalog::from_rows(&self.results))
     }
 }

@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use veil_policy::{CopyPlan, Labels, Plan};
 use veil_sql::Analyser;
+use veil_wire::pg::reply::Transaction;
 use veil_wire::pg::session::Session;
 
 use super::catalog_read::CatalogRead;
@@ -49,6 +50,17 @@ pub struct Guarded {
     ending: bool,
     /// After a catalog could not be read.
     read_not_before: Option<Instant>,
+    defined: Defined,
+}
+
+/// What objects the client has defined in the transaction that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Defined {
+    Nothing,
+    /// What the catalog that the session goes by does not have.
+    Unread,
+    /// What the catalog of its own has.
+    Read,
 }
 
 impl Guarded {
@@ -76,6 +88,7 @@ impl Guarded {
             settling: false,
             ending: false,
             read_not_before: None,
+            defined: Defined::Nothing,
         };
         for (name, value) in settings {
             Self::check_setting(name, value)?;
@@ -119,21 +132,27 @@ impl Guarded {
     }
 
     /// Before a statement: whether the catalog has to be read first, and the server is ready for that.
-    fn wants_catalog(&self, now: Instant, names_missing: bool) -> Wait {
+    fn wants_catalog(&mut self, now: Instant, names_missing: bool, reads: bool) -> Wait {
         // In the middle of a pipelined group the server cannot be asked; unknown names are closed.
         let paused = self.read_not_before.is_some_and(|moment| now < moment);
         if paused || self.session.grouped() {
+            if self.judge.view.is_too_old(now) {
+                self.judge.distrust();
+            }
             return Wait::No;
         }
+        let own = self.defined == Defined::Unread && (names_missing || reads);
+        let due = own || self.judge.view.is_due(now, names_missing);
         if !self.session.settled() {
-            return if self.judge.slot().is_due(now, names_missing) { Wait::UntilSettled } else { Wait::No };
+            return if due { Wait::UntilSettled } else { Wait::No };
         }
-        if self.session.transaction() != veil_wire::pg::reply::Transaction::Idle {
-            return Wait::No;
-        }
-        match self.judge.slot().due(now, names_missing) {
-            Due::Yes => Wait::Read,
-            Due::No => Wait::No,
+        match self.session.transaction() {
+            Transaction::Idle => match self.judge.slot().due(now, names_missing) {
+                Due::Yes => Wait::Read,
+                Due::No => Wait::No,
+            },
+            Transaction::Open if due => Wait::Read,
+            Transaction::Open | Transaction::Failed => Wait::No,
         }
     }
 

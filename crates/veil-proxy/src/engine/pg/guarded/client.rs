@@ -84,7 +84,7 @@ impl Guarded {
             }
         }
         match tag {
-            Tag::Bind => return self.bind(message),
+            Tag::Bind => return self.bind(message, up, now),
             Tag::CopyData => {
                 self.stream(message.header, false);
                 return Ok(Step::Used);
@@ -139,9 +139,14 @@ impl Guarded {
         self.session.send(expected, hidden).map_err(|error| Problem::new("54000", error.to_string(), ""))
     }
 
-    fn bind(&mut self, message: Message<'_>) -> Result<Step, Problem> {
+    fn bind(&mut self, message: Message<'_>, up: &mut Out, now: Instant) -> Result<Step, Problem> {
         let names = BindNames::decode(message.available(), message.header.body)?;
         let Some(BindNames { portal, statement }) = names else { return Ok(Step::Wait) };
+        // What was prepared long ago runs by the catalog of now.
+        self.judge.refresh();
+        if !self.has_catalog(message.input, up, now, (false, true))? {
+            return Ok(Step::Wait);
+        }
         self.expect(Expected::Bind { portal: portal.into(), statement: statement.into() }, false)?;
         self.stream(message.header, false);
         Ok(Step::Used)
@@ -235,18 +240,26 @@ impl Guarded {
         self.judge.refresh();
         let judged = self.judge.statements(text);
         let missing = judged.iter().flatten().any(|statement| self.judge.names_missing(statement));
-        let wait = self.wants_catalog(now, missing);
+        let reads = judged.iter().flatten().any(|statement| statement.reads());
+        Ok(self.has_catalog(input, up, now, (missing, reads))?.then_some(judged))
+    }
+
+    /// Whether the catalog need not be read first; else it is read.
+    fn has_catalog(
+        &mut self,
+        input: &[u8],
+        up: &mut Out,
+        now: Instant,
+        (missing, reads): (bool, bool),
+    ) -> Result<bool, Problem> {
+        let wait = self.wants_catalog(now, missing, reads);
         self.settling = wait == Wait::UntilSettled;
-        match wait {
-            Wait::No => Ok(Some(judged)),
-            Wait::UntilSettled => Ok(None),
-            Wait::Read => {
-                let nothing = Arc::new(self.judge.unknown(Ok(Run::CLOSED)));
-                let read = CatalogRead::start(&mut self.session, &nothing, up.owned(input));
-                self.reading = Some(read?);
-                Ok(None)
-            }
+        if wait == Wait::Read {
+            let nothing = Arc::new(self.judge.unknown(Ok(Run::CLOSED)));
+            let read = CatalogRead::start(&mut self.session, &nothing, up.owned(input));
+            self.reading = Some(read?);
         }
+        Ok(wait == Wait::No)
     }
 
     /// Sees to it that the server describes the rows before they come.

@@ -13,7 +13,7 @@ use crate::engine::pg::Slot;
 /// Judges statements by the labels of the moment.
 pub struct Judge {
     analyser: Arc<Analyser>,
-    view: View<Labels>,
+    pub(super) view: View<Labels>,
 }
 
 /// Names that start so are the proxy's own.
@@ -125,6 +125,13 @@ impl Prepared {
     /// Whether it is a COPY whose data come from the client.
     pub(super) fn copies_in(&self) -> bool {
         self.statement.as_ref().is_some_and(|statement| statement.kind == Kind::CopyIn)
+    }
+
+    /// Whether it reads relations, more than to define others.
+    pub(super) fn reads(&self) -> bool {
+        self.statement.as_ref().is_some_and(|statement| {
+            !statement.facts.relations.is_empty() && !matches!(statement.kind, Kind::Define(_))
+        })
     }
 
     /// Why it was not sent, if it was not.

@@ -8,10 +8,10 @@ use veil_policy::{CopyPlan, Plan, Run, Untraced};
 use veil_sql::{Kind, QualifiedName};
 use veil_wire::pg::copy;
 use veil_wire::pg::frame::{self, Header};
-use veil_wire::pg::reply::{self, Report, Tag};
+use veil_wire::pg::reply::{self, Report, Tag, Transaction};
 use veil_wire::pg::session::{Expected, Object};
 
-use super::{CatalogRead, CopyOut, CopyState, Guarded, Prepared, Streamed};
+use super::{CatalogRead, CopyOut, CopyState, Defined, Guarded, Prepared, Streamed};
 use crate::engine::pg::scrub;
 use crate::out::Out;
 use crate::problem::Problem;
@@ -277,6 +277,7 @@ impl Guarded {
                 self.session.deallocated(None);
                 self.session.closed(None);
             }
+            Kind::Define(_) => self.defined = Defined::Unread,
             _ => {}
         }
     }
@@ -286,8 +287,21 @@ impl Guarded {
         self.copying_out = None;
         let hidden = self.session.ready(reply::decode_ready(body)?)?;
         self.settle_copy();
+        let open = self.session.transaction() == Transaction::Open;
+        if !open {
+            if std::mem::replace(&mut self.defined, Defined::Nothing) != Defined::Nothing {
+                self.judge.slot().invalidate();
+            }
+            self.judge.view.release();
+        }
         if hidden {
             match self.reading.take().and_then(CatalogRead::finish) {
+                Some(catalog) if open => {
+                    self.judge.view.adopt(catalog, now);
+                    if self.defined == Defined::Unread {
+                        self.defined = Defined::Read;
+                    }
+                }
                 Some(catalog) => self.judge.slot().install(catalog, now),
                 None => {
                     // A later statement tries again; until one succeeds, nothing is known.

@@ -1,0 +1,212 @@
+//! Statements that define objects, as far as they are understood: tables, views, indexes, sequences and types. What
+//! they read and refer to is collected like that of any other statement. Code (functions, triggers, rules, casts) is not
+//! among them.
+
+use pg_raw_parse::raw::{AlterTableType as Change, ObjectType};
+use pg_raw_parse::{Node, nodes};
+
+use super::{push_children, qualified, relation_name, walk};
+use crate::statement::{Facts, Field, Kind, QualifiedName};
+
+/// What is said of the others.
+const OTHER: Kind = Kind::Refused("a statement that defines or changes objects of this kind");
+
+/// Reads a definition.
+pub(super) fn classify(node: Node<'_>, facts: &mut Facts) -> Kind {
+    match node {
+        Node::CreateStmt(table) => create_table(table, facts),
+        Node::CreateTableAsStmt(table) => match table.into().and_then(|into| into.rel()) {
+            Some(target) => filled(target, table.query(), facts),
+            None => OTHER,
+        },
+        Node::ViewStmt(view) => match view.view() {
+            Some(target) => filled(target, view.query(), facts),
+            None => OTHER,
+        },
+        Node::CreateSeqStmt(sequence) => made(sequence.sequence()),
+        Node::CompositeTypeStmt(composite) => made(composite.typevar()),
+        Node::CreateEnumStmt(_) | Node::AlterEnumStmt(_) => Kind::Define(Vec::new()),
+        Node::CreateDomainStmt(domain) => {
+            domain.constraints().iter().for_each(|constraint| read(constraint.into(), facts));
+            Kind::Define(Vec::new())
+        }
+        Node::CreateSchemaStmt(schema) if schema.schema_elts().is_empty() => Kind::Define(Vec::new()),
+        Node::IndexStmt(index) => {
+            changed(index.relation(), facts);
+            index.index_params().iter().for_each(|part| read(part.into(), facts));
+            index.index_including_params().iter().for_each(|part| read(part, facts));
+            read(index.where_clause(), facts);
+            Kind::Define(Vec::new())
+        }
+        Node::AlterTableStmt(alter) => {
+            changed(alter.relation(), facts);
+            let known = alter.cmds().iter().all(|change| alter_table(change, facts));
+            if known { Kind::Define(Vec::new()) } else { OTHER }
+        }
+        Node::RenameStmt(rename) if is_of_relation(rename.rename_type, rename.relation_type) => {
+            changed(rename.relation(), facts);
+            if rename.rename_type == ObjectType::OBJECT_COLUMN {
+                gone(rename.subname(), facts);
+            }
+            Kind::Define(Vec::new())
+        }
+        Node::DropStmt(drop) => dropped(drop).map_or(OTHER, Kind::Define),
+        _ => OTHER,
+    }
+}
+
+fn create_table(table: &nodes::CreateStmt, facts: &mut Facts) -> Kind {
+    if table.of_typename().is_some() {
+        return OTHER;
+    }
+    for list in [table.table_elts(), table.inh_relations()] {
+        list.iter().for_each(|part| read(part, facts));
+    }
+    table.constraints().iter().for_each(|constraint| read(constraint.into(), facts));
+    table.partbound().into_iter().for_each(|bound| read(Node::PartitionBoundSpec(bound), facts));
+    let by = table.partspec().map(nodes::PartitionSpec::part_params);
+    by.into_iter().flat_map(|by| by.iter()).for_each(|by| walk(by.expr(), facts));
+    made(table.relation())
+}
+
+/// A table or view that is made of a query.
+fn filled(target: &nodes::RangeVar, query: Node<'_>, facts: &mut Facts) -> Kind {
+    match query {
+        Node::SelectStmt(_) => {
+            walk(query, facts);
+            Kind::Define(vec![relation_name(target)])
+        }
+        _ => OTHER,
+    }
+}
+
+/// SELECT INTO.
+pub(super) fn select_into(select: &nodes::SelectStmt, facts: &mut Facts) -> Kind {
+    let target = select.into_clause().and_then(|into| into.rel()).map(relation_name);
+    let Some(target) = target else { return OTHER };
+    // The target is a name in the tree like those that are read: it does not exist yet.
+    let mut inside = Facts::default();
+    let mut parts = Vec::new();
+    push_children(Node::SelectStmt(select), &mut parts);
+    for part in parts {
+        match part {
+            Node::IntoClause(_) => {}
+            // Where what it defines is known, cannot be told without the whole.
+            Node::WithClause(_) => return Kind::Refused("SELECT INTO with common table expressions"),
+            part => walk(part, &mut inside),
+        }
+    }
+    *facts = inside;
+    Kind::Define(vec![target])
+}
+
+fn made(target: Option<&nodes::RangeVar>) -> Kind {
+    target.map_or(OTHER, |target| Kind::Define(vec![relation_name(target)]))
+}
+
+fn changed(target: Option<&nodes::RangeVar>, facts: &mut Facts) {
+    match target {
+        Some(target) => drop(facts.relations.insert(relation_name(target))),
+        None => facts.opaque = Some("a change of something without a name"),
+    }
+}
+
+/// Where a column was, there may be a function, which those who still know of the column would call unawares.
+fn gone(column: Option<&str>, facts: &mut Facts) {
+    facts.fields.extend(column.map(|name| Field { of: None, name: name.to_owned() }));
+}
+
+/// Collects what a part of a definition reads and refers to.
+fn read(part: Node<'_>, facts: &mut Facts) {
+    match part {
+        Node::RangeVar(relation) => drop(facts.relations.insert(relation_name(relation))),
+        Node::TableLikeClause(like) => changed(like.relation(), facts),
+        Node::ColumnDef(column) => {
+            column.constraints().iter().for_each(|constraint| read(constraint, facts));
+            walk(column.raw_default(), facts);
+        }
+        Node::Constraint(constraint) => read_constraint(constraint, facts),
+        Node::IndexElem(element) => walk(element.expr(), facts),
+        Node::PartitionBoundSpec(bound) => {
+            for list in [bound.listdatums(), bound.lowerdatums(), bound.upperdatums()] {
+                list.iter().for_each(|value| read(value, facts));
+            }
+        }
+        Node::PartitionRangeDatum(bound) => walk(bound.value(), facts),
+        expression => walk(expression, facts),
+    }
+}
+
+fn read_constraint(constraint: &nodes::Constraint, facts: &mut Facts) {
+    facts.relations.extend(constraint.pktable().map(relation_name));
+    walk(constraint.raw_expr(), facts);
+    walk(constraint.where_clause(), facts);
+    // Each is an element and its operator, which may be a user's.
+    if !constraint.exclusions().is_empty() {
+        facts.opaque = Some("EXCLUDE");
+    }
+}
+
+/// Whether a change of a table is understood.
+fn alter_table(change: Node<'_>, facts: &mut Facts) -> bool {
+    let Node::AlterTableCmd(change) = change else { return false };
+    match change.subtype {
+        Change::AT_AddColumn
+        | Change::AT_ColumnDefault
+        | Change::AT_SetExpression
+        | Change::AT_AlterColumnType
+        | Change::AT_AddConstraint => read(change.def(), facts),
+        Change::AT_DropColumn => gone(change.name(), facts),
+        Change::AT_AlterConstraint
+        | Change::AT_ChangeOwner
+        | Change::AT_ClusterOn
+        | Change::AT_DropCluster
+        | Change::AT_DropConstraint
+        | Change::AT_DropExpression
+        | Change::AT_DropIdentity
+        | Change::AT_DropNotNull
+        | Change::AT_ReplicaIdentity
+        | Change::AT_ResetOptions
+        | Change::AT_ResetRelOptions
+        | Change::AT_SetCompression
+        | Change::AT_SetLogged
+        | Change::AT_SetNotNull
+        | Change::AT_SetOptions
+        | Change::AT_SetRelOptions
+        | Change::AT_SetStatistics
+        | Change::AT_SetStorage
+        | Change::AT_SetUnLogged
+        | Change::AT_ValidateConstraint => {}
+        _ => return false,
+    }
+    true
+}
+
+const fn is_of_relation(what: ObjectType::Type, of: ObjectType::Type) -> bool {
+    use ObjectType as O;
+    match what {
+        O::OBJECT_TABLE
+        | O::OBJECT_VIEW
+        | O::OBJECT_MATVIEW
+        | O::OBJECT_SEQUENCE
+        | O::OBJECT_TABCONSTRAINT => true,
+        O::OBJECT_COLUMN => matches!(of, O::OBJECT_TABLE | O::OBJECT_VIEW | O::OBJECT_MATVIEW),
+        _ => false,
+    }
+}
+
+/// The relations that are dropped, or other things that hold nothing.
+fn dropped(drop: &nodes::DropStmt) -> Option<Vec<QualifiedName>> {
+    use ObjectType as O;
+    match drop.remove_type {
+        O::OBJECT_TABLE | O::OBJECT_VIEW | O::OBJECT_MATVIEW | O::OBJECT_SEQUENCE => {
+            let name = |object| match object {
+                Node::NodeList(parts) => qualified(parts),
+                _ => None,
+            };
+            drop.objects().iter().map(name).collect()
+        }
+        O::OBJECT_INDEX | O::OBJECT_TYPE | O::OBJECT_DOMAIN | O::OBJECT_SCHEMA => Some(Vec::new()),
+        _ => None,
+    }
+}
