@@ -22,6 +22,8 @@ mod raw;
 mod attacks;
 #[path = "mysql/clients.rs"]
 mod clients;
+#[path = "mysql/definitions.rs"]
+mod definitions;
 #[path = "mysql/fake.rs"]
 mod fake;
 #[path = "mysql/faults.rs"]

@@ -99,6 +99,8 @@ pub struct View<L: Labelling> {
     generation: u64,
     labels: Arc<L>,
     own: Option<Own>,
+    /// The labels are laid over more than the slot's catalog.
+    extended: bool,
     /// How many catalogs were the session's own.
     owned: u64,
 }
@@ -116,7 +118,7 @@ impl<L: Labelling> View<L> {
     #[must_use]
     pub fn new(slot: Arc<Slot<L>>, user: String) -> Self {
         let (generation, labels) = slot.labels_now(&user);
-        Self { slot, user, generation, labels, own: None, owned: 0 }
+        Self { slot, user, generation, labels, own: None, extended: false, owned: 0 }
     }
 
     /// The catalog that it is of.
@@ -139,15 +141,37 @@ impl<L: Labelling> View<L> {
 
     /// Goes by a catalog that only this session sees, until it is released.
     pub fn adopt(&mut self, catalog: L::Catalog, now: Instant) {
-        self.owned += 1;
         self.own = Some(Own { read_at: now, definitions: self.slot.state().definitions });
+        self.lay(catalog);
+    }
+
+    /// Goes by the slot's catalog and what only this session sees beside it, until it is released.
+    pub fn extend(&mut self, catalog: L::Catalog) {
+        self.extended = true;
+        self.lay(catalog);
+    }
+
+    fn lay(&mut self, catalog: L::Catalog) {
+        self.owned += 1;
         self.generation = OWN + self.owned;
         self.labels = self.slot.lay(Arc::new(catalog), &self.user);
     }
 
+    /// Whether it goes by a catalog that was read inside a transaction.
+    #[must_use]
+    pub const fn has_own(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Whether nothing is known.
+    #[must_use]
+    pub const fn is_unknown(&self) -> bool {
+        self.generation == UNKNOWN
+    }
+
     /// Goes by the catalog of all again.
     pub fn release(&mut self) {
-        if self.own.take().is_some() {
+        if self.own.take().is_some() | std::mem::take(&mut self.extended) {
             (self.generation, self.labels) = self.slot.labels_now(&self.user);
         }
     }
@@ -171,14 +195,14 @@ impl<L: Labelling> View<L> {
     /// What is known of the catalog is not relied on until it has been read again.
     pub fn distrust(&mut self) {
         self.slot.invalidate();
-        self.own = None;
+        (self.own, self.extended) = (None, false);
         self.generation = UNKNOWN;
         self.labels = self.slot.labels_of_nothing(&self.user);
     }
 
     /// Takes the newest labels.
     pub fn refresh(&mut self) {
-        if self.own.is_some() || (self.generation == UNKNOWN && self.slot.is_stale()) {
+        if self.own.is_some() || self.extended || (self.generation == UNKNOWN && self.slot.is_stale()) {
             return;
         }
         if let Some((generation, labels)) = self.slot.labels(&self.user, self.generation) {
@@ -245,6 +269,12 @@ impl<L: Labelling> Slot<L> {
 
     fn state(&self) -> MutexGuard<'_, State<L>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often the catalog has changed.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.state().generation
     }
 
     /// Labels for `user`, and the generation they belong to, unless that is `known` already.

@@ -1,5 +1,7 @@
 //! Objects that clients define through the proxy.
 
+use tokio_postgres::Client;
+
 use crate::harness::{CANARY, Pair};
 use crate::masking::simple;
 
@@ -128,4 +130,63 @@ async fn what_others_define_is_noticed_by_those_who_send_no_new_texts() {
     assert_eq!(row.get::<_, Option<&str>>(0), None);
     let seen = simple(&inside, "select upper(i::text) from items i where id = 1").await;
     assert_eq!(seen, [[None]]);
+}
+
+/// A statement waits for a lock while another changes the tables that it names: it runs by other columns than it was judged by.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_may_run_by_other_columns_than_it_was_judged_by() {
+    for sql in [
+        "select (select email from a limit 1) from users",
+        "select (select max(d.e) from (select email e from a limit 1) d) from users",
+        "select * from (select a.*, u.id as i, u.email as e, b.* from a cross join users u cross join b limit 9) d",
+        "select upper(c4), c3, c5 from (select a.*, u.id, u.email, b.* from a cross join users u cross join b limit 9) \
+         d(c1, c2, c3, c4, c5, c6)",
+        "with d(c1, c2, c3, c4, c5, c6) as (select a.*, u.id, u.email, b.* from a cross join users u cross join b limit 9) \
+         select c4 || '', c3 || '', c5 || '' from d",
+        "select null, null, null, 4, null, null union all \
+         select a.*, u.id, u.email, b.* from a cross join users u cross join b",
+        "select a.*, upper(u.email) as u, u.id + 0 as z, b.* from a cross join users u cross join b",
+        "select upper(u), upper(email) from a, (select email as v from users) u",
+    ] {
+        let pair = Pair::start();
+        let owner = pair.direct().await;
+        let script = "create table a (id int, email text, x text); create table b (k text);
+            insert into a values (1, 'plain', 'plain'); insert into b values ('plain')";
+        owner.batch_execute(script).await.unwrap();
+        let (one, other) = (pair.client().await, pair.client().await);
+        simple(&other, "select * from a, b").await;
+        owner.batch_execute("begin; lock table a, b in access exclusive mode").await.unwrap();
+        let change = [
+            "begin",
+            "alter table a rename to a2",
+            "alter table b rename to a",
+            "alter table a2 rename to b",
+            "commit",
+        ];
+        let changed = tokio::spawn(async move {
+            for sql in change {
+                one.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            }
+        });
+        waits(&owner, 1).await;
+        let asked = tokio::spawn(async move { other.simple_query(sql).await });
+        waits(&owner, 2).await;
+        owner.batch_execute("commit").await.unwrap();
+        changed.await.unwrap();
+        let shown = format!("{:?}", asked.await.unwrap()).to_lowercase();
+        assert!(!shown.contains(CANARY), "{sql}: {shown}");
+    }
+}
+
+/// Until so many sessions wait for a lock.
+async fn waits(owner: &Client, sessions: i64) {
+    for _ in 0..500 {
+        let row =
+            owner.query_one("select count(*) from pg_stat_activity where wait_event_type = 'Lock'", &[]);
+        if row.await.unwrap().get::<_, i64>(0) == sessions {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("nobody waits");
 }

@@ -18,7 +18,9 @@ pub fn explain(statement: &Statement, labels: &Labels, database: Option<&str>) -
     match (run.untraced, &statement.result) {
         (Untraced::Show, _) => Explanation::Shown,
         (Untraced::Follow, Some(query)) => match explained(query, labels, database) {
-            Some(Outputs::Each(columns)) => Explanation::Columns(columns.iter().map(outcome).collect()),
+            Some(Outputs::Each { columns, .. }) => {
+                Explanation::Columns(columns.iter().map(outcome).collect())
+            }
             Some(Outputs::Merged(_)) => Explanation::Columns(vec![Outcome::Star]),
             None => Explanation::Closed,
         },

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use veil_sql::mysql::functions::{self, Effect};
-use veil_sql::mysql::{Facts, Function, Kind, Show, Source, Statement, TableKind, TableName, Write, catalog};
+use veil_sql::mysql::{
+    Definition, Facts, Function, Kind, Show, Source, Statement, TableKind, TableName, Write, catalog,
+};
 
 use super::labels::Labels;
 use super::lineage::{self, perhaps_same};
@@ -33,6 +35,8 @@ pub fn judge(statement: &Statement, labels: &Labels, database: Option<&str>) -> 
     let shown = |scrub| Ok(Run { untraced: Untraced::Show, clean: true, scrub });
     match &statement.kind {
         Kind::Data | Kind::Explain => judge_data(statement, worst, labels, database),
+        Kind::Define(definition) => judge_definition(definition, facts, worst, labels, database)
+            .map(|()| Run { untraced: Untraced::Show, clean: true, scrub: false }),
         Kind::Show(_) if worst != Effect::Pure => {
             refuse(format!("{} in this statement", culprit(facts, labels)), HINT_DIRECT)
         }
@@ -54,6 +58,36 @@ pub fn judge(statement: &Statement, labels: &Labels, database: Option<&str>) -> 
         | Kind::Session
         | Kind::Refused(_) => shown(false),
     }
+}
+
+/// Objects may be defined, changed and dropped where nothing sensitive is near.
+fn judge_definition(
+    definition: &Definition,
+    facts: &Facts,
+    worst: Effect,
+    labels: &Labels,
+    database: Option<&str>,
+) -> Result<(), Refusal> {
+    let free = |name: &TableName| {
+        let of = name.database.as_deref().or(database);
+        of.is_some_and(|of| !catalog::is_system(of))
+            && labels.standing(name, &Facts::default(), database) != Standing::Guarded
+    };
+    let free_of = |of: &String| {
+        let mut inside = labels.catalog().tables().filter(|table| perhaps_same(&table.database, of));
+        !catalog::is_system(of) && inside.all(|table| labels.is_clean(table))
+    };
+    let harmless = names_only_clean(facts, labels, database)
+        && matches!(worst, Effect::Pure | Effect::Keeps)
+        && facts.writes.is_empty()
+        && !facts.assigns
+        && definition.database.iter().all(free_of)
+        && definition.made.iter().all(free)
+        && (definition.temporary || definition.gone.iter().all(free));
+    if harmless {
+        return Ok(());
+    }
+    refuse("a definition that involves masked columns, or what is not known".to_owned(), HINT_DIRECT)
 }
 
 fn judge_data(

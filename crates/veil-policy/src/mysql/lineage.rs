@@ -4,6 +4,7 @@
 //! does not resolve to exactly one thing is closed.
 
 mod flow;
+mod output;
 mod scope;
 
 use std::cell::Cell;
@@ -13,6 +14,8 @@ use veil_sql::mysql::query::{Body, Expr, From, Item, Query, Rows, Select, With};
 use veil_sql::mysql::{Table, TableKind, TableName, catalog, system};
 
 pub(super) use self::flow::Flow;
+pub(super) use self::output::Output;
+use self::output::{placed, renamed, same_flows};
 pub(super) use self::scope::perhaps_same;
 use self::scope::{Known, Scope, Source};
 use super::judge;
@@ -25,27 +28,14 @@ const ROUNDS_MAX: usize = 4;
 /// Columns that are followed for one statement, those of all queries in it together.
 const COLUMNS_MAX: usize = 32 << 10;
 
-/// A column of a result.
-#[derive(Clone)]
-pub(super) struct Output<'a> {
-    pub(super) flow: Flow,
-    /// The column of a table that it is, without a query between.
-    pub(super) base: Option<(&'a Table, String)>,
-    /// Names of what closed it, for people.
-    pub(super) because: Vec<String>,
-    name: Option<String>,
-}
-
-impl Output<'_> {
-    const fn of(flow: Flow, name: Option<String>) -> Self {
-        Self { flow, base: None, because: Vec::new(), name }
-    }
-}
-
 /// The columns of a result.
 pub(super) enum Outputs<'a> {
     /// These, in order.
-    Each(Vec<Output<'a>>),
+    Each {
+        columns: Vec<Output<'a>>,
+        /// They come from tables alone: definitions say truly which.
+        direct: bool,
+    },
     /// Columns of these tables in an order of the server's.
     Merged(Vec<&'a Table>),
 }
@@ -71,7 +61,11 @@ fn outputs_of<'a>(resolver: &Resolver<'a, '_>, query: &Query) -> Option<Outputs<
     {
         return resolver.merged(select).map(Outputs::Merged);
     }
-    resolver.query(query, &Around::default()).map(Outputs::Each)
+    let direct = match query {
+        Query { body: Body::Select(select), with, .. } => with.is_empty() && resolver.is_direct(select),
+        _ => false,
+    };
+    resolver.query(query, &Around::default()).map(|columns| Outputs::Each { columns, direct })
 }
 
 /// What the rows of `query` hold, in order; `None` if that cannot be told.
@@ -171,7 +165,7 @@ impl<'a> Resolver<'a, '_> {
             Body::Sets(arms) => arms.first()?,
             other => other,
         };
-        let mut columns = renamed(self.body(seed, around)?, &with.columns)?;
+        let mut columns = renamed(placed(self.body(seed, around)?), &with.columns)?;
         for _ in 0..ROUNDS_MAX {
             let own = Expressions {
                 name: &with.name,
@@ -180,13 +174,12 @@ impl<'a> Resolver<'a, '_> {
                 level: around.level,
             };
             let next = self.query(&with.query, &Around { expressions: Some(&own), ..*around })?;
-            let next = renamed(next, &with.columns)?;
+            let next = renamed(placed(next), &with.columns)?;
             if next.len() != columns.len() {
                 return None;
             }
             let same = same_flows(&columns, &next);
-            columns =
-                columns.into_iter().zip(next).map(|(a, b)| Output::of(a.flow.or(b.flow), a.name)).collect();
+            columns = columns.into_iter().zip(next).map(|(a, b)| a.or(b)).collect();
             if same {
                 return Some(columns);
             }
@@ -202,11 +195,10 @@ impl<'a> Resolver<'a, '_> {
             Body::Select(select) => self.select(select, around),
             Body::Query(query) => self.query(query, around),
             Body::Sets(arms) => {
-                let arms = arms.iter().map(|arm| self.body(arm, around)).collect::<Option<Vec<_>>>()?;
-                arms.into_iter().reduce(|first, next| {
-                    let joined = first.into_iter().zip(next);
-                    joined.map(|(a, b)| Output::of(a.flow.or(b.flow), a.name)).collect()
-                })
+                let arms = arms.iter().map(|arm| self.body(arm, around).map(placed));
+                let arms = arms.collect::<Option<Vec<_>>>()?;
+                arms.into_iter()
+                    .reduce(|first, next| first.into_iter().zip(next).map(|(a, b)| a.or(b)).collect())
             }
             Body::Values(rows) => {
                 let rows = rows.iter().map(|row| {
@@ -224,12 +216,14 @@ impl<'a> Resolver<'a, '_> {
         let scope = self.scope(select, around);
         let inside = Around { scope: Some(&scope), ..*around };
         let mut outputs = Vec::with_capacity(select.items.len());
+        let mut moves = false;
         for item in &select.items {
             match item {
                 // What stands where is the server's choice.
                 Item::Star(of) if of.is_empty() && select.merged => return None,
                 Item::Star(of) => {
                     for source in scope.named(of, self)? {
+                        moves |= self.may_change(source);
                         outputs.extend(self.columns(source)?);
                     }
                 }
@@ -248,7 +242,18 @@ impl<'a> Resolver<'a, '_> {
             }
         }
         self.count(outputs.len() + 1)?;
+        outputs.iter_mut().for_each(|output| output.moves = moves);
         Some(outputs)
+    }
+
+    /// Whether a source may have other columns when the statement runs: whoever may define objects changes tables without
+    /// labels.
+    fn may_change(&self, source: &Source<'a>) -> bool {
+        match &source.rows {
+            Known::Table(table) => self.labels.is_clean(table),
+            Known::Columns(columns) => columns.iter().any(|column| column.moves),
+            Known::Harmless | Known::Nothing => true,
+        }
     }
 
     fn scope<'s>(&self, select: &'s Select, around: &Around<'a, 's>) -> Scope<'a, 's> {
@@ -435,12 +440,26 @@ impl<'a> Resolver<'a, '_> {
                 return closed();
             }
             if let Some(found) = here.column(name, qualifier, self) {
-                return found;
+                // If the table has lost the column by the time the statement runs, the name means another further out.
+                let further = std::iter::successors(here.around, |scope| scope.around);
+                let mut others = further.filter_map(|scope| scope.column(name, qualifier, self));
+                let sure = !found.flow.is_clean() || others.all(|other| other.flow.is_clean());
+                return if sure { found } else { closed() };
             }
             scope = here.around;
             outside = true;
         }
         closed()
+    }
+
+    /// Whether all sources of a SELECT are tables.
+    fn is_direct(&self, select: &Select) -> bool {
+        select.from.iter().all(|from| match &from.rows {
+            Rows::Table(name) => {
+                matches!(self.table(name), Known::Table(table) if table.kind == TableKind::Base)
+            }
+            Rows::Query { .. } | Rows::Other => false,
+        })
     }
 
     /// The tables of a SELECT that are joined by columns of the same name, if all are tables.
@@ -455,22 +474,4 @@ impl<'a> Resolver<'a, '_> {
         });
         tables.collect()
     }
-}
-
-/// The columns by other names, if such are given.
-fn renamed<'a>(columns: Vec<Output<'a>>, names: &[String]) -> Option<Vec<Output<'a>>> {
-    if names.is_empty() {
-        return Some(columns);
-    }
-    let named = columns.into_iter().zip(names);
-    let named: Vec<_> = named.map(|(column, name)| Output { name: Some(name.clone()), ..column }).collect();
-    (named.len() == names.len()).then_some(named)
-}
-
-fn same_flows(a: &[Output<'_>], b: &[Output<'_>]) -> bool {
-    a.iter().zip(b).all(|(a, b)| match (&a.flow, &b.flow) {
-        (Flow::Clean, Flow::Clean) | (Flow::Closed, Flow::Closed) => true,
-        (Flow::Verbatim { label: a, .. }, Flow::Verbatim { label: b, .. }) => a.rule == b.rule,
-        _ => false,
-    })
 }

@@ -1,6 +1,7 @@
 //! What is done with each cell of a result.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use veil_mask::{Cell, MySqlColumn, charset};
 use veil_model::{Charset, Format, MySqlType};
@@ -79,6 +80,10 @@ impl Plan {
             (Untraced::Follow, Some(query)) => outputs(query, context.labels, context.database),
             _ => None,
         };
+        let sure = match &traced {
+            Some(Outputs::Each { columns: outputs, .. }) => are_placed(columns, outputs, context),
+            Some(Outputs::Merged(_)) | None => true,
+        };
         let mut ops = Vec::with_capacity(columns.len());
         for (at, column) in columns.iter().enumerate() {
             let op = match (&statement.kind, run.untraced, &traced) {
@@ -89,10 +94,13 @@ impl Plan {
                 (_, Untraced::Show, _) => shown(column, context),
                 (_, Untraced::Close, _) | (_, Untraced::Follow, None) => Op::Null,
                 (_, Untraced::Follow, Some(Outputs::Merged(tables))) => merged(column, tables, context),
-                (_, Untraced::Follow, Some(Outputs::Each(outputs))) if outputs.len() == columns.len() => {
-                    outputs.get(at).map_or(Op::Null, |output| followed(column, output, context))
+                (_, Untraced::Follow, Some(Outputs::Each { columns: outputs, direct }))
+                    if outputs.len() == columns.len() =>
+                {
+                    let output = outputs.get(at).filter(|output| sure || (*direct && output.base.is_some()));
+                    output.map_or(Op::Null, |output| followed(column, output, context))
                 }
-                (_, Untraced::Follow, Some(Outputs::Each(_))) => Op::Null,
+                (_, Untraced::Follow, Some(Outputs::Each { .. })) => Op::Null,
             };
             ops.push((op, value::width(column.kind)?));
         }
@@ -256,6 +264,23 @@ fn shown(column: &Column<'_>, context: Context<'_>) -> Op {
             by_fate(context.labels.objection(&names.database, &names.table, &names.column), column)
         }
     }
+}
+
+/// Whether columns stand where they were when the catalog was read, though tables without labels may have other columns
+/// since: what is labelled has a name, and the only column of that name stands in its place.
+fn are_placed(columns: &[Column<'_>], outputs: &[Output<'_>], context: Context<'_>) -> bool {
+    let mut labelled = outputs.iter().enumerate().filter(|(_, output)| !output.flow.is_clean()).peekable();
+    if labelled.peek().is_none() || !outputs.iter().any(|output| output.moves) {
+        return true;
+    }
+    let mut places: HashMap<Option<String>, Vec<usize>> = HashMap::new();
+    for (at, column) in columns.iter().enumerate() {
+        places.entry(label(column, context)).or_default().push(at);
+    }
+    let alone =
+        |at: usize, name: &str| places.get(&Some(name.to_lowercase())).is_some_and(|found| found == &[at]);
+    !places.contains_key(&None)
+        && labelled.all(|(at, output)| output.name.as_ref().is_some_and(|name| alone(at, name)))
 }
 
 /// A column that the statement's text follows to where it comes from.

@@ -115,7 +115,8 @@ fn statements_are_judged_by_what_they_name() {
         ("explain select * from items", "show"),
         ("explain select * from users", "close"),
         ("show tables", "show"),
-        ("create table x (a int)", "refuse"),
+        ("create table x (a int)", "show"),
+        ("create table x as select email from users", "refuse"),
     ] {
         assert_eq!(verdict(sql, &labels, Some("shop")), expected, "{sql}");
     }
@@ -148,7 +149,7 @@ fn followed(sql: &str, labels: &Labels) -> String {
     match statement.result.as_ref().and_then(|query| outputs(query, labels, Some("shop"))) {
         None => "?".to_owned(),
         Some(Outputs::Merged(tables)) => format!("merged {}", tables.len()),
-        Some(Outputs::Each(outputs)) => outputs
+        Some(Outputs::Each { columns: outputs, .. }) => outputs
             .iter()
             .map(|output| match output.flow {
                 Flow::Clean => '-',

@@ -12,7 +12,7 @@ use super::head::{self, Head, keyword};
 use super::lexer::{self, Fault, Mode};
 use super::query::Query;
 use super::statement::{Facts, Function, Kind, Statement};
-use super::{asked, facts, write};
+use super::{asked, define, facts, write};
 
 /// Texts that are longer are analysed every time.
 const CACHED_TEXT_MAX: usize = 16 << 10;
@@ -159,6 +159,13 @@ fn statement(tokens: &[Token], mode: Mode, spaced: &Facts) -> Statement {
         Head::Words(kind, tokens) => {
             calls(&tokens, &mut facts);
             facts.reads_variables = reads_variables(&tokens);
+            kind
+        }
+        Head::Define => {
+            let (kind, query) = define::classify(tokens, &mut facts);
+            if let Some(query) = query {
+                grammar(query.to_vec(), mode, &mut facts);
+            }
             kind
         }
         Head::Call(tokens) => call(&tokens, &mut facts),
@@ -364,7 +371,7 @@ fn skip_variables(mut rest: &[Token]) -> &[Token] {
 }
 
 /// Every word before a parenthesis is a function.
-fn calls(tokens: &[Token], facts: &mut Facts) {
+pub(super) fn calls(tokens: &[Token], facts: &mut Facts) {
     for window in tokens.windows(2) {
         if let [Token::Word(word), Token::LParen] = window
             && !matches!(

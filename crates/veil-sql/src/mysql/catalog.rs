@@ -61,7 +61,7 @@ pub const QUERIES: [Query; 5] = [
 ];
 
 /// Engines that keep rows of their own.
-const ENGINES: [&str; 12] = [
+pub(super) const ENGINES: [&str; 12] = [
     "archive",
     "aria",
     "blackhole",
@@ -163,15 +163,7 @@ impl Catalog {
         }
         for row in columns {
             if let [Some(database), Some(table), Some(name), Some(data_type), extra] = row.as_slice() {
-                let extra = extra.as_deref().unwrap_or_default().to_ascii_uppercase();
-                let column = Column {
-                    name: name.clone(),
-                    data_type: data_type.to_ascii_lowercase(),
-                    generated: ["VIRTUAL GENERATED", "STORED GENERATED", "PERSISTENT"]
-                        .iter()
-                        .any(|word| extra.contains(word)),
-                    invisible: extra.contains("INVISIBLE"),
-                };
+                let column = column(name, data_type, extra.as_deref());
                 let key = catalog.key(database, table);
                 if let Some(table) = catalog.tables.get_mut(&key) {
                     table.columns.push(column);
@@ -187,6 +179,25 @@ impl Catalog {
             }
         }
         catalog
+    }
+
+    /// The same, with a table that only one session sees, as `SHOW COLUMNS` describes it. It hides one of its name.
+    #[must_use]
+    pub fn with_temporary(mut self, name: (&str, &str), columns: &[Row]) -> Self {
+        let columns = columns.iter().filter_map(|row| match row.as_slice() {
+            [Some(name), Some(kind), .., extra] => Some(column(name, kind, extra.as_deref())),
+            _ => None,
+        });
+        let (database, name) = name;
+        let table = Table {
+            database: database.to_owned(),
+            name: name.to_owned(),
+            kind: TableKind::Base,
+            columns: columns.collect(),
+            definition: None,
+        };
+        self.tables.insert(self.key(database, name), table);
+        self
     }
 
     fn key(&self, database: &str, name: &str) -> (String, String) {
@@ -225,6 +236,18 @@ impl Catalog {
     #[must_use]
     pub fn same_name(&self, a: &str, b: &str) -> bool {
         a == b || (self.folds && a.to_lowercase() == b.to_lowercase())
+    }
+}
+
+/// A column by its name, its type as it is declared, and what else is said of it.
+fn column(name: &str, kind: &str, extra: Option<&str>) -> Column {
+    let extra = extra.unwrap_or_default().to_ascii_uppercase();
+    let computed = ["VIRTUAL GENERATED", "STORED GENERATED", "PERSISTENT"];
+    Column {
+        name: name.to_owned(),
+        data_type: kind.split(['(', ' ']).next().unwrap_or_default().to_ascii_lowercase(),
+        generated: computed.iter().any(|word| extra.contains(word)),
+        invisible: extra.contains("INVISIBLE"),
     }
 }
 

@@ -19,13 +19,14 @@ pub(super) enum Head {
     },
     /// Functions in these tokens are all that matters.
     Words(Kind, Vec<Token>),
+    /// It defines objects.
+    Define,
     /// CALL, and the tokens behind it.
     Call(Vec<Token>),
     /// Nothing else matters.
     Is(Kind),
 }
 
-const REFUSED_OBJECTS: &str = "a statement that defines or changes objects";
 const REFUSED_ADMINISTRATION: &str = "a statement that administers the server";
 
 /// Reads the first words.
@@ -66,9 +67,8 @@ pub(super) fn read(tokens: &[Token]) -> Head {
         "load" => Head::Is(Kind::Refused("LOAD")),
         "checksum" => Head::Is(Kind::Refused("CHECKSUM TABLE")),
         "signal" | "resignal" | "get" => Head::Is(Kind::Refused("a statement about conditions")),
-        "create" | "alter" | "drop" | "rename" | "truncate" | "grant" | "revoke" | "import" => {
-            Head::Is(Kind::Refused(REFUSED_OBJECTS))
-        }
+        "create" | "alter" | "drop" | "rename" | "truncate" => Head::Define,
+        "grant" | "revoke" | "import" => Head::Is(Kind::Refused(REFUSED_ADMINISTRATION)),
         _ => Head::Is(Kind::Refused("a statement that IronVeil does not know")),
     }
 }

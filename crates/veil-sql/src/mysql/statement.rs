@@ -78,10 +78,25 @@ pub enum Kind {
         /// Only its statement.
         query: bool,
     },
+    /// Defines, changes or drops tables or indexes. What is read, changed or referred to stands in the facts.
+    Define(Definition),
     /// Transactions, locks, maintenance: reads and writes no row.
     Session,
     /// Not done where anything is masked; the text says what it is.
     Refused(&'static str),
+}
+
+/// Tables that come and go with a statement.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Definition {
+    /// Those that it makes.
+    pub made: Vec<TableName>,
+    /// Those that are gone afterwards, views too.
+    pub gone: Vec<TableName>,
+    /// They are the session's alone.
+    pub temporary: bool,
+    /// A database that goes with all that is in it.
+    pub database: Option<String>,
 }
 
 /// What a SHOW lists.

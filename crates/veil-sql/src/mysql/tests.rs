@@ -142,7 +142,7 @@ fn statements_are_taken_for_what_they_are() {
         ("do sleep(1)", "data sleep() | ="),
         ("handler users open", "refused"),
         ("load data local infile 'x' into table t", "refused"),
-        ("create temporary table t as select * from users", "refused"),
+        ("create function f() returns int return 1", "refused"),
         ("table users", "opaque: what IronVeil cannot parse"),
         ("select * from users procedure analyse()", "opaque: what IronVeil cannot parse"),
         ("select * from json_table('[1]', '$[*]' columns (a int path '$')) as j", "data | *"),

@@ -60,6 +60,8 @@ pub struct Guarded {
     read_not_before: Option<Instant>,
     /// The server waits for the next query of the proxy's own.
     next_query: bool,
+    /// Temporary tables, by database and name, whose columns are to be asked for.
+    unread: Vec<(String, String)>,
 }
 
 /// A statement that the server has prepared.
@@ -174,6 +176,7 @@ impl Guarded {
             ending: false,
             read_not_before: None,
             next_query: false,
+            unread: Vec::new(),
         }
     }
 
@@ -200,13 +203,34 @@ impl Guarded {
         (!inside).then(|| problem.mysql(self.sequence))
     }
 
+    /// What the server is asked before a statement.
+    fn question(&mut self, settings: &Settings, now: Instant, names_missing: bool) -> Option<Hidden> {
+        if self.wants_catalog(now, names_missing) {
+            return Some(Hidden::catalog());
+        }
+        let (database, name) = self.unread.last().filter(|_| !self.next_transaction)?;
+        let quoted = |name: &str| name.replace('`', "``");
+        let text = format!("show columns from `{}` from `{}`", quoted(name), quoted(database));
+        let mut bytes = Vec::new();
+        match settings.encode(&text, &mut bytes) {
+            Ok(()) => Some(Hidden::columns(bytes)),
+            Err(_) => {
+                self.unread.pop();
+                None
+            }
+        }
+    }
+
     /// Before a statement: whether the catalog has to be read first.
     fn wants_catalog(&self, now: Instant, names_missing: bool) -> bool {
         let paused = self.read_not_before.is_some_and(|moment| now < moment);
-        !paused
-            && !self.next_transaction
-            && !self.sees_the_past()
-            && self.judge.slot().due(now, names_missing) == Due::Yes
+        if paused || self.next_transaction {
+            return false;
+        }
+        match self.sees_the_past() {
+            true => self.judge.is_due(now, names_missing),
+            false => self.judge.slot().due(now, names_missing) == Due::Yes,
+        }
     }
 
     /// The refusal of a transaction that was described so long ago that the catalog cannot be relied on any more.
@@ -220,7 +244,7 @@ impl Guarded {
         Some(refusal(what, "Say SET TRANSACTION again, and begin at once."))
     }
 
-    /// In a transaction, MySQL shows the catalog as it was when that began.
+    /// In a transaction, MySQL may show the catalog as it was when that began.
     fn sees_the_past(&self) -> bool {
         let mariadb = self.settings.as_ref().is_some_and(|settings| settings.mode.mariadb);
         self.in_transaction && !mariadb

@@ -22,6 +22,8 @@ const SETTINGS: &str = "select cast(convert(@@sql_mode using utf8mb4) as binary)
     cast(convert(database() using utf8mb4) as binary), \
     cast(convert(@@character_set_connection using utf8mb4) as binary) limit 18446744073709551615";
 const SETTINGS_COLUMNS: usize = 6;
+/// Field, Type, Null, Key, Default, Extra.
+const SHOWN_COLUMNS: usize = 6;
 
 /// The settings of a session by which its texts are read.
 #[derive(Clone, Debug, Default)]
@@ -91,6 +93,8 @@ pub(super) struct Hidden {
 enum What {
     Settings,
     Catalog,
+    /// The columns of a table, which this text asks for.
+    Columns(Vec<u8>),
 }
 
 enum Stage {
@@ -108,6 +112,7 @@ pub(super) enum Progress {
     Next,
     Settings(Settings),
     Catalog(Box<Catalog>),
+    Columns(Vec<Row>),
     /// The server refused; nothing is known.
     Failed,
 }
@@ -126,13 +131,19 @@ impl Hidden {
         Self { what: What::Catalog, ..Self::settings() }
     }
 
+    /// `text` asks for the columns of a table.
+    pub(super) fn columns(text: Vec<u8>) -> Self {
+        Self { what: What::Columns(text), ..Self::settings() }
+    }
+
     /// Appends the query that is to be asked now.
     pub(super) fn put_query(&self, capabilities: u64, out: &mut Vec<u8>) {
-        let text = match self.what {
-            What::Settings => SETTINGS,
-            What::Catalog => QUERIES.get(self.at).map_or("", |query| query.text),
+        let text = match &self.what {
+            What::Settings => SETTINGS.as_bytes(),
+            What::Catalog => QUERIES.get(self.at).map_or("", |query| query.text).as_bytes(),
+            What::Columns(text) => text,
         };
-        put_query(text.as_bytes(), capabilities, out);
+        put_query(text, capabilities, out);
     }
 
     /// Takes a message of the server.
@@ -166,6 +177,7 @@ impl Hidden {
         let count = match self.what {
             What::Settings => SETTINGS_COLUMNS,
             What::Catalog => QUERIES.get(self.at).map_or(0, |query| query.columns),
+            What::Columns(_) => SHOWN_COLUMNS,
         };
         let mut row = Row::with_capacity(count);
         for _ in 0..count {
@@ -185,6 +197,9 @@ impl Hidden {
             What::Settings => self.read_settings().map_or(Progress::Failed, Progress::Settings),
             What::Catalog if self.at < QUERIES.len() => Progress::Next,
             What::Catalog => Progress::Catalog(Box::new(Catalog::from_rows(&self.results))),
+            What::Columns(_) => {
+                Progress::Columns(self.results.first_mut().map(std::mem::take).unwrap_or_default())
+            }
         }
     }
 
@@ -210,6 +225,10 @@ impl Hidden {
 
     pub(super) const fn is_catalog(&self) -> bool {
         matches!(self.what, What::Catalog)
+    }
+
+    pub(super) const fn is_of_columns(&self) -> bool {
+        matches!(self.what, What::Columns(_))
     }
 
     /// The longest message of an answer: a view's definition.

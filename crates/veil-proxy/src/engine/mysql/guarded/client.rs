@@ -270,8 +270,9 @@ impl Guarded {
         {
             return Reading::Refused(refusal);
         }
-        if !asks_back && self.wants_catalog(ways.now, missing) {
-            self.ask(Hidden::catalog(), ways);
+        let question = if asks_back { None } else { self.question(&settings, ways.now, missing) };
+        if let Some(question) = question {
+            self.ask(question, ways);
             return Reading::Asking;
         }
         Reading::Read(analysis, settings)
@@ -409,8 +410,10 @@ impl Guarded {
         if let Some(refusal) = self.comes_late(ways.now) {
             return Ok(self.pass_over(header, problem(refusal)));
         }
-        if !asks_back && self.wants_catalog(ways.now, false) {
-            return Ok(self.ask(Hidden::catalog(), ways));
+        if let (false, Some(settings)) = (asks_back, self.settings.clone())
+            && let Some(question) = self.question(&settings, ways.now, false)
+        {
+            return Ok(self.ask(question, ways));
         }
         let judged = match self.statements.get(&number) {
             Some(prepared) => {

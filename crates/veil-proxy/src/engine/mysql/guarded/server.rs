@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use veil_policy::mysql::{Context, Plan};
-use veil_sql::mysql::Kind;
+use veil_sql::mysql::catalog::Row;
+use veil_sql::mysql::{Definition, Kind, TableName};
 use veil_wire::mysql::frame::{self, HEADER, Header, Message};
 use veil_wire::mysql::limits;
 use veil_wire::mysql::reply::{self, Column, End, Error, Prepared as PreparedOk, status};
@@ -170,10 +171,13 @@ impl Guarded {
                 self.phase = Phase::Hidden(hidden);
             }
             Progress::Settings(settings) => self.settings = Some(settings),
+            Progress::Catalog(catalog) if self.sees_the_past() => self.judge.adopt(*catalog, now),
             Progress::Catalog(catalog) => {
                 self.judge.slot().install(*catalog, now);
                 self.judge.refresh();
             }
+            Progress::Columns(columns) => self.note_temporary(Some(columns)),
+            Progress::Failed if hidden.is_of_columns() => self.note_temporary(None),
             Progress::Failed if hidden.is_catalog() => {
                 tracing::warn!(
                     number = Error::decode(payload).map_or(0, |error| error.number),
@@ -299,6 +303,42 @@ impl Guarded {
         let begun = flags & status::IN_TRANSACTION != 0 || !judged.statement.facts.tables.is_empty();
         self.next_transaction &= !begun;
         self.in_transaction = flags & status::IN_TRANSACTION != 0;
+        if !self.in_transaction {
+            self.judge.release();
+        }
+    }
+
+    fn note_temporary(&mut self, columns: Option<Vec<Row>>) {
+        if let Some(name) = self.unread.pop() {
+            self.judge.note_temporary(name, columns);
+        }
+        self.judge.refresh();
+    }
+
+    /// Tables have come and gone, or may have where the statement failed.
+    fn defined(&mut self, definition: &Definition, judged: &Judged, failed: bool) {
+        if !definition.temporary {
+            self.judge.slot().invalidate();
+        }
+        let qualified = |name: &TableName| {
+            let database = name.database.as_deref().or(judged.place.database.as_deref());
+            database.map(|database| (database.to_owned(), name.name.clone()))
+        };
+        if !failed {
+            definition
+                .gone
+                .iter()
+                .filter_map(qualified)
+                .for_each(|name| self.judge.note_temporary(name, None));
+        }
+        let changed = judged.statement.facts.tables.iter();
+        let touched = definition.gone.iter().chain(&definition.made).chain(changed).filter_map(qualified);
+        for name in touched {
+            let made = definition.temporary && !failed && definition.gone.is_empty();
+            if (made || self.judge.is_temporary(&name)) && !self.unread.contains(&name) {
+                self.unread.push(name);
+            }
+        }
     }
 
     fn ok(&mut self, reply: &mut Reply, payload: &[u8]) -> Result<(Pass, bool), Problem> {
@@ -319,6 +359,7 @@ impl Guarded {
                 drop(self.named.insert(name.clone(), (Arc::clone(inner), judged.place.clone())));
             }
             Kind::Deallocate { name } => drop(self.named.remove(name)),
+            Kind::Define(definition) => self.defined(definition, &judged, false),
             _ => {}
         }
         if self.named.len() > limits::STATEMENTS_MAX {
@@ -339,6 +380,9 @@ impl Guarded {
         // A statement that fails half way, or one before it in the same text, may have changed how texts are read.
         if reply.statements.len() > 1 || !matches!(judged.statement.kind, Kind::Data | Kind::Show(_)) {
             self.settings = None;
+        }
+        if let Kind::Define(definition) = &judged.statement.kind {
+            self.defined(definition, &judged, true);
         }
         if !(judged.run.scrub && of_statement) {
             return Ok(Pass::Forward);
@@ -384,6 +428,8 @@ impl Guarded {
                 self.statements.clear();
                 self.named.clear();
                 self.last_prepared = None;
+                self.unread.clear();
+                self.judge.forget_temporary();
                 // Roles are those of the login again.
                 self.judge.distrust();
             }

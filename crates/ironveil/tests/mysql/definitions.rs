@@ -1,0 +1,243 @@
+//! Objects that clients define through the proxy.
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Value};
+
+use crate::harness::{CANARY, Pair, connect, flavours, of, options, text};
+use crate::masking::holds_canary;
+
+async fn run(client: &mut Conn, statements: &[&str]) {
+    for sql in statements {
+        client.query_drop(*sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+}
+
+async fn row(client: &mut Conn, sql: &str) -> Vec<Value> {
+    text(client, sql).await.unwrap_or_else(|error| panic!("{sql}: {error}")).remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_near_nothing_masked_is_defined_and_known_at_once() {
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), "");
+        let mut client = pair.client().await;
+        run(
+            &mut client,
+            &[
+                "create table d (id int auto_increment primary key, label varchar(20) default 'x', n int check (n > 0), \
+                 more int as (n + 1) virtual, item int, key k (label), foreign key (item) references items (id)) \
+                 engine = innodb default charset = utf8mb4 comment = 'x'",
+                "create index i on d (n)",
+                "drop index i on d",
+                "alter table d add column (extra int default 5, other int), modify label varchar(30), drop key k",
+                "rename table d to d2",
+                "insert into d2 (label, n) values ('y', 1)",
+                "create table d3 like d2",
+                "create table d4 (a int) select id as a, n as b from items",
+                "create table d5 (d date) partition by range (year(d)) (partition p values less than (2000), \
+                 partition q values less than maxvalue)",
+                "truncate table d5",
+                "drop table if exists d3, d5, nothing",
+                "create database d_base",
+                "create table d_base.t (a int)",
+                "drop database d_base",
+            ],
+        )
+        .await;
+        assert_eq!(
+            row(&mut client, "select concat(label, extra, more) from d2").await,
+            [Value::from("y52")],
+            "{flavour:?}"
+        );
+        assert_eq!(row(&mut client, "select max(b) from d4").await, [Value::from("30")]);
+        // What a rule names is masked from the first row on.
+        run(
+            &mut client,
+            &["create table d6 (id int, ssn varchar(11))", "insert into d6 values (1, '123-45-6789')"],
+        )
+        .await;
+        let seen = row(&mut client, "select ssn, upper(ssn), id from d6").await;
+        assert!(seen[0] != Value::from("123-45-6789") && seen[0] != Value::NULL, "{seen:?}");
+        assert_eq!(seen[1..], [Value::NULL, Value::from("1")]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn temporary_tables_are_known_as_long_as_they_last() {
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), "");
+        let mut client = pair.client().await;
+        run(
+            &mut client,
+            &[
+                "create temporary table t (id int, label varchar(20))",
+                "insert into t values (1, 'a')",
+                "alter table t add column more int default 3",
+                "alter table t add column ssn varchar(11) default '123-45-6789'",
+            ],
+        )
+        .await;
+        let seen = row(&mut client, "select upper(label), more, upper(ssn), ssn from t").await;
+        assert_eq!(seen[..3], [Value::from("A"), Value::from("3"), Value::NULL], "{flavour:?}");
+        assert!(seen[3] != Value::from("123-45-6789") && seen[3] != Value::NULL);
+        let sql = "select t.label, u.email from t join users u on u.id = t.id";
+        let seen = row(&mut client, sql).await;
+        assert!(seen[0] == Value::from("a") && seen[1] != Value::NULL && !holds_canary(&seen), "{seen:?}");
+        // By the name of another, and inside a transaction.
+        run(&mut client, &["create temporary table items as select 7 as z"]).await;
+        assert_eq!(row(&mut client, "select z + 1 from items").await, [Value::from("8")]);
+        run(&mut client, &["drop temporary table items", "begin", "create temporary table inside (a int)"])
+            .await;
+        run(&mut client, &["insert into inside values (4)"]).await;
+        assert_eq!(row(&mut client, "select a + 1 from inside").await, [Value::from("5")], "{flavour:?}");
+        run(&mut client, &["commit"]).await;
+        assert_eq!(row(&mut client, "select label, n from items where id = 1").await.len(), 2);
+        // With the session they end.
+        client.reset().await.unwrap();
+        assert!(text(&mut client, "select more from t").await.is_err());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_carry_masked_values_elsewhere_is_refused() {
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), "");
+        let mut client = pair.client().await;
+        for sql in [
+            "create table t as select email as x from users",
+            "create table t (x varchar(80)) select email as x from users",
+            "create table t (select email as x from users)",
+            "create table t as select id from users where email like 'a%'",
+            "create table t select * from nowhere",
+            "create table t as select peek() as x",
+            "create table t like users",
+            "create table t (like users)",
+            "create table t (e varchar(80), foreign key (e) references users (email))",
+            "create table t (e varchar(80) default (peek()))",
+            "create temporary table users (id int)",
+            "create temporary table shop.Users like users",
+            "create table t (id int) engine = merge union = (users)",
+            "create table t (id int) engine = federated connection = 'mysql://x'",
+            "create table t (id int) data directory = '/tmp'",
+            "create table mysql.t (id int)",
+            "create index i on users (email)",
+            "alter table users rename column email to label",
+            "alter table users rename to people",
+            "alter table items exchange partition p with table users",
+            "alter table items add constraint foreign key (label) references users (email)",
+            "alter table items import tablespace",
+            "rename table users to people",
+            "rename table items to old, users to items",
+            "drop table users",
+            "drop table items, users",
+            "drop view user_view",
+            "drop database shop",
+            "create view v as select * from items",
+            "create function f() returns int return 1",
+            "create trigger t2 before insert on items for each row set @x = 1",
+            "create procedure p() select 1",
+            "create event e on schedule every 1 day do select 1",
+            "drop function peek",
+        ] {
+            let error = client.query_drop(sql).await.expect_err(sql).to_string();
+            assert!(error.contains("IronVeil refused: "), "{sql}: {error}");
+            let error = client.prep(sql).await.map(drop).expect_err(sql).to_string();
+            assert!(error.contains("IronVeil refused: "), "{sql}: {error}");
+        }
+    }
+}
+
+/// A statement waits for a lock while another changes the tables that it names: it runs by other columns than it was read by.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_may_run_by_other_columns_than_it_was_read_by() {
+    for flavour in flavours() {
+        for sql in [
+            // The name means a column further out.
+            "select (select email from a limit 1) from users",
+            "select (select max(d.e) from (select email e from a limit 1) d) from users",
+            // What is behind moves.
+            "select * from (select a.*, u.id as i, u.email as e, b.* from a join users u join b limit 9) d",
+            "with d(c1, c2, c3, c4, c5, c6) as (select a.*, u.id, u.email, b.* from a join users u join b limit 9) \
+             select c4, c3, c5 from d",
+            "select 1, 2, 3, 4, 5, 6 union all select a.*, u.id, u.email, b.* from a join users u join b",
+            "select a.*, upper(u.email) as u, u.id + 0 as z, b.* from a join users u join b",
+            "select * from (select a.*, d.*, b.* from a join (select id, email as e from users) d join b limit 9) f",
+        ] {
+            let pair = Pair::with(of(flavour), "");
+            let mut root =
+                Conn::new(options(pair.server.port()).user(Some("root")).pass(Some("throwaway-superuser")))
+                    .await
+                    .unwrap();
+            run(
+                &mut root,
+                &[
+                    "create table a (id int, email varchar(20), x varchar(20))",
+                    "create table b (k varchar(20))",
+                    "insert into a values (1, 'plain', 'plain')",
+                    "insert into b values ('plain')",
+                ],
+            )
+            .await;
+            let (mut one, mut other) = (pair.client().await, pair.client().await);
+            text(&mut other, "select * from a join b").await.unwrap();
+            run(&mut root, &["lock tables a write, b write"]).await;
+            let changed =
+                tokio::spawn(async move { run(&mut one, &["rename table a to a2, b to a, a2 to b"]).await });
+            waits(pair.server.port(), 1).await;
+            let asked = tokio::spawn(async move { text(&mut other, sql).await });
+            waits(pair.server.port(), 2).await;
+            run(&mut root, &["unlock tables"]).await;
+            changed.await.unwrap();
+            let seen = asked.await.unwrap();
+            let shown = format!("{seen:?}").to_lowercase();
+            assert!(!shown.contains(CANARY), "{flavour:?}: {sql}: {shown}");
+        }
+    }
+}
+
+/// Until so many sessions wait for a lock on a table.
+async fn waits(port: u16, sessions: usize) {
+    let mut root = connect(port).await;
+    for _ in 0..500 {
+        let sql = "select count(*) from information_schema.processlist where state like 'Waiting for table%'";
+        if row(&mut root, sql).await == [Value::from(sessions.to_string())] {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("nobody waits");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stars_inside_and_names_inside_are_followed() {
+    let pair = Pair::start();
+    let mut client = pair.client().await;
+    for (sql, shown) in [
+        (
+            "select * from (select o.*, u.email from orders o join users u on u.id = o.user_id) d order by id",
+            "vvvm",
+        ),
+        (
+            "select o.*, u.email, upper(i.label) from orders o join users u on u.id = o.user_id join items i",
+            "vvvmv",
+        ),
+        (
+            "select o.*, u.email, upper(i.label) as up from orders o join users u on u.id = o.user_id join items i",
+            "vvvmv",
+        ),
+        (
+            "with d as (select o.*, u.email as e from orders o join users u on u.id = o.user_id) select total, e from d",
+            "vm",
+        ),
+        ("select * from (select i.label, u.* from users u join items i on i.id = u.id) d", "v"),
+        ("select id, email from users where id = 1 union all select id, label from items where id = 1", "vm"),
+        ("select (select label from items i where i.id = u.id) from users u", "v"),
+        ("select (select i.note from (select 'x' as note) i) from users u", "v"),
+    ] {
+        let seen = row(&mut client, sql).await;
+        for (cell, wanted) in seen.iter().zip(shown.chars()) {
+            assert_eq!(*cell == Value::NULL, wanted == '0', "{sql}: {seen:?}");
+        }
+        assert!(!holds_canary(&seen), "{sql}: {seen:?}");
+    }
+}
