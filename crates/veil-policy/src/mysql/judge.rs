@@ -293,6 +293,10 @@ fn may_write(write: &Write, labels: &Labels, database: Option<&str>) -> bool {
             return lineage::flows(query, labels, database)
                 .is_some_and(|flows| flows.iter().all(lineage::Flow::is_clean));
         }
+        Source::Assigned(query) => {
+            return lineage::flows(query, labels, database)
+                .is_some_and(|flows| flows.chunks(2).all(lineage::Flow::may_be_assigned));
+        }
         Source::Unknown => return false,
     };
     if columns.is_empty() {

@@ -267,6 +267,7 @@ impl<'a> Resolver<'a, '_> {
             sources: Vec::with_capacity(select.from.len()),
             merged: select.merged,
             names: names.collect(),
+            windows: &select.windows,
             around: around.scope,
         };
         for from in &select.from {
@@ -365,6 +366,13 @@ impl<'a> Resolver<'a, '_> {
             },
             // MariaDB orders windows by selected columns before those of tables.
             Expr::Named(name) if around.scope.is_some_and(|scope| scope.gives(name)) => Flow::Closed,
+            Expr::Windows => {
+                let windows = around.scope.map(|scope| scope.windows).unwrap_or_default();
+                match windows.iter().all(|part| self.is_clean(part, around)) {
+                    true => Flow::Clean,
+                    false => Flow::Closed,
+                }
+            }
             Expr::Named(name) => self.column(std::slice::from_ref(name), around).flow,
             Expr::Call(function) => match judge::effect(function, self.labels) {
                 Effect::Pure | Effect::Keeps => Flow::Clean,
@@ -419,6 +427,7 @@ impl<'a> Resolver<'a, '_> {
             | Expr::Nullness(_)
             | Expr::Call(_)
             | Expr::Free
+            | Expr::Windows
             | Expr::Query(_)
             | Expr::Unknown => {}
         }

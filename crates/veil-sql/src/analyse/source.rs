@@ -1,5 +1,6 @@
 //! Where the values that INSERT and UPDATE write come from.
 
+use pg_raw_parse::list::CastNodeList;
 use pg_raw_parse::{Node, nodes};
 
 use super::lineage::{arms, expr};
@@ -9,7 +10,7 @@ use crate::statement::{Facts, Place, Source, Written};
 
 pub(super) fn insert_source(insert: &nodes::InsertStmt) -> Option<Source> {
     let mut columns = Vec::new();
-    let (values, rows) = match insert.select_stmt() {
+    let (mut values, rows) = match insert.select_stmt() {
         Node::None => (Vec::new(), true),
         Node::SelectStmt(select) => {
             let rows = select.values_lists();
@@ -32,6 +33,10 @@ pub(super) fn insert_source(insert: &nodes::InsertStmt) -> Option<Source> {
         if !written_from(target.val(), proposed, &mut columns) {
             return None;
         }
+    }
+    if let (false, Some(assigned)) = (columns.is_empty(), assignments.and_then(assigned)) {
+        columns.clear();
+        values.extend(assigned);
     }
     Some(Source { columns, values })
 }
@@ -63,15 +68,23 @@ pub(super) fn update_source(update: &nodes::UpdateStmt) -> Option<Source> {
     let mut columns = Vec::new();
     let plain =
         update.target_list().iter().all(|target| written_from(target.val(), Proposed::No, &mut columns));
-    // With FROM, a column's name does not say whose it is.
-    if plain && (update.from_clause().is_empty() || columns.is_empty()) {
-        return Some(Source { columns, values: Vec::new() });
+    if plain && columns.is_empty() {
+        return Some(Source::default());
     }
-    let written = update.target_list().iter().map(|target| match (target.name(), target.val()) {
+    match assigned(update.target_list()) {
+        Some(values) => Some(Source { columns: Vec::new(), values }),
+        // With FROM, a column's name does not say whose it is.
+        None => (plain && update.from_clause().is_empty()).then_some(Source { columns, values: Vec::new() }),
+    }
+}
+
+/// What is assigned, one by one.
+fn assigned(targets: &CastNodeList<nodes::ResTarget>) -> Option<Vec<Written>> {
+    let written = targets.iter().map(|target| match (target.name(), target.val()) {
         (_, Node::MultiAssignRef(_)) | (None, _) => None,
         (Some(name), value) => Some(Written { to: Place::Name(name.to_owned()), value: expr(value, 0) }),
     });
-    Some(Source { columns: Vec::new(), values: written.collect::<Option<_>>()? })
+    written.collect()
 }
 
 /// Collects the columns that an expression reads; false if it reads anything else.

@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     self, BinaryOperator, DataType, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArguments,
-    JoinConstraint, JoinOperator, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor,
-    TableWithJoins, TimezoneInfo, Visit, Visitor, WildcardAdditionalOptions, WindowType,
+    JoinConstraint, JoinOperator, NamedWindowDefinition, NamedWindowExpr, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, TableFactor, TableWithJoins, TimezoneInfo, Visit, Visitor,
+    WildcardAdditionalOptions, WindowType,
 };
 
 use super::facts::{function_name, is_dual, table_name};
@@ -34,6 +35,7 @@ fn body(tree: &SetExpr) -> Option<Body> {
             from: from(&select.from)?,
             merged: is_merged(&select.from),
             items: items(&select.projection)?,
+            windows: select.named_window.iter().flat_map(named_window).collect(),
         })),
         SetExpr::Query(inner) => Some(Body::Query(Box::new(query(inner)?))),
         SetExpr::SetOperation { .. } => {
@@ -111,7 +113,7 @@ pub(super) const fn constraint(operator: &JoinOperator) -> Option<&JoinConstrain
     }
 }
 
-fn is_merged(trees: &[TableWithJoins]) -> bool {
+pub(super) fn is_merged(trees: &[TableWithJoins]) -> bool {
     trees.iter().any(|tree| {
         let merges = |operator| {
             matches!(constraint(operator), None | Some(JoinConstraint::Using(_) | JoinConstraint::Natural))
@@ -355,15 +357,28 @@ fn arguments(tree: &ast::Function) -> Option<Vec<FunctionArgExpr>> {
 fn window(tree: &ast::Function) -> Vec<Expr> {
     match &tree.over {
         None => Vec::new(),
-        Some(WindowType::WindowSpec(spec)) if spec.window_name.is_none() => {
-            let named = |part| match part {
-                Expr::Column(mut parts) if parts.len() == 1 => Expr::Named(parts.pop().unwrap_or_default()),
-                other => other,
-            };
-            parts(spec).into_iter().map(named).collect()
+        Some(WindowType::WindowSpec(spec)) => window_spec(spec),
+        Some(WindowType::NamedWindow(_)) => vec![Expr::Windows],
+    }
+}
+
+fn window_spec(spec: &ast::WindowSpec) -> Vec<Expr> {
+    let named = |part| match part {
+        Expr::Column(mut parts) if parts.len() == 1 => Expr::Named(parts.pop().unwrap_or_default()),
+        other => other,
+    };
+    let above = spec.window_name.iter().map(|_| Expr::Windows);
+    parts(spec).into_iter().map(named).chain(above).collect()
+}
+
+fn named_window(NamedWindowDefinition(_, window): &NamedWindowDefinition) -> Vec<Expr> {
+    match window {
+        // All windows that have names are looked at together.
+        NamedWindowExpr::NamedWindow(_) => Vec::new(),
+        NamedWindowExpr::WindowSpec(spec) => {
+            let own = |part: &Expr| *part != Expr::Windows;
+            window_spec(spec).into_iter().filter(own).collect()
         }
-        // It is defined elsewhere.
-        Some(_) => vec![Expr::Unknown],
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Select {
     pub merged: bool,
     /// What is selected, in order.
     pub items: Vec<Item>,
+    /// What windows that have names are made by.
+    pub windows: Vec<Expr>,
 }
 
 /// One source of rows.
@@ -97,6 +99,8 @@ pub enum Expr {
     Column(Vec<String>),
     /// A bare name in a window, which may be that of a selected column.
     Named(String),
+    /// What the windows that have names are made by.
+    Windows,
     /// Whether this is NULL.
     Nullness(Box<Self>),
     /// Nothing: literals, parameters, settings, counts of rows.

@@ -157,6 +157,8 @@ pub enum Source {
     Columns(BTreeSet<String>),
     /// The rows of this query.
     Query(Query),
+    /// The rows of this query: a column that is written, what is written to it, the next column, and so on.
+    Assigned(Query),
     /// Anything else.
     Unknown,
 }

@@ -44,7 +44,7 @@ fn describe(statement: &Statement) -> String {
     }
     for write in &facts.writes {
         match &write.source {
-            Source::Query(_) => write!(out, " >{}:query", write.target.name).unwrap(),
+            Source::Query(_) | Source::Assigned(_) => write!(out, " >{}:query", write.target.name).unwrap(),
             Source::Unknown => write!(out, " >{}:?", write.target.name).unwrap(),
             Source::Columns(columns) => {
                 write!(
@@ -103,8 +103,8 @@ fn statements_are_taken_for_what_they_are() {
         ("insert into t values (1) on duplicate key update n = values(n) + m", "data t values() >t:m"),
         ("replace into t values ((select email from users))", "data t users >t:?"),
         ("insert into t values (1) returning id, n", "data t >t: | id n"),
-        ("update users set note = email where id = 1", "data users >users:email"),
-        ("update users u join t on t.id = u.id set t.n = u.email", "data t users >users:? >t:?"),
+        ("update users set note = email where id = 1", "data users >users:query"),
+        ("update users u join t on t.id = u.id set t.n = u.email", "data t users >users:query >t:query"),
         ("delete from users where id = 1", "data users >users:"),
         ("explain select * from users", "explain users"),
         ("describe users", "show(definitions)"),

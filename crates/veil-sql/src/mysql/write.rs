@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    self, Assignment, Delete, Expr, FromTable, Insert, OnInsert, SelectItem, SetExpr, Statement, TableFactor,
-    TableObject, Update, Visit, Visitor,
+    self, Assignment, AssignmentTarget, Delete, Expr, FromTable, Insert, OnInsert, SelectItem, SetExpr,
+    Statement, TableObject, Update, Visit, Visitor,
 };
 
 use super::facts::table_name;
 use super::lower;
-use super::query::{Body, From, Query, Rows, Select};
+use super::query::{self, Body, From, Item, Query, Rows, Select};
 use super::statement::{Facts, Source, TableName, Write};
 
 /// Reads a statement's writes and its result.
@@ -55,7 +55,8 @@ fn of_insert(insert: &Insert, facts: &mut Facts) -> Option<Query> {
         facts.opaque.get_or_insert("INSERT of this form");
         return None;
     };
-    let mut values = Values::default();
+    let proposed = insert.insert_alias.as_ref().and_then(|alias| table_name(&alias.row_alias));
+    let mut values = Values { proposed: proposed.map(|alias| alias.name), ..Values::default() };
     let mut rows = None;
     match insert.source.as_deref() {
         Some(ast::Query { with: None, body, .. }) if matches!(**body, SetExpr::Values(_)) => {
@@ -80,15 +81,31 @@ fn of_insert(insert: &Insert, facts: &mut Facts) -> Option<Query> {
 }
 
 fn of_update(update: &Update, facts: &mut Facts) -> Option<()> {
-    let mut values = Values::default();
-    values.assignments(&update.assignments);
-    values.queries |= update.from.is_some() || !update.table.joins.is_empty();
-    let TableFactor::Table { name, .. } = &update.table.relation else { return None };
-    facts.writes.push(Write { target: table_name(name)?, source: values.source() });
-    for join in &update.table.joins {
-        if let TableFactor::Table { name, .. } = &join.relation {
-            facts.writes.push(Write { target: table_name(name)?, source: Source::Unknown });
-        }
+    if update.from.is_some() || update.returning.is_some() {
+        return None;
+    }
+    let mut items = Vec::new();
+    for Assignment { target, value } in &update.assignments {
+        let AssignmentTarget::ColumnName(name) = target else { return None };
+        let parts = name.0.iter().map(|part| part.as_ident().map(|ident| ident.value.clone()));
+        let plain = matches!(value, Expr::Identifier(name) if is_default(name));
+        let value = if plain { query::Expr::Free } else { lower::expr(value) };
+        items.extend([query::Expr::Column(parts.collect::<Option<_>>()?), value]);
+    }
+    let tables = std::slice::from_ref(&update.table);
+    let from = lower::from(tables)?;
+    let named: Vec<TableName> = from
+        .iter()
+        .filter_map(|from| match &from.rows {
+            Rows::Table(name) => Some(name.clone()),
+            Rows::Query { .. } | Rows::Other => None,
+        })
+        .collect();
+    let items = items.into_iter().map(|expr| Item::Value { expr, name: None }).collect();
+    let select = Select { from, merged: lower::is_merged(tables), items, windows: Vec::new() };
+    let rows = Query { with: Vec::new(), recursive: false, body: Body::Select(select) };
+    for target in named {
+        facts.writes.push(Write { target, source: Source::Assigned(rows.clone()) });
     }
     Some(())
 }
@@ -119,7 +136,7 @@ fn of_delete(delete: &Delete, facts: &mut Facts) -> Option<Query> {
 
 fn returning(items: Option<&[SelectItem]>, target: TableName) -> Option<Query> {
     let from = vec![From { rows: Rows::Table(target), alias: None, columns: Vec::new() }];
-    let select = Select { from, merged: false, items: lower::items(items?)? };
+    let select = Select { from, merged: false, items: lower::items(items?)?, windows: Vec::new() };
     Some(Query { with: Vec::new(), recursive: false, body: Body::Select(select) })
 }
 
@@ -130,6 +147,8 @@ struct Values {
     queries: bool,
     /// In `VALUES(column)`: what the statement itself would have inserted.
     inserted: usize,
+    /// Another name for that row.
+    proposed: Option<String>,
 }
 
 impl Values {
@@ -178,6 +197,8 @@ impl Visitor for Values {
             Expr::Identifier(name)
                 if (name.quote_style.is_none() && name.value.starts_with('@')) || is_default(name) => {}
             Expr::Identifier(name) => drop(self.columns.insert(name.value.clone())),
+            Expr::CompoundIdentifier(parts) if matches!(parts.as_slice(), [row, _] if self.proposed.as_ref() == Some(&row.value)) =>
+                {}
             Expr::CompoundIdentifier(parts) => {
                 self.columns.extend(parts.last().map(|part| part.value.clone()));
             }

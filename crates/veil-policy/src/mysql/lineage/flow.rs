@@ -32,6 +32,17 @@ impl Flow {
         }
     }
 
+    /// Whether, of a column and what is written to it, nothing labelled comes where it is not masked alike.
+    pub(in crate::mysql) fn may_be_assigned(pair: &[Self]) -> bool {
+        match pair {
+            [_, Self::Clean] => true,
+            [Self::Verbatim { label, .. }, Self::Verbatim { label: written, .. }] => {
+                label.rule == written.rule
+            }
+            _ => false,
+        }
+    }
+
     /// What is computed from it.
     pub(super) fn computed(self) -> Self {
         if self.is_clean() { Self::Clean } else { Self::Closed }

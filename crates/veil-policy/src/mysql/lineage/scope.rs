@@ -1,5 +1,6 @@
 //! What the sources of one SELECT are called, and which of them has a column.
 
+use veil_sql::mysql::query::Expr;
 use veil_sql::mysql::{Table, TableName};
 
 use super::{Flow, Output, Resolver};
@@ -10,6 +11,8 @@ pub(super) struct Scope<'a, 's> {
     pub(super) merged: bool,
     /// Names that the SELECT gives to its columns.
     pub(super) names: Vec<&'s str>,
+    /// What windows that have names are made by.
+    pub(super) windows: &'s [Expr],
     pub(super) around: Option<&'s Self>,
 }
 
