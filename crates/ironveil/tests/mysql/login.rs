@@ -253,6 +253,13 @@ async fn files_of_the_client_are_asked_for_only_where_that_is_allowed() {
     assert_eq!(server.sql("shop", "select label from items where id = 7").unwrap(), "seven");
     let mut client = Conn::new(options(allowed.port())).await.unwrap();
     client.query_drop("select 1").await.unwrap();
+    // More pieces than their numbers tell apart, all of which begin like COM_CHANGE_USER.
+    server.sql("shop", "create table pieces (label varchar(120) charset binary)").unwrap();
+    let long = tempfile_with(&format!("{}\n", "\u{11}".repeat(99)).repeat(200_000));
+    let load = format!("load data local infile '{}' into table pieces", long.path().display());
+    let (fine, text) = command_line(&server, allowed.port(), &["--local-infile=1"], &load);
+    assert!(fine, "{text}");
+    assert_eq!(server.sql("shop", "select count(*) from pieces").unwrap(), "200000");
 }
 
 fn tempfile_with(text: &str) -> tempfile::NamedTempFile {

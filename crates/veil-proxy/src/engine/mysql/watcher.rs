@@ -27,6 +27,8 @@ pub struct Watcher {
     connections: OfServer,
     capabilities: u64,
     from_client: Parts,
+    /// What came last from the client was a piece of a file, and the number of the next one is 0.
+    inside_file: bool,
     /// Objects are being defined; the server has not answered yet.
     defining: bool,
     change: Option<ChangeUser>,
@@ -41,6 +43,7 @@ impl Watcher {
             connections,
             capabilities,
             from_client: Parts::default(),
+            inside_file: false,
             defining: false,
             change: None,
         }
@@ -64,7 +67,8 @@ impl Watcher {
             }
             let Some(header) = Header::decode(rest) else { return Ok(at) };
             // What answers a request for a file goes on where the server has stopped counting.
-            let commands = header.sequence == 0 && !self.from_client.continues && header.body > 0;
+            let commands =
+                header.sequence == 0 && !self.from_client.continues && header.body > 0 && !self.inside_file;
             if commands {
                 let Some(first) = rest.get(HEADER) else { return Ok(at) };
                 match self.command(Command::decode(*first), header, rest, (input, &mut *up))? {
@@ -76,6 +80,8 @@ impl Watcher {
                     None => {}
                 }
             }
+            // A file ends with an empty piece; commands have the number 0.
+            self.inside_file = header.sequence == u8::MAX && header.body > 0;
             self.from_client.begin(header.total(), false, header.continues());
         }
     }
