@@ -114,6 +114,34 @@ fn cursors_are_masked_by_the_statement_that_opened_them() {
 }
 
 #[test]
+fn long_data_belong_to_the_next_execution_and_a_reset_forgets_them() {
+    let pair = Pair::start();
+    for without in [0, cap::DEPRECATE_EOF] {
+        let mut raw = Raw::connect(pair.proxy.port(), without | cap::QUERY_ATTRIBUTES);
+        let statement =
+            raw.prepare("select concat(?, 'end') as given, email from users where id = 1").unwrap();
+        let number = statement.statement.to_le_bytes();
+        // One parameter, not NULL, of which the type follows and the value has been sent.
+        let execute = |data: &[u8]| {
+            [&execute_payload(statement.statement, false), [0, 1, 0xfc, 0].as_slice(), data].concat()
+        };
+        for piece in ["long", "data"] {
+            raw.send(&[&[24], number.as_slice(), &[0, 0], piece.as_bytes()].concat());
+        }
+        raw.send(&execute(b""));
+        let rows = raw.answer().rows;
+        assert!(shows(&rows, "longdataend") && !shows(&rows, CANARY) && rows.len() == 1, "{rows:?}");
+
+        raw.send(&[&[24], number.as_slice(), &[0, 0], b"forgotten"].concat());
+        raw.send(&[&[26], number.as_slice()].concat());
+        assert!(raw.answer().error.is_none());
+        raw.send(&execute(b"\x05value"));
+        let rows = raw.answer().rows;
+        assert!(shows(&rows, "valueend") && !shows(&rows, "forgotten") && !shows(&rows, CANARY), "{rows:?}");
+    }
+}
+
+#[test]
 fn prepared_statements_are_told_apart_by_number() {
     let pair = Pair::start();
     let mut raw = Raw::connect(pair.proxy.port(), 0);
