@@ -2,6 +2,7 @@
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Row, Value};
+use veil_wire::mysql::capability as cap;
 
 use crate::harness::{CANARY, Pair, flavours, of, text};
 use crate::raw::Raw;
@@ -387,6 +388,99 @@ async fn the_server_may_change_under_a_session() {
         .unwrap();
     let rows = text(&mut client, "select note from users").await.unwrap();
     assert!(!crate::masking::holds_canary(&rows[0]), "{rows:?}");
+}
+
+/// A function's own cursor leaves its mark in the status of a statement that has rows, and another follows.
+#[test]
+fn a_cursor_inside_a_function_is_none_of_the_clients() {
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), "protection: { trusted_functions: [opens] }");
+        let function = "create function by_cursor() returns varchar(90) deterministic reads sql data begin
+                declare x varchar(90); declare c cursor for select email from users where id = 1;
+                open c; fetch c into x; close c; return x; end //
+            create procedure opens() begin declare c cursor for select label from items; open c; close c;
+                select id, email from users order by id; end //";
+        pair.server.sql("shop", &format!("delimiter //\n{function}\n//")).unwrap();
+        for without in [0, cap::DEPRECATE_EOF] {
+            let mut raw = Raw::connect(pair.proxy.port(), without);
+            for sql in [
+                "select x, 7 from (select by_cursor() x) t; select 1",
+                "with c as (select by_cursor() x) select x from c; select 1",
+                "select by_cursor() from items where id = length(by_cursor()) - 18; select 1",
+                "call opens()",
+            ] {
+                let answers = raw.query(sql);
+                assert!(answers.iter().all(|answer| answer.error.is_none()), "{sql}: {answers:?}");
+                assert!(!shows_canary(&String::from_utf8_lossy(&raw.seen)), "{flavour:?}: {sql}");
+            }
+            let statement = raw.prepare("call opens()").unwrap().statement;
+            raw.send(&crate::raw::execute_payload(statement, false));
+            let answers = raw.answers();
+            assert_eq!(answers[0].rows.len(), 3, "{answers:?}");
+            assert!(!shows_canary(&String::from_utf8_lossy(&raw.seen)), "{flavour:?}");
+        }
+    }
+}
+
+/// What a value moves besides itself: the definition of its column, the count of warnings, the session's counters.
+#[test]
+fn what_stands_beside_a_value_does_not_tell_of_it() {
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), "");
+        pair.server.sql("shop", "update users set note = 'zqcanary' where id = 1; update users set email = 'aaaa@x.test' where id = 2").unwrap();
+        for without in [0, cap::DEPRECATE_EOF] {
+            let mut raw = Raw::connect(pair.proxy.port(), without);
+            for value in [
+                "substr(repeat('b', 200), 1, (select ascii(email) from users where id = ID))",
+                "round(1.2345, (select ascii(email) from users where id = ID) - 121)",
+                "str_to_date('10:00:00', (select if(ascii(email) = 122, '%H:%i:%s', '%Y') from users where id = ID))",
+                "(select concat_ws(1, 1 / (ascii(email) < 100), 1 / (ascii(email) > 5)) from users where id = ID)",
+                "cast((select email from users where id = ID) as signed)",
+            ] {
+                let mut ask = |id: &str| {
+                    let sql = format!("select {} as value", value.replace("ID", id));
+                    let answer = raw.query(&sql).remove(0);
+                    let (number, definitions) = match raw.prepare(&sql) {
+                        Ok(prepared) => (prepared.statement, raw.definitions.clone()),
+                        Err(error) => panic!("{sql}: {error:?}"),
+                    };
+                    let executed = raw.execute(number, false);
+                    raw.send(&[&[25][..], &number.to_le_bytes()].concat());
+                    (
+                        answer.definitions,
+                        answer.rows,
+                        answer.warnings,
+                        definitions,
+                        executed.definitions,
+                        executed.warnings,
+                    )
+                };
+                assert_eq!(ask("1"), ask("2"), "{flavour:?}: {value}");
+            }
+            for sql in ["show warnings", "show count(*) warnings", "select @@warning_count"] {
+                raw.query("select cast(email as signed) from users");
+                let answer = raw.query(sql).remove(0);
+                assert_eq!(answer.error.map(|error| error.0), Some(1227), "{sql}");
+                raw.query("select cast(label as signed) from items");
+                assert!(raw.query(sql).remove(0).error.is_none(), "{sql}");
+            }
+            for (sql, counts) in [
+                ("show session status like 'Bytes_sent'", false),
+                ("show status", false),
+                ("show global status like '%sent'", false),
+                ("show status like 'Threads_connected'", true),
+            ] {
+                let rows = raw.query(sql).remove(0).rows;
+                assert!(
+                    !rows.is_empty() && rows.iter().all(|row| row.ends_with(&[0xfb]) != counts),
+                    "{sql}: {rows:?}"
+                );
+            }
+            let error =
+                raw.query("show status where variable_name = 'Bytes_sent' and value > 100").remove(0).error;
+            assert_eq!(error.unwrap().0, 1227);
+        }
+    }
 }
 
 /// A server reads a prepared text again when a table has changed, by the settings of that moment.

@@ -19,6 +19,10 @@ pub struct Raw {
     pub seen: Vec<u8>,
     pub capabilities: u64,
     pub greeting: Greeting,
+    /// Of the columns of the statement that was prepared last.
+    pub definitions: Vec<Vec<u8>>,
+    /// A cursor was asked for last.
+    cursor: bool,
 }
 
 /// One result: its rows, or its error, and whether another follows.
@@ -27,6 +31,7 @@ pub struct Answer {
     pub definitions: Vec<Vec<u8>>,
     pub rows: Vec<Vec<u8>>,
     pub status: u16,
+    pub warnings: u16,
     pub error: Option<(u16, String)>,
 }
 
@@ -69,7 +74,15 @@ impl Raw {
             status: 0,
             plugin: Vec::new(),
         };
-        let mut raw = Self { stream, sequence: 0, seen: Vec::new(), capabilities: 0, greeting: empty };
+        let mut raw = Self {
+            stream,
+            sequence: 0,
+            seen: Vec::new(),
+            capabilities: 0,
+            greeting: empty,
+            definitions: Vec::new(),
+            cursor: false,
+        };
         raw.greeting = Greeting::decode(&raw.read()).unwrap();
         raw
     }
@@ -183,7 +196,7 @@ impl Raw {
                 let mut open = false;
                 if self.capabilities & cap::DEPRECATE_EOF == 0 {
                     answer.status = End::decode_eof(&self.read(), 0).unwrap().status;
-                    open = answer.status & reply::status::CURSOR_EXISTS != 0;
+                    open = self.cursor && answer.status & reply::status::CURSOR_EXISTS != 0;
                 }
                 if !open {
                     self.rows(&mut answer);
@@ -203,6 +216,8 @@ impl Raw {
             }
             if reply::ends_rows(row[0], row.len(), self.capabilities) {
                 answer.status = End::decode_eof(&row, self.capabilities).unwrap().status;
+                let at = if self.capabilities & cap::DEPRECATE_EOF == 0 { 1 } else { 5 };
+                answer.warnings = u16::from_le_bytes([row[at], row[at + 1]]);
                 return;
             }
             answer.rows.push(row);
@@ -223,15 +238,15 @@ impl Raw {
         let prepared = Prepared::decode(&first).unwrap();
         let eof = usize::from(self.capabilities & cap::DEPRECATE_EOF == 0);
         for count in [prepared.parameters, prepared.columns].map(usize::from) {
-            for _ in 0..count + if count > 0 { eof } else { 0 } {
-                self.read();
-            }
+            self.definitions = (0..count).map(|_| self.read()).collect();
+            (0..if count > 0 { eof } else { 0 }).for_each(|_| drop(self.read()));
         }
         Ok(prepared)
     }
 
     /// Executes a statement without parameters; a cursor if `cursor`.
     pub fn execute(&mut self, statement: u32, cursor: bool) -> Answer {
+        self.cursor = cursor;
         self.send(&execute_payload(statement, cursor));
         self.answer()
     }

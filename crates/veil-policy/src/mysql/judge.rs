@@ -43,7 +43,7 @@ pub fn judge(statement: &Statement, labels: &Labels, database: Option<&str>) -> 
         Kind::Call | Kind::Set { .. } if worst == Effect::Unknown => {
             refuse(format!("{} in this statement", culprit(facts, labels)), HINT_TRUST)
         }
-        Kind::Show(Show::Warnings | Show::Processes) => {
+        Kind::Show(Show::Warnings | Show::Processes | Show::Counters) => {
             Ok(Run { untraced: Untraced::Show, clean: false, scrub: true })
         }
         // What EXECUTE runs is judged under its own name as well; a transaction's end may report what others did.

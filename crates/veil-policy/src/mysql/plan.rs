@@ -20,7 +20,7 @@ use crate::labels::{Fate, Label};
 const WITHHELD: &str = "IronVeil withheld the message: it may quote masked data";
 
 /// Columns of plans that name and count.
-const PLAN_COLUMNS: [&str; 14] = [
+const PLAN_COLUMNS: [&str; 13] = [
     "id",
     "select_type",
     "table",
@@ -28,7 +28,6 @@ const PLAN_COLUMNS: [&str; 14] = [
     "type",
     "possible_keys",
     "key",
-    "key_len",
     "ref",
     "rows",
     "r_rows",
@@ -51,6 +50,8 @@ enum Op {
 /// server sent for these very rows.
 pub struct Plan {
     ops: Vec<(Op, Width)>,
+    /// Columns of NULLs, of which the definition may say something as well.
+    hidden: Vec<bool>,
     passes: bool,
 }
 
@@ -85,9 +86,14 @@ impl Plan {
             Some(Outputs::Merged(_)) | None => true,
         };
         let mut ops = Vec::with_capacity(columns.len());
+        let mut hidden = Vec::with_capacity(columns.len());
         for (at, column) in columns.iter().enumerate() {
             let op = match (&statement.kind, run.untraced, &traced) {
                 (Kind::Show(Show::Warnings), ..) => show_warnings(column, run, context),
+                (Kind::Show(Show::Counters), ..) => match label(column, context).as_deref() {
+                    Some("variable_name") => Op::Pass,
+                    _ => Op::Null,
+                },
                 (Kind::Show(Show::Processes), ..) => show_processes(column, context),
                 (Kind::Session, ..) => maintained(column, context),
                 (Kind::Explain, ..) if !run.clean => explained(column, context),
@@ -102,16 +108,31 @@ impl Plan {
                 }
                 (_, Untraced::Follow, Some(Outputs::Each { .. })) => Op::Null,
             };
+            // What a column of a table is declared as is no secret.
+            let stored = match &traced {
+                Some(Outputs::Each { columns, .. }) => {
+                    columns.get(at).is_some_and(|output| output.base.is_some())
+                }
+                Some(Outputs::Merged(_)) => true,
+                None => !matches!(statement.kind, Kind::Data | Kind::Call | Kind::Execute { .. }),
+            };
+            hidden.push(matches!(op, Op::Null) && !stored);
             ops.push((op, value::width(column.kind)?));
         }
         let passes = ops.iter().all(|(op, _)| matches!(op, Op::Pass));
-        Ok(Self { ops, passes })
+        Ok(Self { ops, hidden, passes })
     }
 
     /// Whether rows are forwarded as they are.
     #[must_use]
     pub const fn passes(&self) -> bool {
         self.passes
+    }
+
+    /// Whether the definition of a column says no more than that it holds NULL.
+    #[must_use]
+    pub fn hides(&self, at: usize) -> bool {
+        self.hidden.get(at).copied().unwrap_or(true)
     }
 
     /// How many columns are masked or closed.

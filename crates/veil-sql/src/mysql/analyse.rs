@@ -175,7 +175,8 @@ fn statement(tokens: &[Token], mode: Mode, spaced: &Facts) -> Statement {
             return read;
         }
     };
-    facts.asks_back |= matches!(kind, Kind::Show(super::Show::Warnings));
+    facts.asks_warnings |= matches!(kind, Kind::Show(super::Show::Warnings));
+    facts.asks_back |= facts.asks_warnings;
     Statement { kind, facts, result }
 }
 

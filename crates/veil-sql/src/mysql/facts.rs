@@ -134,7 +134,7 @@ impl Visitor for Collector<'_> {
             },
             Expr::Identifier(name) => {
                 self.0.reads_variables |= is_variable(&name.value);
-                self.0.asks_back |= ASKS_BACK.contains(&name.value.to_ascii_lowercase().as_str());
+                self.0.asks_warnings |= ASKS_BACK.contains(&name.value.to_ascii_lowercase().as_str());
             }
             Expr::MatchAgainst { .. }
             | Expr::CompoundIdentifier(_)

@@ -169,7 +169,7 @@ fn is_table_of(tokens: &[Token], at: usize) -> bool {
 }
 
 fn show(words: &[String], tokens: &[Token]) -> Kind {
-    const DEFINITIONS: [&str; 33] = [
+    const DEFINITIONS: [&str; 32] = [
         "character",
         "charset",
         "collation",
@@ -190,7 +190,6 @@ fn show(words: &[String], tokens: &[Token]) -> Kind {
         "privileges",
         "procedure",
         "schemas",
-        "status",
         "storage",
         "table",
         "tables",
@@ -215,8 +214,35 @@ fn show(words: &[String], tokens: &[Token]) -> Kind {
         ("procedure" | "function", "code") => Kind::Refused("SHOW of code"),
         ("binary", "logs" | "log") | ("master", "status" | "logs") => Kind::Show(Show::Definitions),
         ("binary" | "master" | "parse_tree", _) => Kind::Refused("SHOW of the binary log"),
+        ("status", _) => counters(tokens),
         (word, _) if DEFINITIONS.contains(&word) => Kind::Show(Show::Definitions),
         _ => Kind::Refused("SHOW of what may quote statements or rows"),
+    }
+}
+
+/// Counters that no values move begin so.
+const HARMLESS_COUNTERS: [&str; 9] = [
+    "aborted",
+    "com_",
+    "connections",
+    "max_used_connections",
+    "mysqlx_",
+    "ssl",
+    "threads",
+    "uptime",
+    "wsrep",
+];
+
+/// SHOW STATUS: how many bytes were sent, rows read and tables made depends on values.
+fn counters(tokens: &[Token]) -> Kind {
+    match tokens {
+        [.., like, Token::SingleQuotedString(pattern)] if keyword(like) == "like" => {
+            let pattern = pattern.to_ascii_lowercase();
+            let harmless = HARMLESS_COUNTERS.iter().any(|known| pattern.starts_with(known));
+            Kind::Show(if harmless { Show::Definitions } else { Show::Counters })
+        }
+        _ if mentions(tokens, &["where"]) => Kind::Refused("SHOW STATUS with a condition"),
+        _ => Kind::Show(Show::Counters),
     }
 }
 

@@ -104,6 +104,8 @@ pub struct Definition {
 pub enum Show {
     /// Definitions, settings, counters.
     Definitions,
+    /// Counters that values move.
+    Counters,
     /// Warnings and errors, whose texts may quote values.
     Warnings,
     /// Connections, with the texts of their statements.
@@ -137,6 +139,8 @@ pub struct Facts {
     pub inner_text: bool,
     /// It asks how the statement before went, which nothing may stand between.
     pub asks_back: bool,
+    /// It asks for the warnings of the statement before, or how many there were.
+    pub asks_warnings: bool,
     /// Something inside is not understood; the text says what.
     pub opaque: Option<&'static str>,
 }

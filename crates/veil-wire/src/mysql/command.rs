@@ -66,6 +66,8 @@ impl Command {
 pub const QUERY: u8 = 3;
 /// Byte of COM_QUIT.
 pub const QUIT: u8 = 1;
+/// Flags of COM_STMT_EXECUTE that ask for a cursor.
+pub const CURSOR_TYPES: u8 = 7;
 /// Byte of COM_PROCESS_KILL.
 pub const PROCESS_KILL: u8 = 12;
 /// Byte of COM_STMT_PREPARE.

@@ -1,5 +1,7 @@
 //! What a server sends: OK, EOF, errors, column definitions.
 
+use veil_model::mysqltype::kind;
+
 use crate::cursor::{Cursor, Malformed, Result};
 use crate::mysql::capability as cap;
 use crate::mysql::frame;
@@ -60,6 +62,25 @@ impl End {
         let mut cursor = Cursor::new(payload);
         cursor.take(3)?;
         Ok(Self { status: cursor.u16_le()? })
+    }
+
+    /// The same packet, in which no warnings are counted: OK, or EOF of five bytes.
+    ///
+    /// # Errors
+    /// Not the layout of one.
+    pub fn without_warnings(payload: &[u8], capabilities: u64) -> Result<Vec<u8>> {
+        let mut cursor = Cursor::new(payload);
+        let eof = cursor.u8()? == EOF && capabilities & cap::DEPRECATE_EOF == 0;
+        if !eof {
+            cursor.lenenc()?;
+            cursor.lenenc()?;
+            cursor.take(2)?;
+        }
+        let at = payload.len() - cursor.rest().len();
+        cursor.take(2)?;
+        let mut out = payload.to_vec();
+        out.get_mut(at..at + 2).into_iter().for_each(|count| count.fill(0));
+        Ok(out)
     }
 
     /// Whether another result follows.
@@ -168,8 +189,8 @@ impl<'a> Column<'a> {
         if capabilities & cap::MARIADB_EXTENDED_METADATA != 0 {
             cursor.lenenc_bytes()?;
         }
-        if cursor.lenenc()? < 12 {
-            return Err(Malformed("column definition is too short"));
+        if cursor.lenenc()? != FIXED as u64 {
+            return Err(Malformed("column definition of another layout"));
         }
         let collation = cursor.u16_le()?;
         let length = cursor.u32_le()?;
@@ -193,6 +214,26 @@ impl<'a> Column<'a> {
         })
     }
 }
+
+/// Appends the definition in `payload` as that of a column of NULLs: length, type and decimals may follow from values.
+///
+/// # Errors
+/// Not the layout of one.
+pub fn put_null_column(out: &mut Vec<u8>, payload: &[u8], capabilities: u64) -> Result<()> {
+    let column = Column::decode(payload, capabilities)?;
+    let fixed = column.default_at.checked_sub(FIXED).ok_or(Malformed("column definition is too short"))?;
+    out.extend_from_slice(payload.get(..fixed).unwrap_or_default());
+    out.extend_from_slice(&BINARY.to_le_bytes());
+    out.extend_from_slice(&0_u32.to_le_bytes());
+    out.push(kind::NULL);
+    out.extend_from_slice(&[0; 5]);
+    Ok(())
+}
+
+/// Bytes of a definition behind its names: character set, length, type, flags, decimals, and two that mean nothing.
+const FIXED: usize = 12;
+/// The character set of what is no text.
+const BINARY: u16 = 63;
 
 /// The answer to COM_STMT_PREPARE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -51,6 +51,8 @@ pub struct Guarded {
     named: HashMap<String, Named>,
     /// Code that nobody has read has run, which may have put anything into the session's variables.
     tainted: bool,
+    /// The warnings of the statement before may tell of values.
+    veiled: bool,
     /// The answer to the message that is being passed over.
     refused: Option<Problem>,
     change: Option<ChangeUser>,
@@ -96,6 +98,8 @@ struct Reply {
     format: Format,
     /// Number of the prepared statement that runs.
     prepared: Option<u32>,
+    /// The client has asked for a cursor.
+    cursor: bool,
     /// Definitions of the current result's columns.
     definitions: Vec<Vec<u8>>,
     plan: Option<Arc<Plan>>,
@@ -113,8 +117,10 @@ enum Stage {
     Rows,
     /// The answer to COM_STMT_PREPARE.
     Prepared,
-    /// So many packets that hold no data.
-    Packets(usize),
+    /// So many packets that hold no data, and behind them so many definitions of columns.
+    Packets(usize, usize),
+    /// So many definitions of a prepared statement.
+    PreparedDefinitions(usize),
     /// Definitions with default values, up to EOF.
     Fields,
     /// One packet.
@@ -139,6 +145,7 @@ impl Reply {
             stage,
             format: Format::Text,
             prepared: None,
+            cursor: false,
             definitions: Vec::new(),
             plan: None,
             then: Then::Nothing,
@@ -171,6 +178,7 @@ impl Guarded {
             last_prepared: None,
             named: HashMap::new(),
             tainted: false,
+            veiled: false,
             refused: None,
             change: None,
             ending: false,

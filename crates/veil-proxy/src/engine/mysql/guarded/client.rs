@@ -310,6 +310,10 @@ impl Guarded {
             };
             check_reading(&place, settings)?;
             let one = self.judge.judge(&runs, place)?;
+            let veiled = self.veiled || judged.iter().any(|earlier| !earlier.run.clean);
+            if one.statement.facts.asks_warnings && veiled {
+                return Err(warnings_withheld());
+            }
             if statement.facts.reads_variables || runs.facts.reads_variables {
                 let tainted = judged.iter().any(|earlier| earlier.may_set_variables);
                 // What stands in the place of a parameter is shown as a literal is.
@@ -395,10 +399,11 @@ impl Guarded {
     }
 
     fn execute(&mut self, header: Header, ways: &mut Ways<'_>) -> Result<Step, Problem> {
-        if header.body < 5 {
+        if header.body < 6 {
             return Err(Problem::protocol("an execution without a statement"));
         }
-        let Some(body) = ways.rest().get(HEADER + 1..HEADER + 5) else { return Ok(Step::Wait) };
+        let Some(body) = ways.rest().get(HEADER + 1..HEADER + 6) else { return Ok(Step::Wait) };
+        let cursor = matches!(body, [_, _, _, _, flags] if flags & command::CURSOR_TYPES != 0);
         let Some(number) = self.number(command::statement(body)?) else {
             return Ok(self.pass_over(header, nothing_prepared()));
         };
@@ -416,6 +421,9 @@ impl Guarded {
             return Ok(self.ask(question, ways));
         }
         let judged = match self.statements.get(&number) {
+            Some(prepared) if prepared.statement.facts.asks_warnings && self.veiled => {
+                Err(warnings_withheld())
+            }
             Some(prepared) => {
                 let place = prepared.place.clone();
                 let read = match &self.settings {
@@ -440,6 +448,7 @@ impl Guarded {
         let reply = Reply {
             format: Format::Binary,
             prepared: Some(number),
+            cursor,
             ..Reply::new(vec![judged], Stage::First)
         };
         self.expect(reply, header.sequence);
@@ -460,6 +469,10 @@ impl Guarded {
     pub(super) const fn deprecates_eof(&self) -> bool {
         self.capabilities & cap::DEPRECATE_EOF != 0
     }
+}
+
+fn warnings_withheld() -> Refusal {
+    refusal("the warnings of a statement over masked columns", "How many there are may follow from values.")
 }
 
 /// Whether a text reads and writes nothing.

@@ -27,8 +27,8 @@ const READ_INTERVAL: Duration = Duration::from_secs(1);
 enum Pass {
     /// It goes to the client.
     Forward,
-    /// This goes in its place.
-    Instead(Vec<u8>),
+    /// These go in its place, or none.
+    Instead(Vec<Vec<u8>>),
 }
 
 impl Guarded {
@@ -140,8 +140,10 @@ impl Guarded {
             Pass::Forward => {
                 frame::write(down.owned(input), &mut self.sequence, |out| out.extend_from_slice(payload))
             }
-            Pass::Instead(other) => {
-                frame::write(down.owned(input), &mut self.sequence, |out| out.extend(other))
+            Pass::Instead(others) => {
+                for other in others {
+                    frame::write(down.owned(input), &mut self.sequence, |out| out.extend(other));
+                }
             }
         }
         if matches!(self.phase, Phase::Idle) {
@@ -160,7 +162,7 @@ impl Guarded {
         self.sequence = UNASKED;
         let mut out = Vec::new();
         scrub::put(&Error::decode(payload)?, false, &mut out);
-        Ok(Pass::Instead(out))
+        Ok(Pass::Instead(vec![out]))
     }
 
     fn hidden(&mut self, mut hidden: Box<Hidden>, payload: &[u8], now: Instant) -> Result<(), Problem> {
@@ -220,7 +222,9 @@ impl Guarded {
                 "",
             )),
             Stage::First => {
-                let count = usize::try_from(Cursor::new(payload).lenenc()?).unwrap_or(usize::MAX);
+                let mut cursor = Cursor::new(payload);
+                let count = usize::try_from(cursor.lenenc()?).unwrap_or(usize::MAX);
+                cursor.end()?;
                 if count == 0 || count > limits::COLUMNS_MAX {
                     return Err(Problem::protocol("an impossible number of columns"));
                 }
@@ -230,29 +234,46 @@ impl Guarded {
                 Ok((Pass::Forward, true))
             }
             Stage::Definitions(left) => {
+                // They wait for the plan: what is hidden may show in them too.
                 reply.definitions.push(payload.to_vec());
-                reply.stage = match left {
-                    0 | 1 if self.deprecates_eof() => self.described(reply)?,
-                    0 | 1 => Stage::DefinitionsEnd,
-                    left => Stage::Definitions(left - 1),
-                };
-                Ok((Pass::Forward, true))
+                if left > 1 {
+                    reply.stage = Stage::Definitions(left - 1);
+                    return Ok((Pass::Instead(Vec::new()), true));
+                }
+                let definitions = self.described(reply)?;
+                reply.stage = if self.deprecates_eof() { Stage::Rows } else { Stage::DefinitionsEnd };
+                Ok((Pass::Instead(definitions), true))
             }
             Stage::DefinitionsEnd => {
-                reply.stage = self.described(reply)?;
+                reply.stage = Stage::Rows;
                 let end = End::decode_eof(payload, self.capabilities)?;
-                // Of an open cursor no rows come until they are fetched.
-                let more = end.status & status::CURSOR_EXISTS == 0 || self.ended(reply, end);
-                Ok((Pass::Forward, more))
+                // Of an open cursor no rows come until they are fetched. A cursor inside a function looks the same.
+                let cursor = reply.cursor && end.status & status::CURSOR_EXISTS != 0 && !end.more();
+                let pass = self.without_warnings(reply, payload)?;
+                Ok((pass, !cursor || self.ended(reply, end)))
             }
             Stage::Rows => {
                 let end = End::decode_eof(payload, self.capabilities)?;
-                Ok((Pass::Forward, self.ended(reply, end)))
+                let pass = self.without_warnings(reply, payload)?;
+                Ok((pass, self.ended(reply, end)))
             }
             Stage::Prepared => self.prepared(reply, payload),
-            Stage::Packets(left) => {
-                reply.stage = Stage::Packets(left.saturating_sub(1));
-                Ok((Pass::Forward, left > 1))
+            Stage::Packets(left, columns) => {
+                reply.stage = match left {
+                    0 | 1 if columns > 0 => Stage::PreparedDefinitions(columns),
+                    left => Stage::Packets(left.saturating_sub(1), columns),
+                };
+                Ok((Pass::Forward, left > 1 || columns > 0))
+            }
+            Stage::PreparedDefinitions(left) => {
+                reply.definitions.push(payload.to_vec());
+                if left > 1 {
+                    reply.stage = Stage::PreparedDefinitions(left - 1);
+                    return Ok((Pass::Instead(Vec::new()), true));
+                }
+                let definitions = self.described(reply)?;
+                reply.stage = Stage::Packets(1, 0);
+                Ok((Pass::Instead(definitions), !self.deprecates_eof()))
             }
             Stage::Fields => self.field(first, payload),
             Stage::Single => {
@@ -262,11 +283,24 @@ impl Guarded {
         }
     }
 
-    /// All columns of a result are known: makes the plan of its rows.
-    fn described(&mut self, reply: &mut Reply) -> Result<Stage, Problem> {
+    /// The end of a result, in which nothing is said of warnings where their number may follow from values.
+    fn without_warnings(&self, reply: &Reply, payload: &[u8]) -> Result<Pass, Problem> {
+        if reply.judged().run.clean {
+            return Ok(Pass::Forward);
+        }
+        Ok(Pass::Instead(vec![End::without_warnings(payload, self.capabilities)?]))
+    }
+
+    /// All columns of a result are known: makes the plan of its rows, and the definitions that the client gets.
+    fn described(&mut self, reply: &mut Reply) -> Result<Vec<Vec<u8>>, Problem> {
         let judged = reply.judged();
+        let decode = |payload| match Column::decode(payload, self.capabilities) {
+            Ok(column) if column.default_at == payload.len() => Ok(column),
+            Ok(_) => Err(Malformed("column definition is too long")),
+            Err(error) => Err(error),
+        };
         let columns: Result<Vec<Column<'_>>, Malformed> =
-            reply.definitions.iter().map(|payload| Column::decode(payload, self.capabilities)).collect();
+            reply.definitions.iter().map(Vec::as_slice).map(decode).collect();
         let context = Context {
             labels: self.judge.labels(),
             database: judged.place.database.as_deref(),
@@ -276,15 +310,23 @@ impl Guarded {
         if let Some(prepared) = reply.prepared.and_then(|number| self.statements.get_mut(&number)) {
             prepared.cursor = Some(Arc::clone(&plan));
         }
+        let mut definitions = std::mem::take(&mut reply.definitions);
+        for (at, payload) in definitions.iter_mut().enumerate() {
+            if plan.hides(at) {
+                let mut hidden = Vec::with_capacity(payload.len());
+                reply::put_null_column(&mut hidden, payload, self.capabilities)?;
+                *payload = hidden;
+            }
+        }
         reply.plan = Some(plan);
-        reply.definitions = Vec::new();
-        Ok(Stage::Rows)
+        Ok(definitions)
     }
 
     /// A result has ended; says whether another follows.
     fn ended(&mut self, reply: &mut Reply, end: End) -> bool {
         let judged = reply.judged();
         self.ended_with(end.status, &judged);
+        self.note_warnings(&judged);
         self.tainted |= judged.may_set_variables;
         if judged.may_set_variables && judged.statement.facts.writes.is_empty() {
             // A function that is not known may set the session's settings, too.
@@ -345,6 +387,7 @@ impl Guarded {
         let end = End::decode_ok(payload)?;
         let judged = reply.judged();
         self.ended_with(end.status, &judged);
+        self.note_warnings(&judged);
         self.tainted |= judged.may_set_variables;
         match &judged.statement.kind {
             Kind::Set { role, once } => {
@@ -365,15 +408,24 @@ impl Guarded {
         if self.named.len() > limits::STATEMENTS_MAX {
             return Err(Problem::new("54000", "too many prepared statements", ""));
         }
+        let pass = self.without_warnings(reply, payload)?;
         reply.at += 1;
         reply.stage = Stage::First;
-        Ok((Pass::Forward, end.more()))
+        Ok((pass, end.more()))
+    }
+
+    /// Remembers whether the warnings that the server keeps may tell of values.
+    fn note_warnings(&mut self, judged: &Judged) {
+        if !judged.statement.facts.asks_warnings {
+            self.veiled = !judged.run.clean;
+        }
     }
 
     fn error(&mut self, reply: &Reply, payload: &[u8]) -> Result<Pass, Problem> {
         let judged = reply.judged();
         let of_statement = matches!(reply.stage, Stage::First | Stage::Rows | Stage::Prepared);
         self.tainted |= judged.may_set_variables;
+        self.note_warnings(&judged);
         if reply.stage == Stage::Prepared {
             self.last_prepared = None;
         }
@@ -390,7 +442,7 @@ impl Guarded {
         let foreign = self.judge.is_foreign(&judged);
         let mut out = Vec::new();
         scrub::put(&Error::decode(payload)?, foreign && reply.stage != Stage::Prepared, &mut out);
-        Ok(Pass::Instead(out))
+        Ok(Pass::Instead(vec![out]))
     }
 
     fn prepared(&mut self, reply: &mut Reply, payload: &[u8]) -> Result<(Pass, bool), Problem> {
@@ -403,9 +455,10 @@ impl Guarded {
             0 => 0,
             count => count + usize::from(!self.deprecates_eof()),
         };
-        let left = packets(ok.parameters) + packets(ok.columns);
-        reply.stage = Stage::Packets(left);
-        Ok((Pass::Forward, left > 0))
+        let (left, columns) = (packets(ok.parameters), usize::from(ok.columns));
+        reply.stage =
+            if left > 0 { Stage::Packets(left, columns) } else { Stage::PreparedDefinitions(columns) };
+        Ok((Pass::Forward, left + columns > 0))
     }
 
     /// A column of COM_FIELD_LIST, of which the default value is left out.
@@ -416,7 +469,7 @@ impl Guarded {
         let column = Column::decode(payload, self.capabilities)?;
         let mut out = payload.get(..column.default_at).unwrap_or_default().to_vec();
         out.push(0xfb);
-        Ok((Pass::Instead(out), true))
+        Ok((Pass::Instead(vec![out]), true))
     }
 
     fn single(&mut self, then: Then) {
