@@ -348,7 +348,7 @@ fn function_effect(function: &QualifiedName, labels: &Labels) -> Result<Effect, 
 /// Where questions about masked columns are not answered.
 pub(crate) fn refuse_question<T>() -> Result<T, Refusal> {
     refuse(
-        "conditions, joins and orders may not depend on masked columns".to_owned(),
+        "conditions, joins, orders and computed values may not depend on masked columns".to_owned(),
         "Ask by other columns; protection.predicates says whether such questions are answered.",
     )
 }

@@ -140,9 +140,10 @@ impl<'a> Columns<'a> {
         &self.lineage.arms
     }
 
-    /// Whether what decides which rows come holds nothing of what is labelled.
+    /// Whether what decides which rows come holds nothing of what is labelled, and nothing is computed from that.
     pub(crate) fn asks_nothing(&self) -> bool {
         self.lineage.asked.iter().all(|value| matches!(self.tracer.expr(value), Flow::Clean))
+            && self.lineage.computed.iter().all(|value| !matches!(self.tracer.expr(value), Flow::Closed))
     }
 
     /// What a value in the statement holds.

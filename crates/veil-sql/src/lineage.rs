@@ -54,4 +54,6 @@ pub struct Lineage {
     pub windows: Vec<Expr>,
     /// What conditions, joins and orders ask about, in whatever part of the statement.
     pub asked: Vec<Expr>,
+    /// Values that any query in the statement computes, whether or not they are shown: computing them may fail, or take long.
+    pub computed: Vec<Expr>,
 }

@@ -303,7 +303,7 @@ fn questions_about_masked_columns_are_refused_where_the_policy_says_so() {
         "select distinct email from users",
         "select id from users where email is null",
         "select email from users union all select email from users",
-        "update users set email = 'x' where id = 1 order by id limit 1",
+        "update users set note = 'x' where id = 1 order by id limit 1",
         "delete from users where note = 'x'",
         "select id from items where exists (select * from users where users.id = items.id)",
         "select label from items where label = 'x' order by label",

@@ -35,7 +35,8 @@ pub(super) fn read(root: Node<'_>) -> Option<Lineage> {
         return None;
     }
     reader.inside(root)?;
-    Some(Lineage { arms: outputs, named: reader.named, windows: reader.windows, asked: asked::read(root) })
+    let asked::Questions { asked, computed } = asked::read(root);
+    Some(Lineage { arms: outputs, named: reader.named, windows: reader.windows, asked, computed })
 }
 
 #[derive(Default)]

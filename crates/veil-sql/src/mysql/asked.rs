@@ -5,8 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, JoinConstraint, LimitClause, OrderBy, OrderByKind, Query, Select,
-    SelectItem, SetExpr, SetQuantifier, Statement, TableFactor, TableWithJoins, Value, Visit, Visitor,
+    Assignment, AssignmentTarget, Distinct, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    GroupByExpr, JoinConstraint, LimitClause, OnInsert, OrderBy, OrderByKind, Query, Select, SelectItem,
+    SetExpr, SetQuantifier, Statement, TableFactor, TableWithJoins, Value, Visit, Visitor,
 };
 
 use super::lower::constraint;
@@ -31,11 +32,19 @@ impl Visitor for Asked<'_> {
                 self.condition(update.selection.as_ref());
                 self.tables(std::iter::once(&update.table));
                 self.ordered(update.order_by.iter().map(|by| &by.expr), &[]);
+                self.assigned(&update.assignments);
+            }
+            Statement::Insert(insert) => {
+                self.shown(insert.returning.iter().flatten());
+                if let Some(OnInsert::DuplicateKeyUpdate(assignments)) = &insert.on {
+                    self.assigned(assignments);
+                }
             }
             Statement::Delete(delete) => {
                 self.condition(delete.selection.as_ref());
                 self.tables(delete.using.iter().flatten());
                 self.ordered(delete.order_by.iter().map(|by| &by.expr), &[]);
+                self.shown(delete.returning.iter().flatten());
             }
             _ => {}
         }
@@ -56,6 +65,7 @@ impl Visitor for Asked<'_> {
             self.condition(offset.as_ref().map(|offset| &offset.value));
         }
         self.set(&query.body);
+        cells(&query.body, &mut |cell| self.computed(cell));
         if let Some(with) = &query.with {
             for table in &with.cte_tables {
                 self.renamed(
@@ -79,6 +89,7 @@ impl Visitor for Asked<'_> {
                 select.projection.iter().filter(|item| value(item).is_none_or(|value| !is_column(value)));
             computed.for_each(|item| self.item(item));
         }
+        self.shown(select.projection.iter());
         for item in &select.projection {
             if let SelectItem::ExprWithAlias { expr, alias } = item {
                 self.0.given.push((vec![alias.value.to_lowercase()], names(expr)));
@@ -113,6 +124,45 @@ impl Asked<'_> {
         let _: ControlFlow<()> = condition.visit(&mut names);
         self.0.asked.extend(names.found);
         self.0.asked_null.extend(names.nulls);
+    }
+
+    /// What is written: how many rows change tells whether they held that before.
+    fn assigned(&mut self, assignments: &[Assignment]) {
+        for assignment in assignments {
+            let last = match &assignment.target {
+                AssignmentTarget::ColumnName(name) => name.0.last().and_then(|part| part.as_ident()),
+                AssignmentTarget::Tuple(_) => None,
+            };
+            self.0.asked.insert(last.map_or_else(|| ANY.to_owned(), |ident| ident.value.to_lowercase()));
+        }
+    }
+
+    /// What is computed may fail, warn, or take long, whether or not it is shown. A value as it is does none of it.
+    fn shown<'i>(&mut self, items: impl Iterator<Item = &'i SelectItem>) {
+        items.filter_map(value).for_each(|value| self.computed(value));
+    }
+
+    fn computed(&mut self, tree: &Expr) {
+        match tree {
+            // Queries inside show what they show by themselves.
+            Expr::Identifier(_)
+            | Expr::CompoundIdentifier(_)
+            | Expr::Value(_)
+            | Expr::Exists { .. }
+            | Expr::Subquery(_) => {}
+            Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => self.computed(inner),
+            Expr::Case { operand, conditions, else_result, .. } => {
+                self.condition(operand.as_deref());
+                conditions.iter().for_each(|when| self.condition(Some(&when.condition)));
+                let results = conditions.iter().map(|when| &when.result).chain(else_result.as_deref());
+                results.for_each(|result| self.computed(result));
+            }
+            Expr::Function(function) => match chosen(function) {
+                Some(arguments) => arguments.into_iter().for_each(|argument| self.computed(argument)),
+                None => self.condition(Some(tree)),
+            },
+            other => self.condition(Some(other)),
+        }
     }
 
     fn item(&mut self, item: &SelectItem) {
@@ -200,6 +250,25 @@ impl Asked<'_> {
     }
 }
 
+/// The arguments of a function that gives one of them as it is, or counts them.
+fn chosen(function: &Function) -> Option<Vec<&Expr>> {
+    const CHOOSING: [&str; 7] = ["any_value", "coalesce", "count", "ifnull", "max", "min", "nvl"];
+    let name = function.name.to_string().to_lowercase();
+    let FunctionArguments::List(list) = &function.args else { return None };
+    if function.over.is_some() || !list.clauses.is_empty() || !CHOOSING.contains(&name.as_str()) {
+        return None;
+    }
+    let mut arguments = Vec::new();
+    for argument in &list.args {
+        match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(tree)) => arguments.push(tree),
+            FunctionArg::Unnamed(FunctionArgExpr::Wildcard) => {}
+            _ => return None,
+        }
+    }
+    Some(arguments)
+}
+
 /// Whether anything but UNION ALL is in it.
 fn compares(body: &SetExpr) -> bool {
     match body {
@@ -210,6 +279,17 @@ fn compares(body: &SetExpr) -> bool {
                 || compares(right)
         }
         _ => false,
+    }
+}
+
+fn cells<'b>(body: &'b SetExpr, each: &mut impl FnMut(&'b Expr)) {
+    match body {
+        SetExpr::Values(values) => values.rows.iter().flat_map(|row| &row.content).for_each(each),
+        SetExpr::SetOperation { left, right, .. } => {
+            cells(left, each);
+            cells(right, each);
+        }
+        _ => {}
     }
 }
 

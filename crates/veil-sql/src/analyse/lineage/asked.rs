@@ -4,16 +4,33 @@
 use pg_raw_parse::list::NodeList;
 use pg_raw_parse::{ConstValue, Node, nodes};
 
-use super::{VALUES_MAX, arms, descend, name_of, parts};
+use super::{VALUES_MAX, arms, descend, expr, name_of, parts};
 use crate::lineage::{Expr, Output};
 
-/// All that conditions, joins and orders in a statement name.
-pub(super) fn read(root: Node<'_>) -> Vec<Expr> {
+/// What a statement asks about.
+pub(super) struct Questions {
+    /// All that conditions, joins and orders name.
+    pub(super) asked: Vec<Expr>,
+    /// What is computed.
+    pub(super) computed: Vec<Expr>,
+}
+
+/// Reads what a statement asks about.
+pub(super) fn read(root: Node<'_>) -> Questions {
     let mut asked = Vec::new();
+    let mut computed = Vec::new();
     let mut stack = vec![root];
     while let Some(node) = stack.pop() {
         match node {
-            Node::SelectStmt(select) => of_select(select, &mut asked),
+            Node::SelectStmt(select) => {
+                of_select(select, &mut asked);
+                for row in select.values_lists() {
+                    if let Node::NodeList(row) = row {
+                        computed.extend(row.iter().map(|cell| expr(cell, 0)));
+                    }
+                }
+            }
+            Node::ResTarget(target) => computed.extend(value(target)),
             Node::RangeFunction(_) | Node::RangeTableFunc(_) | Node::JsonTable(_) => {
                 asked.extend(inside(node))
             }
@@ -31,12 +48,22 @@ pub(super) fn read(root: Node<'_>) -> Vec<Expr> {
             }
             _ => {}
         }
-        if asked.len() > VALUES_MAX {
-            return vec![Expr::Unknown];
+        if asked.len() + computed.len() > VALUES_MAX {
+            return Questions { asked: vec![Expr::Unknown], computed: Vec::new() };
         }
         descend(node, &mut stack);
     }
-    asked
+    Questions { asked, computed }
+}
+
+/// What is selected or assigned, if it is more than a column.
+fn value(target: &nodes::ResTarget) -> Option<Expr> {
+    match target.val() {
+        Node::None | Node::ColumnRef(_) | Node::A_Const(_) | Node::ParamRef(_) | Node::MultiAssignRef(_) => {
+            None
+        }
+        value => Some(expr(value, 0)),
+    }
 }
 
 fn of_select(select: &nodes::SelectStmt, asked: &mut Vec<Expr>) {

@@ -329,23 +329,6 @@ impl Guarded {
         Ok(judged)
     }
 
-    /// Whether a statement may read the session's variables.
-    fn check_variables(&self, judged: &Judged, tainted: bool, given: bool) -> Result<(), Refusal> {
-        let facts = &judged.statement.facts;
-        let keeps = !facts.writes.is_empty();
-        if facts.writes_variables {
-            return Err(refusal(
-                "variables in a statement that writes several rows, or the same one again",
-                "",
-            ));
-        }
-        if !(self.tainted || tainted) || !(keeps || given || judged.run.shows_all()) {
-            return Ok(());
-        }
-        let what = "variables of the session, after code has run that may have set them";
-        Err(refusal(what, "Read them in a new session."))
-    }
-
     /// The text to send for a KILL of a number that is the proxy's.
     fn killed(&self, analysis: &Analysis) -> Option<String> {
         let [only] = analysis.statements.as_slice() else { return None };
