@@ -165,7 +165,8 @@ fn reads_older_name(facts: &Facts, labels: &Labels) -> bool {
 /// table had when a column was added.
 fn shows_stored_defaults(facts: &Facts, labels: &Labels) -> bool {
     facts.relations.iter().any(|relation| relation.name == "pg_attribute")
-        && (facts.names.contains("*")
+        && (facts.renames
+            || facts.names.contains("*")
             || facts.names.contains("attmissingval")
             || facts.fields.iter().any(|field| field.name == "attmissingval")
             || facts.aliases.iter().any(|alias| facts.names.contains(&alias.name))
@@ -193,14 +194,34 @@ fn judge_definition(
     facts: &Facts,
     labels: &Labels,
 ) -> Result<Run, Refusal> {
-    let known = |target: &QualifiedName| labels.standing(target) == Standing::Guarded;
-    if !harmless || !facts.writes.is_empty() || has_untrusted_casts(labels) || targets.iter().any(known) {
+    let guarded = |target: &QualifiedName| match target.name.as_str() {
+        "*" => labels.holds_guarded(target.schema.as_deref()),
+        _ => labels.standing(target) == Standing::Guarded,
+    };
+    let called = |name: &QualifiedName| has_column_like_function(name, labels);
+    if !harmless
+        || !facts.writes.is_empty()
+        || has_untrusted_casts(labels)
+        || targets.iter().any(guarded)
+        || targets.iter().chain(&facts.relations).any(called)
+    {
         return refuse(
             "a definition that involves masked columns, or what is not known".to_owned(),
             HINT_DIRECT,
         );
     }
     Ok(Run { untraced: Untraced::Show, clean: true, scrub: false })
+}
+
+/// Whether a relation has a column that a function is called like: if the relation goes, or goes by another name, `x.f` means
+/// the function.
+fn has_column_like_function(name: &QualifiedName, labels: &Labels) -> bool {
+    let catalog = labels.catalog();
+    catalog.named(name.schema.as_deref(), &name.name).any(|(_, relation)| {
+        let mut columns = relation.columns.iter().map(|column| &column.name);
+        !relation.system()
+            && columns.any(|column| catalog.unary_function(column) && catalog.user_function(column))
+    })
 }
 
 /// A statement that names something sensitive.
@@ -261,17 +282,18 @@ fn may_write(write: &Write, statement: &Statement, labels: &Labels) -> bool {
     plain && (values.is_empty() || may_copy(write, values, statement, labels))
 }
 
-/// Values may be copied if nothing labelled is in them, or into columns that are masked alike.
+/// Values may be copied if nothing labelled is in them, or where they came from, into columns that are masked alike. Other
+/// tables may be of the client's own making, and what their names mean may change until the statement runs.
 fn may_copy(write: &Write, values: &[Written], statement: &Statement, labels: &Labels) -> bool {
     let Some(columns) = Columns::new(statement, labels) else { return false };
     values.iter().all(|written| match columns.value(&written.value) {
         Flow::Clean => true,
-        Flow::Verbatim(label) => {
+        Flow::Verbatim(label) if statement.facts.relations.len() == 1 => {
             let mut targets = named(&write.target, labels).peekable();
             targets.peek().is_some()
                 && targets.all(|oid| labels.at(oid, &written.to).is_some_and(|own| own.rule == label.rule))
         }
-        Flow::Closed => false,
+        Flow::Verbatim(_) | Flow::Closed => false,
     })
 }
 

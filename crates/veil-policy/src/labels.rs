@@ -132,6 +132,14 @@ impl Labels {
         if found { Standing::Clean } else { Standing::Missing }
     }
 
+    /// Whether a schema holds something that is not clean.
+    #[must_use]
+    pub fn holds_guarded(&self, schema: Option<&str>) -> bool {
+        let mut inside =
+            self.catalog.relations().filter(|(_, relation)| Some(relation.schema.as_str()) == schema);
+        inside.any(|(oid, _)| !self.is_clean(oid))
+    }
+
     /// What happens to a column that a row description names.
     #[must_use]
     pub fn fate(&self, attribute: Attribute) -> Fate {

@@ -144,6 +144,7 @@ impl<'a> Columns<'a> {
     pub(crate) fn asks_nothing(&self) -> bool {
         self.lineage.asked.iter().all(|value| matches!(self.tracer.expr(value), Flow::Clean))
             && self.lineage.computed.iter().all(|value| !matches!(self.tracer.expr(value), Flow::Closed))
+            && self.lineage.grouped.iter().all(|value| self.tracer.may_be_grouped(value))
     }
 
     /// What a value in the statement holds.
@@ -202,6 +203,18 @@ struct Tracer<'a> {
 }
 
 impl<'a> Tracer<'a> {
+    /// Whether rows that are grouped by a value show no more than which rows of one table have the same. What another
+    /// name was given to may be one value or another.
+    fn may_be_grouped(&self, value: &Expr) -> bool {
+        match (value, self.expr(value)) {
+            (_, Flow::Clean) => true,
+            (Expr::Column { name, .. }, Flow::Verbatim(_)) => {
+                !self.named.keys().any(|given| perhaps_same(given, name))
+            }
+            (_, Flow::Verbatim(_) | Flow::Closed) => false,
+        }
+    }
+
     /// The columns of the one relation that the statement reads.
     fn only_relation(&self) -> Option<Vec<Flow>> {
         let mut aliases = self.facts.aliases.iter().filter(|_| !self.facts.unnamed);

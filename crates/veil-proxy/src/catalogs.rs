@@ -334,6 +334,11 @@ impl<L: Labelling> Slot<L> {
         }
     }
 
+    /// The catalog could not be read; anybody may try again at once.
+    pub fn give_back(&self) {
+        self.state().not_before = None;
+    }
+
     /// Labels of an empty catalog: nothing is known, and everything is closed.
     #[must_use]
     pub fn labels_of_nothing(&self, user: &str) -> Arc<L> {

@@ -98,6 +98,8 @@ fn statement(node: Node<'_>) -> Statement {
     let kind = classify(node, &mut facts);
     let lineage = match (&kind, node) {
         (Kind::Data, node) => lineage::read(node),
+        (Kind::Explain, Node::ExplainStmt(explain)) => lineage::read(explain.query()),
+        (Kind::Prepare { inner, .. } | Kind::Declare { inner, .. }, _) => inner.lineage.clone(),
         (Kind::CopyOut(_), Node::CopyStmt(copy)) => copy::read_lineage(copy),
         _ => None,
     };
@@ -285,6 +287,7 @@ fn visit_relation(relation: &nodes::RangeVar, scope: &Scope, facts: &mut Facts) 
     let name = relation_name(relation);
     let local = scope.columns(&name).cloned();
     let renamed = relation.alias().map(|alias| column_names(alias.colnames())).unwrap_or_default();
+    facts.renames |= !renamed.is_empty();
     let alias = relation.alias().and_then(|alias| alias.aliasname()).unwrap_or(&name.name).to_owned();
     let source = match &local {
         _ if !renamed.is_empty() => AliasSource::Derived(renamed),
@@ -308,6 +311,7 @@ fn derived(alias: Option<&nodes::Alias>, mut source: AliasSource, facts: &mut Fa
         return;
     };
     let renamed = column_names(alias.colnames());
+    facts.renames |= !renamed.is_empty();
     if let (AliasSource::Derived(columns) | AliasSource::Function(columns), false) =
         (&mut source, renamed.is_empty())
     {

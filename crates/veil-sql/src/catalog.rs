@@ -17,7 +17,9 @@ pub const FIRST_USER_OID: u32 = 16_384;
 
 /// The queries whose rows make a catalog, in order; every result column is text.
 pub const QUERIES: [&str; 8] = [
-    "select c.oid, n.nspname, c.relname, c.relkind from pg_catalog.pg_class c \
+    "select c.oid, n.nspname, c.relname, c.relkind, (select r.xmin::pg_catalog.text from pg_catalog.pg_rewrite r \
+     where r.ev_class operator(pg_catalog.=) c.oid \
+     and r.rulename operator(pg_catalog.=) '_RETURN'::pg_catalog.name) from pg_catalog.pg_class c \
      join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) c.relnamespace \
      where c.relkind operator(pg_catalog.=) any ('{r,v,m,f,p,S}'::pg_catalog.\"char\"[])",
     "select a.attrelid, a.attnum, a.attname, a.attgenerated, \
@@ -50,6 +52,9 @@ pub const QUERIES: [&str; 8] = [
      and d.classid operator(pg_catalog.=) 2605::pg_catalog.oid \
      and d.deptype operator(pg_catalog.=) 'e'::pg_catalog.\"char\")",
 ];
+
+/// Which of the queries waits for views that are locked.
+pub const VIEWS: usize = 3;
 
 /// What a relation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +95,8 @@ pub struct Relation {
     pub parents: Vec<u32>,
     /// The query of a user's view; `None` for other relations and for views that could not be analysed.
     pub definition: Option<Arc<Statement>>,
+    /// Another whenever that query is.
+    version: Option<String>,
     /// It has triggers of users.
     pub triggers: bool,
     /// It has rules that turn a write into something else.
@@ -170,6 +177,18 @@ impl Catalog {
         catalog
     }
 
+    /// With the definitions that `known` has of views that are the same, where there is none.
+    #[must_use]
+    pub fn with_definitions_of(mut self, known: &Self) -> Self {
+        for (oid, relation) in &mut self.relations {
+            let same = |known: &&Relation| known.version.is_some() && known.version == relation.version;
+            if let (None, Some(known)) = (&relation.definition, known.relations.get(oid).filter(same)) {
+                relation.definition.clone_from(&known.definition);
+            }
+        }
+        self
+    }
+
     /// The relation with this OID.
     #[must_use]
     pub fn relation(&self, oid: u32) -> Option<&Relation> {
@@ -238,6 +257,7 @@ impl Catalog {
             columns: Vec::new(),
             parents: Vec::new(),
             definition: None,
+            version: cell(row, 4).map(str::to_owned),
             triggers: false,
             rules: false,
         };

@@ -56,4 +56,6 @@ pub struct Lineage {
     pub asked: Vec<Expr>,
     /// Values that any query in the statement computes, whether or not they are shown: computing them may fail, or take long.
     pub computed: Vec<Expr>,
+    /// Values that are compared with themselves in other rows: groups, DISTINCT.
+    pub grouped: Vec<Expr>,
 }

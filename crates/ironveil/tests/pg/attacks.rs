@@ -64,6 +64,15 @@ fn statements_that_hide_where_a_value_comes_from() {
     for sql in [
         "select ('select to_tsvector(email) from users'::text).ts_stat",
         "select (1).getmail",
+        "select current_setting(email) from users where id = 1",
+        "select set_config(email, 'x', false) from users where id = 1",
+        "select pg_get_object_address('function', array[email], '{}') from users where id = 1",
+        "select pg_get_object_address('operator', array[email], '{int4,int4}') from users where id = 1",
+        "select email::regclass, email::regtype from users where id = 1",
+        "select x25::text from pg_attribute a(x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15, x16, x17, \
+         x18, x19, x20, x21, x22, x23, x24, x25) where x25 is not null",
+        "select x25::text from (pg_attribute cross join (select) z) j(x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, \
+         x13, x14, x15, x16, x17, x18, x19, x20, x21, x22, x23, x24, x25) where x25 is not null",
         "select (id).getmail from items",
         "select i.mailof from items i",
         "select (i).mailof from items i",

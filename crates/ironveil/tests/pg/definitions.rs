@@ -112,6 +112,106 @@ async fn what_would_carry_masked_values_elsewhere_is_refused() {
     assert_eq!(simple(&client, "select count(*) from pg_class where relname = 't'").await, one("0"));
 }
 
+/// Where a client's own tables have labels, nothing gets into them from others; and what was read inside a transaction is
+/// no more believed when that is taken back.
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_the_clients_own_do_not_take_masked_values() {
+    for script in [
+        &[
+            "create table y (id int, x text)",
+            "begin",
+            "savepoint s",
+            "alter table y rename column x to ssn",
+            "select count(*) from y",
+            "rollback to s",
+            "insert into y select id, ssn from users",
+            "commit",
+            "rollback",
+            "select x from y",
+        ][..],
+        &[
+            "create schema r; create table r.tgt (id int, ssn text); create table public.src (id int, x text)",
+            "alter table src rename to tgt; insert into tgt select id, ssn from users",
+            "select x from public.tgt; select x from public.src",
+        ],
+        &[
+            "create table p2 (id int primary key, k text)",
+            "create table sink (id int, v text)",
+            "prepare w as insert into sink select * from p2",
+            "prepare g as select set_config('a.v', t::text, false) from p2 t",
+            "alter table p2 rename column k to ssn",
+            "insert into p2 values (1, '123-45-zqcanary')",
+            "insert into p2 select id, ssn from users",
+            "execute w",
+            "execute g",
+            "select * from sink; select current_setting('a.v', true)",
+        ],
+        &[
+            "create table p (id int primary key, k text unique)",
+            "create table c (x text references p (k) on update cascade)",
+            "insert into p values (1, 'seed'); insert into c values ('seed')",
+            "alter table p rename column k to ssn",
+            "update p set ssn = u.ssn from users u where u.id = 1 and p.id = 1",
+            "select x from c",
+        ],
+    ] {
+        let pair = Pair::start();
+        pair.server.psql("shop", "update users set ssn = 'zqcanary' || id").unwrap();
+        let client = pair.client().await;
+        let mut seen = String::new();
+        for sql in script {
+            match client.simple_query(sql).await {
+                Ok(answer) => seen += &format!("{answer:?}\n"),
+                Err(error) => seen += &format!("{error:?}\n"),
+            }
+        }
+        assert!(!seen.contains(CANARY), "{script:?}: {seen}");
+    }
+}
+
+/// What was prepared while it was harmless, and is no more: it does not run.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_would_be_refused_now_does_not_run() {
+    let pair = Pair::start();
+    pair.server.psql("shop", "create table sink (id int, v text); create table p2 (id int, k text)").unwrap();
+    let client = pair.client().await;
+    let write = client.prepare("insert into sink select id, p::text from p2 p").await.unwrap();
+    simple(&client, "prepare w as insert into sink select id, p::text from p2 p").await;
+    client.execute(&write, &[]).await.unwrap();
+    pair.server
+        .psql(
+            "shop",
+            &format!("alter table p2 add column ssn text; insert into p2 values (1, 'k', '{CANARY}')"),
+        )
+        .unwrap();
+    // Another session brings it about that the catalog is read again.
+    simple(&pair.client().await, "create table other (x int)").await;
+    let refused = client.execute(&write, &[]).await.unwrap_err();
+    assert_eq!(refused.code().unwrap().code(), "42501", "{refused}");
+    let refused = client.simple_query("execute w").await.unwrap_err();
+    assert_eq!(refused.code().unwrap().code(), "42501", "{refused}");
+    assert_eq!(simple(&client, "select count(*) from sink").await, one("0"));
+}
+
+/// A view that is locked for long keeps nobody from what does not read it.
+#[tokio::test(flavor = "multi_thread")]
+async fn locked_views_are_not_waited_for() {
+    let pair = Pair::start();
+    let client = pair.client().await;
+    assert!(simple(&client, "select label from user_view where id = 1").await[0][0].is_some());
+    let owner = pair.direct().await;
+    owner
+        .batch_execute("begin; lock table user_view in access exclusive mode; refresh materialized view kept")
+        .await
+        .unwrap();
+    for client in [pair.client().await, client] {
+        simple(&client, "create table if not exists made (x int)").await;
+        let seen = simple(&client, "select count(*), max(label) from items join made on true").await;
+        assert_eq!(seen, [[Some("0".to_owned()), None]]);
+    }
+    owner.batch_execute("commit").await.unwrap();
+}
+
 /// Statements that were prepared, and transactions that were opened, before a masked column came.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_others_define_is_noticed_by_those_who_send_no_new_texts() {

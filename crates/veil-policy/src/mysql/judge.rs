@@ -137,7 +137,7 @@ fn judge_guarded(
     if labels.policy().predicates() == Predicates::Deny && !asks_nothing(facts, labels, database) {
         return refuse_question();
     }
-    match facts.writes.iter().find(|write| !may_write(write, labels, database)) {
+    match facts.writes.iter().find(|write| !may_write(write, facts, labels, database)) {
         None => Ok(()),
         Some(write) => refuse(
             format!(
@@ -286,7 +286,7 @@ fn is_reserved(write: &Write, database: Option<&str>) -> bool {
     write.target.database.as_deref().or(database).is_some_and(catalog::is_system)
 }
 
-fn may_write(write: &Write, labels: &Labels, database: Option<&str>) -> bool {
+fn may_write(write: &Write, facts: &Facts, labels: &Labels, database: Option<&str>) -> bool {
     let columns = match &write.source {
         Source::Columns(columns) => columns,
         Source::Query(query) => {
@@ -294,8 +294,10 @@ fn may_write(write: &Write, labels: &Labels, database: Option<&str>) -> bool {
                 .is_some_and(|flows| flows.iter().all(lineage::Flow::is_clean));
         }
         Source::Assigned(query) => {
-            return lineage::flows(query, labels, database)
-                .is_some_and(|flows| flows.chunks(2).all(lineage::Flow::may_be_assigned));
+            // Other tables may be of the client's own making.
+            let alone = facts.tables.len() == 1;
+            let may = |pair: &[lineage::Flow]| lineage::Flow::may_be_assigned(pair, alone);
+            return lineage::flows(query, labels, database).is_some_and(|flows| flows.chunks(2).all(may));
         }
         Source::Unknown => return false,
     };

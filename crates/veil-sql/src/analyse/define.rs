@@ -2,7 +2,7 @@
 //! they read and refer to is collected like that of any other statement. Code (functions, triggers, rules, casts) is not
 //! among them.
 
-use pg_raw_parse::raw::{AlterTableType as Change, ObjectType};
+use pg_raw_parse::raw::{AlterTableType as Change, DropBehavior, ObjectType};
 use pg_raw_parse::{Node, nodes};
 
 use super::{push_children, qualified, relation_name, walk};
@@ -206,7 +206,13 @@ fn dropped(drop: &nodes::DropStmt) -> Option<Vec<QualifiedName>> {
             };
             drop.objects().iter().map(name).collect()
         }
-        O::OBJECT_INDEX | O::OBJECT_TYPE | O::OBJECT_DOMAIN | O::OBJECT_SCHEMA => Some(Vec::new()),
+        O::OBJECT_SCHEMA => {
+            let all = |name: &str| QualifiedName { schema: Some(name.to_owned()), name: "*".to_owned() };
+            drop.objects().iter().map(|object| object.as_str().map(all)).collect()
+        }
+        // Columns of a type would go with it.
+        O::OBJECT_TYPE | O::OBJECT_DOMAIN if drop.behavior == DropBehavior::DROP_CASCADE => None,
+        O::OBJECT_INDEX | O::OBJECT_TYPE | O::OBJECT_DOMAIN => Some(Vec::new()),
         _ => None,
     }
 }

@@ -209,6 +209,7 @@ fn deep_and_odd_texts_do_not_panic() {
         format!("select 1{}", "+1".repeat(20_000)),
         format!("select {}1", "- ".repeat(20_000)),
         format!("select 1{}", " union select 1".repeat(5_000)),
+        format!("{}select 1{}", "with a as (".repeat(200), ") select 1".repeat(200)),
         "select U&'\\d800'".to_owned(),
         "select E'\\xff', 1 as \"x\"".to_owned(),
         format!("select 1 as \"{}\"", "é".repeat(70)),

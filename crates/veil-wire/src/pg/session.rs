@@ -326,6 +326,12 @@ impl<S, P> Session<S, P> {
         self.confirmed.statements.get(name)
     }
 
+    /// The statement as it will be once all that was sent has succeeded.
+    #[must_use]
+    pub fn statement_sent(&self, name: &[u8]) -> Option<&Arc<S>> {
+        self.sent.statements.get(&name.into())
+    }
+
     /// The portal as it will be once all that was sent has succeeded.
     #[must_use]
     pub fn portal_sent(&self, name: &[u8]) -> Option<&Portal<S, P>> {

@@ -32,12 +32,13 @@ impl Flow {
         }
     }
 
-    /// Whether, of a column and what is written to it, nothing labelled comes where it is not masked alike.
-    pub(in crate::mysql) fn may_be_assigned(pair: &[Self]) -> bool {
+    /// Whether, of a column and what is written to it, nothing labelled comes where it is not masked alike, or into another
+    /// table than its own.
+    pub(in crate::mysql) fn may_be_assigned(pair: &[Self], alone: bool) -> bool {
         match pair {
             [_, Self::Clean] => true,
             [Self::Verbatim { label, .. }, Self::Verbatim { label: written, .. }] => {
-                label.rule == written.rule
+                alone && label.rule == written.rule
             }
             _ => false,
         }

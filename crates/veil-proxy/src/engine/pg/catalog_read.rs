@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use veil_sql::Catalog;
-use veil_sql::catalog::{QUERIES, Row};
+use veil_sql::catalog::{QUERIES, Row, VIEWS};
 use veil_wire::pg::command::{self, BindNames, Parse, Target};
 use veil_wire::pg::row::Cells;
 use veil_wire::pg::session::{Expected, Object, Session};
@@ -15,25 +15,39 @@ const NAME: &[u8] = b"ironveil_catalog";
 #[derive(Default)]
 pub(super) struct CatalogRead {
     results: [Vec<Row>; QUERIES.len()],
+    /// Definitions of views are read too.
+    views: bool,
     /// How many statements have ended; the first and the last are no queries of the catalog.
     ended: usize,
 }
 
-/// The client's timeout is not for us. It is another for as long as the transaction lasts, which may be the client's: so
-/// it is put back.
-const NO_TIMEOUT: &str = "select pg_catalog.set_config('ironveil.timeout', \
-    pg_catalog.current_setting('statement_timeout'), true), pg_catalog.set_config('statement_timeout', '0', true)";
-const ITS_TIMEOUT: &str =
-    "select pg_catalog.set_config('statement_timeout', pg_catalog.current_setting('ironveil.timeout'), true)";
+/// The client's timeouts are not for us: only what others have locked is not waited for. They are others for as long as the
+/// transaction lasts, which may be the client's: so they are put back.
+const OUR_TIMEOUTS: &str = "select pg_catalog.set_config('ironveil.timeout', \
+    pg_catalog.current_setting('statement_timeout'), true), pg_catalog.set_config('statement_timeout', '0', true), \
+    pg_catalog.set_config('ironveil.lock_timeout', pg_catalog.current_setting('lock_timeout'), true), \
+    pg_catalog.set_config('lock_timeout', '500ms', true)";
+const ITS_TIMEOUTS: &str = "select \
+    pg_catalog.set_config('statement_timeout', pg_catalog.current_setting('ironveil.timeout'), true), \
+    pg_catalog.set_config('lock_timeout', pg_catalog.current_setting('ironveil.lock_timeout'), true)";
+/// In place of a query that is left out.
+const NOTHING: &str = "select 1 where false";
 
 impl CatalogRead {
-    /// Sends the queries. Every reply to them is hidden.
+    /// Sends the queries, with or without that for definitions of views, which waits where these are locked. Every reply to
+    /// them is hidden.
     pub(super) fn start<S, P>(
         session: &mut Session<S, P>,
         statement: &Arc<S>,
+        views: bool,
         out: &mut Vec<u8>,
     ) -> veil_wire::cursor::Result<Self> {
-        for query in [NO_TIMEOUT].into_iter().chain(QUERIES).chain([ITS_TIMEOUT]) {
+        // It is still there if the last reading failed.
+        command::write_close(out, Target::Statement(NAME));
+        session.send(Expected::Close(Object::Statement(NAME.into())), true)?;
+        let queries = QUERIES.iter().enumerate();
+        let queries = queries.map(|(at, query)| if at == VIEWS && !views { NOTHING } else { query });
+        for query in [OUR_TIMEOUTS].into_iter().chain(queries).chain([ITS_TIMEOUTS]) {
             Parse { name: NAME, text: query.as_bytes(), types: &[] }.write(out);
             command::write_bind(out, BindNames { portal: NAME, statement: NAME }, &[]);
             command::write_execute(out, NAME);
@@ -51,7 +65,12 @@ impl CatalogRead {
         }
         command::write_sync(out);
         session.send(Expected::Sync, true)?;
-        Ok(Self::default())
+        Ok(Self { views, ..Self::default() })
+    }
+
+    /// Whether definitions of views are read too.
+    pub(super) const fn reads_views(&self) -> bool {
+        self.views
     }
 
     /// Takes a row of the current query.
@@ -73,7 +92,8 @@ impl CatalogRead {
     }
 
     /// The catalog, if every query was answered.
-    pub(super) fn finish(self) -> Option<Catalog> {
-        (self.ended == QUERIES.len() + 2).then(|| Catalog::from_rows(&self.results))
+    pub(super) fn finish(self, known: &Catalog) -> Option<Catalog> {
+        let catalog = (self.ended == QUERIES.len() + 2).then(|| Catalog::from_rows(&self.results))?;
+        Some(if self.views { catalog } else { catalog.with_definitions_of(known) })
     }
 }

@@ -50,6 +50,8 @@ pub struct Guarded {
     ending: bool,
     /// After a catalog could not be read.
     read_not_before: Option<Instant>,
+    /// Views were locked: their definitions are not asked for until then.
+    views_not_before: Option<Instant>,
     defined: Defined,
 }
 
@@ -88,6 +90,7 @@ impl Guarded {
             settling: false,
             ending: false,
             read_not_before: None,
+            views_not_before: None,
             defined: Defined::Nothing,
         };
         for (name, value) in settings {

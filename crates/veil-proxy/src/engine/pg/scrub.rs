@@ -23,10 +23,19 @@ const FILES: &[&[u8]] = &[
     b"variable.c", b"xact.c",
 ];
 
-/// Whether the text of an error or notice can be shown whatever ran.
-pub(super) fn is_harmless(fields: &ErrorFields<'_>) -> bool {
+/// Of these, those whose code functions call as well, with what they are given. What is said of the statement's own text
+/// comes with a place in it.
+#[rustfmt::skip]
+const CALLED: &[&[u8]] = &[
+    b"aclchk.c", b"gram.y", b"guc.c", b"guc_funcs.c", b"miscinit.c", b"parse_func.c", b"parse_node.c", b"parse_oper.c",
+    b"parse_relation.c", b"parse_target.c", b"scan.l", b"user.c", b"variable.c",
+];
+
+/// Whether the text of an error or notice can be shown: of a statement that reads rows, or of one that does not.
+pub(super) fn is_harmless(fields: &ErrorFields<'_>, reads: bool) -> bool {
     let file = fields.field(b'F').unwrap_or_default();
-    !quotes_context(fields) && FILES.contains(&file)
+    let called = reads && CALLED.contains(&file) && fields.field(b'P').is_none();
+    !quotes_context(fields) && FILES.contains(&file) && !called
 }
 
 /// Whether something ran inside the statement that its text does not show: a function, a cascade, a query of

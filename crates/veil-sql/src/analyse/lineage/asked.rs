@@ -2,6 +2,7 @@
 //! by are left out, which show no more than that values are equal.
 
 use pg_raw_parse::list::NodeList;
+use pg_raw_parse::raw::SetOperation;
 use pg_raw_parse::{ConstValue, Node, nodes};
 
 use super::{VALUES_MAX, arms, descend, expr, name_of, parts};
@@ -13,17 +14,19 @@ pub(super) struct Questions {
     pub(super) asked: Vec<Expr>,
     /// What is computed.
     pub(super) computed: Vec<Expr>,
+    /// What is compared with itself in other rows.
+    pub(super) grouped: Vec<Expr>,
 }
 
 /// Reads what a statement asks about.
 pub(super) fn read(root: Node<'_>) -> Questions {
-    let mut asked = Vec::new();
-    let mut computed = Vec::new();
+    let mut found = Questions { asked: Vec::new(), computed: Vec::new(), grouped: Vec::new() };
+    let Questions { asked, computed, grouped } = &mut found;
     let mut stack = vec![root];
     while let Some(node) = stack.pop() {
         match node {
             Node::SelectStmt(select) => {
-                of_select(select, &mut asked);
+                of_select(select, asked, grouped);
                 for row in select.values_lists() {
                     if let Node::NodeList(row) = row {
                         computed.extend(row.iter().map(|cell| expr(cell, 0)));
@@ -34,8 +37,18 @@ pub(super) fn read(root: Node<'_>) -> Questions {
             Node::RangeFunction(_) | Node::RangeTableFunc(_) | Node::JsonTable(_) => {
                 asked.extend(inside(node))
             }
-            Node::CommonTableExpr(query) => stack.push(query.ctequery()),
-            Node::WithClause(with) => stack.extend(with.ctes().iter().map(Node::from)),
+            Node::RangeTableSample(sample) => {
+                asked.extend(sample.args().iter().flat_map(inside));
+                asked.extend(inside(sample.repeatable()));
+            }
+            Node::FuncCall(call) if call.agg_distinct => {
+                grouped.extend(call.args().iter().map(|argument| expr(argument, 0)));
+            }
+            // Its own kind is not among those that are descended into.
+            Node::CommonTableExpr(query) => {
+                stack.push(query.ctequery());
+                continue;
+            }
             Node::UpdateStmt(update) => asked.extend(inside(update.where_clause())),
             Node::DeleteStmt(delete) => asked.extend(inside(delete.where_clause())),
             Node::MergeStmt(merge) => asked.extend(inside(merge.join_condition())),
@@ -48,12 +61,12 @@ pub(super) fn read(root: Node<'_>) -> Questions {
             }
             _ => {}
         }
-        if asked.len() + computed.len() > VALUES_MAX {
-            return Questions { asked: vec![Expr::Unknown], computed: Vec::new() };
+        if asked.len() + computed.len() + grouped.len() > VALUES_MAX {
+            return Questions { asked: vec![Expr::Unknown], computed: Vec::new(), grouped: Vec::new() };
         }
         descend(node, &mut stack);
     }
-    Questions { asked, computed }
+    found
 }
 
 /// What is selected or assigned, if it is more than a column.
@@ -66,39 +79,33 @@ fn value(target: &nodes::ResTarget) -> Option<Expr> {
     }
 }
 
-fn of_select(select: &nodes::SelectStmt, asked: &mut Vec<Expr>) {
+fn of_select(select: &nodes::SelectStmt, asked: &mut Vec<Expr>, grouped: &mut Vec<Expr>) {
     asked.extend([select.where_clause(), select.having_clause()].into_iter().flat_map(inside));
     asked.extend([select.limit_count(), select.limit_offset()].into_iter().flat_map(inside));
     let (sorts, groups) = (select.sort_clause(), select.group_clause());
-    let shown = if sorts.is_empty() && groups.is_empty() { Vec::new() } else { arms(select, 0) };
+    let plain = sorts.is_empty() && groups.is_empty() && select.distinct_clause().is_empty();
+    let shown = if plain { Vec::new() } else { arms(select, 0) };
     asked.extend(sorts.iter().flat_map(|sort| ordered(sort.node(), select, &shown)));
-    grouped(select, &shown, asked);
-    let counts = select.larg().is_some() && !select.all;
-    if counts || !select.distinct_clause().is_empty() {
-        let shown = arms(select, 0).into_iter().flatten().map(|output| match output {
-            Output::Value(value) => value,
-            Output::Star | Output::Fields(_) => Expr::Whole(None),
-        });
-        // Sets compare what they are made of with each other.
-        asked.extend(shown.filter(|value| counts || is_computed(value)));
-    }
-}
-
-fn grouped(select: &nodes::SelectStmt, shown: &[Vec<Output>], asked: &mut Vec<Expr>) {
-    let mut stack: Vec<Node<'_>> = select.group_clause().iter().collect();
+    let mut stack: Vec<Node<'_>> = groups.iter().chain(select.distinct_clause().iter()).collect();
     while let Some(by) = stack.pop() {
         match by {
             Node::GroupingSet(set) => stack.extend(set.content().iter()),
-            Node::ColumnRef(_) | Node::A_Const(_) => {
-                asked.extend(ordered(by, select, shown).into_iter().filter(is_computed));
-            }
+            Node::ColumnRef(_) | Node::A_Const(_) => grouped.extend(ordered(by, select, &shown)),
             other => asked.extend(inside(other)),
         }
     }
-}
-
-const fn is_computed(value: &Expr) -> bool {
-    !matches!(value, Expr::Column { .. })
+    let all = |rows: &mut Vec<Expr>| {
+        rows.extend(arms(select, 0).into_iter().flatten().map(|output| match output {
+            Output::Value(value) => value,
+            Output::Star | Output::Fields(_) => Expr::Whole(None),
+        }));
+    };
+    // Sets compare what they are made of with each other.
+    if select.larg().is_some() && !(select.all && select.op == SetOperation::SETOP_UNION) {
+        all(asked);
+    } else if !select.distinct_clause().is_empty() {
+        all(grouped);
+    }
 }
 
 /// The names in a condition. Queries in it ask by what they show, and by their own conditions, which are read as well.

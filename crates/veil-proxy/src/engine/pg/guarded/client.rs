@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use veil_policy::{Refusal, Run};
+use veil_sql::Kind;
 use veil_wire::pg::command::{self, BindNames, Parse, Tag, Target};
 use veil_wire::pg::frame::{self, Header};
+use veil_wire::pg::reply::Transaction;
 use veil_wire::pg::session::{Expected, Object};
 
 use super::{CatalogRead, CopyState, Guarded, Prepared, Streamed, Wait, prepared};
@@ -147,6 +149,16 @@ impl Guarded {
         if !self.has_catalog(message.input, up, now, (false, true))? {
             return Ok(Step::Wait);
         }
+        let known = self.session.statement_sent(statement).filter(|known| known.refusal().is_none());
+        if let Some(refusal) = known.and_then(|known| self.judge.refusal_now(known)) {
+            // A statement of another name fails in its place.
+            let name = prepared::REFUSED.as_bytes();
+            Parse { name, text: REFUSED_TEXT, types: &[] }.write(up.owned(message.input));
+            let statement = Arc::new(self.judge.unknown(Err(refusal)));
+            self.expect(Expected::Parse { name: name.into(), statement }, false)?;
+            self.stream(message.header, true);
+            return Ok(Step::Used);
+        }
         self.expect(Expected::Bind { portal: portal.into(), statement: statement.into() }, false)?;
         self.stream(message.header, false);
         Ok(Step::Used)
@@ -241,7 +253,14 @@ impl Guarded {
         let judged = self.judge.statements(text);
         let missing = judged.iter().flatten().any(|statement| self.judge.names_missing(statement));
         let reads = judged.iter().flatten().any(|statement| statement.reads());
-        Ok(self.has_catalog(input, up, now, (missing, reads))?.then_some(judged))
+        if !self.has_catalog(input, up, now, (missing, reads))? {
+            return Ok(None);
+        }
+        let executed = judged.iter().flatten().find_map(|statement| {
+            let Kind::Execute { name } = &statement.statement.as_ref()?.kind else { return None };
+            self.judge.refusal_now(self.session.statement(&name.as_bytes().into())?)
+        });
+        Ok(Some(executed.map_or(judged, Err)))
     }
 
     /// Whether the catalog need not be read first; else it is read.
@@ -256,7 +275,10 @@ impl Guarded {
         self.settling = wait == Wait::UntilSettled;
         if wait == Wait::Read {
             let nothing = Arc::new(self.judge.unknown(Ok(Run::CLOSED)));
-            let read = CatalogRead::start(&mut self.session, &nothing, up.owned(input));
+            // A lock that is waited for in vain would end the client's transaction.
+            let idle = self.session.transaction() == Transaction::Idle;
+            let views = idle && self.views_not_before.is_none_or(|moment| now >= moment);
+            let read = CatalogRead::start(&mut self.session, &nothing, views, up.owned(input));
             self.reading = Some(read?);
         }
         Ok(wait == Wait::No)

@@ -19,6 +19,9 @@ pub struct Judge {
 /// Names that start so are the proxy's own.
 const RESERVED: &str = "ironveil_";
 
+/// The statement that stands in place of one that is refused when it is to run.
+pub(super) const REFUSED: &str = "ironveil_refused";
+
 /// Whether a name is the proxy's own.
 pub(super) fn is_reserved(name: &[u8]) -> bool {
     name.starts_with(RESERVED.as_bytes())
@@ -104,6 +107,11 @@ impl Judge {
         }
         // What was let through once and would be refused now has been sent: its rows are closed.
         verdict.1.clone().unwrap_or(Run::CLOSED)
+    }
+
+    /// Why a statement that was prepared before would not be sent now.
+    pub(super) fn refusal_now(&self, prepared: &Prepared) -> Option<Refusal> {
+        prepared.statement.as_ref().and_then(|statement| self.view.labels().verdict(statement).err())
     }
 
     /// Whether the rows of a statement may pass without a description of their own.

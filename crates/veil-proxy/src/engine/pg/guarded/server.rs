@@ -22,6 +22,9 @@ const SYNTAX_ERROR: &[u8] = b"42601";
 /// A catalog that could not be read is read again after this long.
 const READ_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Definitions of views that could not be read are asked for again after this long.
+const VIEWS_INTERVAL: Duration = Duration::from_secs(30);
+
 /// What becomes of a message.
 enum Pass {
     /// It goes to the client.
@@ -153,7 +156,10 @@ impl Guarded {
             Tag::NoData => self.session.complete(|e| matches!(e, Expected::Describe(_)))?.hidden,
             Tag::ParameterDescription => false,
             Tag::RowDescription => self.description(body)?,
-            Tag::CommandComplete | Tag::EmptyQueryResponse => self.ended()?,
+            Tag::CommandComplete | Tag::EmptyQueryResponse => {
+                self.turned(body);
+                self.ended()?
+            }
             Tag::PortalSuspended => {
                 self.rows = None;
                 self.session.complete(|e| matches!(e, Expected::Execute(_)))?.hidden
@@ -239,6 +245,16 @@ impl Guarded {
         }
     }
 
+    /// After a part of a transaction was taken back, or all of it has come to be seen, what was read inside is no more true.
+    fn turned(&mut self, tag: &[u8]) {
+        let (back, forth) = (tag.starts_with(b"ROLLBACK"), tag.starts_with(b"COMMIT"));
+        let own = self.defined != Defined::Nothing || self.judge.view.has_own();
+        if (back || forth) && (own || tag.ends_with(b"PREPARED\0")) {
+            self.judge.slot().invalidate();
+            self.defined = Defined::Unread;
+        }
+    }
+
     /// CommandComplete or EmptyQueryResponse: returns whether it is hidden.
     fn ended(&mut self) -> Result<bool, Problem> {
         self.rows = None;
@@ -295,7 +311,9 @@ impl Guarded {
             self.judge.view.release();
         }
         if hidden {
-            match self.reading.take().and_then(CatalogRead::finish) {
+            let with_views = self.reading.as_ref().is_some_and(CatalogRead::reads_views);
+            let known = self.judge.labels().catalog();
+            match self.reading.take().and_then(|reading| reading.finish(known)) {
                 Some(catalog) if open => {
                     self.judge.view.adopt(catalog, now);
                     if self.defined == Defined::Unread {
@@ -303,6 +321,11 @@ impl Guarded {
                     }
                 }
                 Some(catalog) => self.judge.slot().install(catalog, now),
+                // Perhaps they are locked.
+                None if with_views => {
+                    self.views_not_before = Some(now + VIEWS_INTERVAL);
+                    self.judge.slot().give_back();
+                }
                 None => {
                     // A later statement tries again; until one succeeds, nothing is known.
                     self.judge.distrust();
@@ -405,10 +428,25 @@ impl Guarded {
         }
     }
 
+    /// Whether what runs may compute with rows.
+    fn head_reads(&self) -> bool {
+        let plain = |statement: &Prepared| match statement.statement.as_deref().map(|s| &s.kind) {
+            Some(kind) => matches!(
+                kind,
+                Kind::Session | Kind::Deallocate { .. } | Kind::Close { .. } | Kind::DiscardAll
+            ),
+            None => false,
+        };
+        match self.session.head().map(|entry| &entry.expected) {
+            Some(Expected::Query { statements, .. }) => !statements.iter().all(|statement| plain(statement)),
+            _ => !self.head_statement().is_some_and(|statement| plain(&statement)),
+        }
+    }
+
     /// Whether an error or notice goes as it is.
     fn shows(&self, fields: &reply::ErrorFields<'_>, scrubbed: bool) -> bool {
         if scrubbed || scrub::quotes_context(fields) {
-            return scrub::is_harmless(fields);
+            return scrub::is_harmless(fields, self.head_reads());
         }
         // Cascades and inherited constraints reach relations that the statement does not name.
         let text = |code| fields.field(code).and_then(|name| std::str::from_utf8(name).ok());
