@@ -113,6 +113,17 @@ pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
         Kind::Explain if untraced == Untraced::Close => {
             refuse("EXPLAIN of a statement that calls what is not known".to_owned(), HINT_DIRECT)
         }
+        Kind::Explain
+            if !clean
+                && facts.measures
+                && !Columns::new(statement, labels).is_some_and(|columns| columns.computes_nothing()) =>
+        {
+            refuse(
+                "EXPLAIN ANALYZE of what computes with masked columns, since it shows how much memory that takes"
+                    .to_owned(),
+                "Use EXPLAIN without ANALYZE.",
+            )
+        }
         // A plan quotes the statement and definitions, and counts rows; it holds no value of a row.
         Kind::Explain => Ok(Run { untraced: Untraced::Show, clean, scrub: true }),
         // What they run is judged under its own name as well; a transaction's end may report what others did.

@@ -143,8 +143,13 @@ impl<'a> Columns<'a> {
     /// Whether what decides which rows come holds nothing of what is labelled, and nothing is computed from that.
     pub(crate) fn asks_nothing(&self) -> bool {
         self.lineage.asked.iter().all(|value| matches!(self.tracer.expr(value), Flow::Clean))
-            && self.lineage.computed.iter().all(|value| !matches!(self.tracer.expr(value), Flow::Closed))
+            && self.computes_nothing()
             && self.lineage.grouped.iter().all(|value| self.tracer.may_be_grouped(value))
+    }
+
+    /// Whether nothing is computed from what is labelled.
+    pub(crate) fn computes_nothing(&self) -> bool {
+        self.lineage.computed.iter().all(|value| !matches!(self.tracer.expr(value), Flow::Closed))
     }
 
     /// What a value in the statement holds.

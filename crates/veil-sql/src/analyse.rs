@@ -26,7 +26,7 @@ mod source;
 
 use implied::{newer_function, visit_operators};
 use scope::Scope;
-use settings::{pinned, sets_harmless};
+use settings::{pinned, sets_harmless, sets_pinned};
 pub use source::SYSTEM_USER;
 use source::{PROPOSED, insert_source, update_source};
 
@@ -119,7 +119,11 @@ fn classify(node: Node<'_>, facts: &mut Facts) -> Kind {
         }
         Node::CopyStmt(copy) => copy::classify(copy, facts),
         Node::ExplainStmt(explain) => match classify(explain.query(), facts) {
-            Kind::Data => Kind::Explain,
+            Kind::Data => {
+                let mut options = explain.options().iter();
+                facts.measures = options.any(|option| option.defname().is_none_or(|name| name == "analyze"));
+                Kind::Explain
+            }
             Kind::Refused(what) => Kind::Refused(what),
             _ => Kind::Refused("EXPLAIN of this statement"),
         },
@@ -143,7 +147,9 @@ fn classify(node: Node<'_>, facts: &mut Facts) -> Kind {
         Node::ClosePortalStmt(close) => Kind::Close { name: close.portalname().map(str::to_owned) },
         Node::DiscardStmt(discard) if discard.target == DiscardMode::DISCARD_ALL => Kind::DiscardAll,
         Node::VariableSetStmt(set) => match set.name() {
-            Some(name) if pinned(name) => Kind::Refused("SET of an encoding or string setting"),
+            Some(name) if pinned(name) && !sets_pinned(set) => {
+                Kind::Refused("SET of an encoding or string setting")
+            }
             _ => Kind::Session,
         },
         _ => classify_other(node, facts),

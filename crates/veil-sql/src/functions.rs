@@ -70,7 +70,7 @@ const PURE: &[&str] = &[
     "jsonb_path_query_array", "jsonb_path_query_first", "jsonb_populate_record", "jsonb_populate_recordset",
     "jsonb_pretty", "jsonb_set", "jsonb_set_lax", "jsonb_strip_nulls", "jsonb_to_record",
     "jsonb_to_recordset", "jsonb_typeof", "justify_days", "justify_hours", "justify_interval", "lag",
-    "last_value", "lca", "lcm", "lead", "left", "length", "levenshtein", "levenshtein_less_equal", "lgamma",
+    "last_value", "lca", "lcm", "lead", "left", "length", "levenshtein", "levenshtein_less_equal", "lgamma", "like_escape",
     "line", "ln", "localtime", "localtimestamp", "log", "log10", "lower", "lower_inc", "lower_inf", "lpad",
     "lseg", "ltree2text", "ltrim", "macaddr", "macaddr8_set7bit", "make_date", "make_interval", "make_time",
     "make_timestamp", "make_timestamptz", "masklen", "max", "md5", "merge_action", "metaphone", "min",

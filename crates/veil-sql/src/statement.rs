@@ -111,6 +111,8 @@ pub struct Facts {
     pub aliases: BTreeSet<Alias>,
     /// Something in FROM has no alias but a name that the server makes up.
     pub unnamed: bool,
+    /// It says how much time and memory running it took.
+    pub measures: bool,
     /// An alias gives other names to the columns of what it stands for.
     pub renames: bool,
     /// INSERT, UPDATE, DELETE and MERGE anywhere inside.

@@ -52,6 +52,8 @@ fn shows_canary(text: &str) -> bool {
 /// What somebody who owns the database may have made.
 const OBJECTS: &str = "
 delimiter //
+alter table users add column handle varchar(80) default (substring_index(email, '@', 1)) //
+update users set handle = 'bob' //
 create function boom(i int) returns int reads sql data begin
     declare v varchar(100);
     select max(email) into v from users;
@@ -102,6 +104,19 @@ const CHANNELS: &[&str] = &[
     "select email from users union select label from items",
     "(select email from users) limit 1",
     "select email from users intersect select email from users",
+    "select concat(day_hour.label) from (select upper(email) label from users) `day_hour`, items `DAY`",
+    "select concat(year_month.label) from (select upper(email) label from users) `year_month`, items `DAY`",
+    "select (select q from (select _utf8mb4'q' 'x' from dual where 0 union all (select upper(email) from users where id = 1)) d) from (select 'z' q) o",
+    "select (select qx from (select _utf8mb4'q' 'x' from dual where 0 union all (select upper(email) from users where id = 1)) d) from (select 'z' qx) o",
+    "select (select q from (select _utf8mb4 'q' /* x */ 'x' from dual where 0 union all (select upper(email) from users)) d limit 1) from (select 'z' q) o",
+    "create table stolen (select label from items) union select email from users",
+    "create table stolen (select label from items union select label from items) union all (select concat(email, '') from users)",
+    "select * from stolen",
+    "select upper(default(handle)), 1 + length(default(handle)) from users",
+    "begin; update users set handle = default where id = 1; select handle from users; rollback",
+    "begin; insert into users (id, email) values (1, 'x') on duplicate key update handle = default; select handle from users; rollback",
+    "begin; update users set handle = upper(default(handle)) where id = 1; select handle from users; rollback",
+    "with recursive r as (select cast('' as char(9)) x, 0 n union all select u.full_name, n + 1 from users u join r on n = 0) select x from r",
     // Expressions.
     "select reverse(email), hex(email), to_base64(email), upper(email) from users",
     "select concat_ws(',', id, email), email + 0, binary email, cast(email as char), convert(email using latin1) from users",

@@ -298,7 +298,7 @@ async fn questions_about_masked_columns_are_not_answered_where_the_policy_says_s
         2
     );
     for sql in [
-        "select coalesce(email, 'x'), max(email), count(email), id + 1, upper(note) from users group by email, id, note",
+        "select coalesce(email, 'x'), count(email), count(distinct email), id + 1, upper(note) from users group by email, id, note",
         "select (select email from users where id = 1), case when id = 1 then email end from users",
         "update users set note = 'x' where id = 1",
     ] {
@@ -316,6 +316,16 @@ async fn questions_about_masked_columns_are_not_answered_where_the_policy_says_s
         "update users set email = 'x' where id = 1",
         "insert into users (id, email) values (1, 'x') on duplicate key update email = values(email)",
         "delete from users where id = 77 returning length(email)",
+        "delete i from items i join users u on u.email like 'zq%' and i.id = u.id",
+        "with c as (select 'zz' y union all select email from users) select count(*) from c where y like 'zq%'",
+        "select count(*) from (select label from items where 0 union all select email from users) d where label like 'zq%'",
+        "select id from (select id, coalesce(email) from users) d where `coalesce(email)` like 'zq%'",
+        "select id from (select id, row_number() over w rn from users window w as (order by email)) d where rn = 2",
+        "select id, first_value(id) over w f from users window w as (order by email desc)",
+        "select max(x) from (select email x from users where id = 1 union all select 'guess') d",
+        "select count(distinct x) from (select email x from users where id = 1 union all select 'guess') d",
+        "select min(id) from (select id, email e from users union all select 0, 'guess') d group by e",
+        "execute immediate 'select id, e from (select id, email e from users union all select 0, ''zq'') d order by ?' using 2",
     ] {
         assert_eq!(number(&text(&mut client, sql).await.unwrap_err()), 1227, "{sql}");
         assert_eq!(number(&binary(&mut client, sql).await.unwrap_err()), 1227, "{sql}");

@@ -195,7 +195,7 @@ impl Labels {
     #[must_use]
     pub fn is_plain_column(&self, table: &Table, column: &str) -> bool {
         table.kind == TableKind::Base
-            && table.column(column).is_some_and(|column| !column.generated)
+            && table.column(column).is_some_and(|column| !column.generated && !column.computed_default)
             && matches!(self.fate(table, column), Fate::Pass)
     }
 

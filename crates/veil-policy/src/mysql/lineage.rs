@@ -178,8 +178,10 @@ impl<'a> Resolver<'a, '_> {
             if next.len() != columns.len() {
                 return None;
             }
-            let same = same_flows(&columns, &next);
-            columns = columns.into_iter().zip(next).map(|(a, b)| a.or(b)).collect();
+            let seeds = columns.iter().cloned();
+            let joined: Vec<_> = seeds.zip(next).map(|(seed, next)| seed.recur(next)).collect();
+            let same = same_flows(&columns, &joined);
+            columns = joined;
             if same {
                 return Some(columns);
             }
@@ -366,6 +368,12 @@ impl<'a> Resolver<'a, '_> {
             },
             // MariaDB orders windows by selected columns before those of tables.
             Expr::Named(name) if around.scope.is_some_and(|scope| scope.gives(name)) => Flow::Closed,
+            Expr::Default(parts) => match self.column(parts, around).base {
+                Some((table, name)) if table.column(&name).is_some_and(|column| !column.computed_default) => {
+                    Flow::Clean
+                }
+                _ => Flow::Closed,
+            },
             Expr::Windows => {
                 let windows = around.scope.map(|scope| scope.windows).unwrap_or_default();
                 match windows.iter().all(|part| self.is_clean(part, around)) {
@@ -427,6 +435,7 @@ impl<'a> Resolver<'a, '_> {
             | Expr::Nullness(_)
             | Expr::Call(_)
             | Expr::Free
+            | Expr::Default(_)
             | Expr::Windows
             | Expr::Query(_)
             | Expr::Unknown => {}

@@ -231,7 +231,7 @@ fn values_are_followed_to_the_columns_of_a_result() {
         ),
         (
             "with recursive r as (select id a, note b from users union select b, (select email from users) from r) select * from r",
-            "mm",
+            "xx",
         ),
         (
             "with recursive r as (select id a, note b from users union select a, upper(a) from r) select * from r",

@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Assignment, AssignmentTarget, Distinct, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    GroupByExpr, JoinConstraint, LimitClause, OnInsert, OrderBy, OrderByKind, Query, Select, SelectItem,
-    SetExpr, SetQuantifier, Statement, TableFactor, TableWithJoins, Value, Visit, Visitor,
+    Assignment, AssignmentTarget, Distinct, DuplicateTreatment, Expr, FromTable, Function, FunctionArg,
+    FunctionArgExpr, FunctionArguments, GroupByExpr, JoinConstraint, LimitClause, OnInsert, OrderBy,
+    OrderByKind, Query, Select, SelectItem, SetExpr, SetQuantifier, Statement, TableFactor, TableWithJoins,
+    Value, Visit, Visitor,
 };
 
 use super::lower::constraint;
@@ -42,7 +43,8 @@ impl Visitor for Asked<'_> {
             }
             Statement::Delete(delete) => {
                 self.condition(delete.selection.as_ref());
-                self.tables(delete.using.iter().flatten());
+                let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
+                self.tables(from.iter().chain(delete.using.iter().flatten()));
                 self.ordered(delete.order_by.iter().map(|by| &by.expr), &[]);
                 self.shown(delete.returning.iter().flatten());
             }
@@ -65,6 +67,7 @@ impl Visitor for Asked<'_> {
             self.condition(offset.as_ref().map(|offset| &offset.value));
         }
         self.set(&query.body);
+        self.arms(&query.body);
         cells(&query.body, &mut |cell| self.computed(cell));
         if let Some(with) = &query.with {
             for table in &with.cte_tables {
@@ -78,6 +81,9 @@ impl Visitor for Asked<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        let mut windows = Names::default();
+        let _: ControlFlow<()> = select.named_window.visit(&mut windows);
+        self.0.asked.extend(windows.found);
         self.condition(select.selection.as_ref());
         self.condition(select.having.as_ref());
         self.tables(select.from.iter());
@@ -88,6 +94,7 @@ impl Visitor for Asked<'_> {
             let computed =
                 select.projection.iter().filter(|item| value(item).is_none_or(|value| !is_column(value)));
             computed.for_each(|item| self.item(item));
+            self.grouped_by(select.projection.iter().filter_map(value));
         }
         self.shown(select.projection.iter());
         for item in &select.projection {
@@ -158,6 +165,8 @@ impl Asked<'_> {
                 results.for_each(|result| self.computed(result));
             }
             Expr::Function(function) => match chosen(function) {
+                // Counting what is distinct compares.
+                Some(arguments) if is_distinct(function) => self.grouped_by(arguments.into_iter()),
                 Some(arguments) => arguments.into_iter().for_each(|argument| self.computed(argument)),
                 None => self.condition(Some(tree)),
             },
@@ -188,17 +197,45 @@ impl Asked<'_> {
                 _ => None,
             };
             match own.and_then(value) {
-                Some(own) if is_column(own) => {}
+                Some(own) if is_column(own) => self.grouped_by(std::iter::once(own)),
                 Some(own) => self.condition(Some(own)),
-                None if is_column(by) => {}
+                None if is_column(by) => self.grouped_by(std::iter::once(by)),
                 None => self.ordered(std::iter::once(by), items),
             }
         }
     }
 
+    /// Columns that are compared with themselves in other rows.
+    fn grouped_by<'e>(&mut self, columns: impl Iterator<Item = &'e Expr>) {
+        columns.for_each(|column| self.0.grouped.extend(names(column)));
+    }
+
+    /// The names of a union are those of its first arm, and stand for all arms.
+    fn arms(&mut self, body: &SetExpr) {
+        if !matches!(body, SetExpr::SetOperation { .. }) {
+            return;
+        }
+        let (mut first, mut inside) = (None, BTreeSet::new());
+        arms(body, &mut |select| {
+            first.get_or_insert_with(|| select.projection.iter().filter_map(shown_as).collect::<Vec<_>>());
+            for item in &select.projection {
+                inside.extend(value(item).map_or_else(|| BTreeSet::from([ANY.to_owned()]), names));
+            }
+        });
+        let first = first.unwrap_or_default();
+        if first.iter().any(|name| name == ANY) {
+            self.0.given.push((inside.iter().cloned().collect(), inside.clone()));
+        }
+        self.0.given.push((first, inside));
+    }
+
     /// What rows are ordered by: a number is that of a column of the result.
     fn ordered<'e>(&mut self, by: impl Iterator<Item = &'e Expr>, items: &[SelectItem]) {
         for by in by {
+            // A parameter may be the number of a column.
+            if matches!(by, Expr::Value(value) if matches!(value.value, Value::Placeholder(_))) {
+                self.any();
+            }
             let Some(number) = number(by) else {
                 self.condition(Some(by));
                 continue;
@@ -250,9 +287,33 @@ impl Asked<'_> {
     }
 }
 
+/// The name that an item has in a result, in lower case; a star has any.
+fn shown_as(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.to_lowercase()),
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name.value.to_lowercase()),
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => {
+            parts.last().map(|part| part.value.to_lowercase())
+        }
+        SelectItem::UnnamedExpr(Expr::Value(value)) => match &value.value {
+            Value::SingleQuotedString(text) | Value::Number(text, _) => Some(text.to_lowercase()),
+            _ => None,
+        },
+        SelectItem::UnnamedExpr(_) => None,
+        _ => Some(ANY.to_owned()),
+    }
+}
+
+fn is_distinct(function: &Function) -> bool {
+    match &function.args {
+        FunctionArguments::List(list) => list.duplicate_treatment == Some(DuplicateTreatment::Distinct),
+        _ => false,
+    }
+}
+
 /// The arguments of a function that gives one of them as it is, or counts them.
 fn chosen(function: &Function) -> Option<Vec<&Expr>> {
-    const CHOOSING: [&str; 7] = ["any_value", "coalesce", "count", "ifnull", "max", "min", "nvl"];
+    const CHOOSING: [&str; 5] = ["any_value", "coalesce", "count", "ifnull", "nvl"];
     let name = function.name.to_string().to_lowercase();
     let FunctionArguments::List(list) = &function.args else { return None };
     if function.over.is_some() || !list.clauses.is_empty() || !CHOOSING.contains(&name.as_str()) {
@@ -344,6 +405,12 @@ fn names(tree: &Expr) -> BTreeSet<String> {
     names.found
 }
 
+/// A name in lower case; one that may be the text of an expression, which the server makes a name, can be any.
+fn written(name: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
+    if name.chars().all(plain) { name.to_lowercase() } else { ANY.to_owned() }
+}
+
 #[derive(Default)]
 struct Names {
     found: BTreeSet<String>,
@@ -381,9 +448,9 @@ impl Visitor for Names {
         }
         match tree {
             Expr::Identifier(name) if name.value.starts_with('@') => {}
-            Expr::Identifier(name) => drop(self.found.insert(name.value.to_lowercase())),
+            Expr::Identifier(name) => drop(self.found.insert(written(&name.value))),
             Expr::CompoundIdentifier(parts) => {
-                self.found.extend(parts.last().map(|part| part.value.to_lowercase()));
+                self.found.extend(parts.last().map(|part| written(&part.value)));
             }
             Expr::MatchAgainst { columns, .. } => self.found.extend(columns.iter().map(|name| {
                 let last = name.0.last().and_then(|part| part.as_ident());

@@ -39,10 +39,11 @@ pub const QUERIES: [Query; 5] = [
             cast(convert(table_name using utf8mb4) as binary), \
             cast(convert(column_name using utf8mb4) as binary), \
             cast(convert(data_type using utf8mb4) as binary), \
-            cast(convert(extra using utf8mb4) as binary) from information_schema.columns \
+            cast(convert(extra using utf8mb4) as binary), \
+            cast(convert(column_default using utf8mb4) as binary) from information_schema.columns \
             where table_schema not in ('information_schema', 'mysql', 'performance_schema', 'sys') \
             order by table_schema, table_name, ordinal_position limit 18446744073709551615",
-        columns: 5,
+        columns: 6,
     },
     Query {
         text: "select cast(convert(table_schema using utf8mb4) as binary), \
@@ -98,6 +99,8 @@ pub struct Column {
     pub generated: bool,
     /// A star leaves it out.
     pub invisible: bool,
+    /// What it holds where nothing is written may be computed from other columns.
+    pub computed_default: bool,
 }
 
 /// A table or view.
@@ -162,8 +165,13 @@ impl Catalog {
             }
         }
         for row in columns {
-            if let [Some(database), Some(table), Some(name), Some(data_type), extra] = row.as_slice() {
-                let column = column(name, data_type, extra.as_deref());
+            if let [Some(database), Some(table), Some(name), Some(data_type), extra, default @ ..] =
+                row.as_slice()
+            {
+                let default = default.first().and_then(Option::as_deref);
+                let computed_default =
+                    default.is_some_and(|default| is_computed(default, extra.as_deref(), mode.mariadb));
+                let column = Column { computed_default, ..column(name, data_type, extra.as_deref()) };
                 let key = catalog.key(database, table);
                 if let Some(table) = catalog.tables.get_mut(&key) {
                     table.columns.push(column);
@@ -248,7 +256,19 @@ fn column(name: &str, kind: &str, extra: Option<&str>) -> Column {
         data_type: kind.split(['(', ' ']).next().unwrap_or_default().to_ascii_lowercase(),
         generated: computed.iter().any(|word| extra.contains(word)),
         invisible: extra.contains("INVISIBLE"),
+        computed_default: false,
     }
+}
+
+/// Whether a default is more than a literal or the time: MySQL says so beside it, MariaDB writes literals as such.
+fn is_computed(default: &str, extra: Option<&str>, mariadb: bool) -> bool {
+    let default = default.to_ascii_lowercase();
+    let number = |c: char| c.is_ascii_digit() || matches!(c, '\'' | '-' | '.');
+    let plain = match mariadb {
+        true => default == "null" || default.starts_with(number),
+        false => !extra.is_some_and(|extra| extra.to_ascii_uppercase().contains("DEFAULT_GENERATED")),
+    };
+    !plain && !default.starts_with("current_timestamp") && !default.starts_with("curdate")
 }
 
 fn table_kind(kind: &str, engine: Option<&str>) -> TableKind {

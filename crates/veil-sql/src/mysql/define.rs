@@ -66,15 +66,15 @@ fn table<'t>(mut words: Words<'t>, facts: &mut Facts) -> Option<(Kind, Option<&'
         facts.tables.insert(words.name()?);
         return words.0.is_empty().then_some((Kind::Define(made), None));
     }
-    let inside = words.group();
-    if let Some(group) = inside {
+    let rest = words.0;
+    if let Some(group) = words.group() {
         let mut group = Words(group);
         if group.skip(&["like"]) {
             facts.tables.insert(group.name()?);
             return (group.0.is_empty() && words.0.is_empty()).then_some((Kind::Define(made), None));
         }
         if is_query(group.0) {
-            return Some((Kind::Define(made), Some(group.0)));
+            return Some((Kind::Define(made), Some(rest)));
         }
         parts(group.0).iter().try_for_each(|part| column_or_key(part, facts))?;
     }
@@ -145,7 +145,10 @@ fn alter(mut words: Words<'_>, facts: &mut Facts) -> Option<Kind> {
                 part.skip(&["if", "not", "exists"]);
                 match part.group() {
                     // Several columns.
-                    Some(group) => parts(group).iter().try_for_each(|part| column_or_key(part, facts))?,
+                    Some(group) if part.0.is_empty() => {
+                        parts(group).iter().try_for_each(|part| column_or_key(part, facts))?;
+                    }
+                    Some(_) => return None,
                     None => column_or_key(part.0, facts)?,
                 }
             }

@@ -4,10 +4,14 @@
 //! this server does; the text is then written out without them, so that what runs is what was read. What this lexer
 //! is not sure of is an error.
 
+mod letters;
+
 use std::iter::Peekable;
 use std::str::CharIndices;
 
 use sqlparser::tokenizer::Token;
+
+use self::letters::{is_part, literal, unescape, word};
 
 /// What changes the meaning of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -134,6 +138,9 @@ impl Lexer<'_> {
                 '*' if self.inside && self.peek() == Some('/') => self.end_comment(at),
                 _ => {
                     let token = self.token(at, c)?;
+                    if self.continues_text(&token) {
+                        return Err("a text in parts behind the name of a character set");
+                    }
                     if self.lexed.tokens.len() == TOKENS_MAX {
                         return Err("so many words");
                     }
@@ -405,11 +412,26 @@ impl Lexer<'_> {
         !self.blank && matches!(self.lexed.tokens.last(), Some(Token::Period))
     }
 
+    /// Whether a point and a part of a name follow at once: then a word before it is no keyword either.
+    fn before_point(&self) -> bool {
+        let mut ahead = self.chars.clone();
+        ahead.next().is_some_and(|(_, c)| c == '.') && ahead.next().is_some_and(|(_, c)| is_part(c))
+    }
+
+    /// Whether a text goes on that stands behind the name of a character set: the server takes both for one.
+    fn continues_text(&self, token: &Token) -> bool {
+        matches!(
+            (self.lexed.tokens.as_slice(), token),
+            ([.., Token::Word(set), Token::SingleQuotedString(_)], Token::SingleQuotedString(_))
+                if set.quote_style.is_none() && set.value.starts_with('_')
+        )
+    }
+
     /// A name or keyword without quotes, or the letter before a string.
     fn plain(&mut self, at: usize) -> Result<Token, Fault> {
         while self.chars.next_if(|(_, c)| is_part(*c)).is_some() {}
         let run = self.text.get(at..self.at()).unwrap_or_default();
-        if self.after_point() {
+        if self.after_point() || self.before_point() {
             return Ok(word(run));
         }
         if matches!(run, "x" | "X" | "b" | "B" | "n" | "N") && self.next_if('\'') {
@@ -465,31 +487,5 @@ impl Lexer<'_> {
             '\\' if self.next_if('N') => Token::make_word("NULL", None),
             _ => return Err("a character that no statement has there"),
         })
-    }
-}
-
-const fn is_part(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '$') || !c.is_ascii()
-}
-
-/// A name that is no keyword.
-fn word(name: &str) -> Token {
-    Token::make_word(name, Some('`'))
-}
-
-/// A literal of which nothing has to be known.
-fn literal() -> Token {
-    Token::Number("0".to_owned(), false)
-}
-
-const fn unescape(c: char) -> char {
-    match c {
-        '0' => '\0',
-        'n' => '\n',
-        'r' => '\r',
-        't' => '\t',
-        'b' => '\u{8}',
-        'Z' => '\u{1a}',
-        other => other,
     }
 }

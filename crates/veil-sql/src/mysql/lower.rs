@@ -257,8 +257,15 @@ fn is_literal(tree: &ast::Expr) -> bool {
     }
 }
 
-fn is_column(tree: &ast::Expr) -> bool {
-    matches!(expr(tree), Expr::Column(_))
+fn is_column(mut tree: &ast::Expr) -> bool {
+    while let ast::Expr::Nested(inner) = tree {
+        tree = inner;
+    }
+    match tree {
+        ast::Expr::Identifier(name) => !name.value.starts_with('@'),
+        ast::Expr::CompoundIdentifier(parts) => !parts.iter().any(|part| part.value.starts_with('@')),
+        _ => false,
+    }
 }
 
 fn call(tree: &ast::Function) -> Expr {
@@ -276,21 +283,22 @@ fn call(tree: &ast::Function) -> Expr {
     };
     match (name, arguments.as_deref()) {
         ("count", Some([FunctionArgExpr::Wildcard])) if tree.over.is_none() => Expr::Free,
-        ("count", Some(list)) if tree.over.is_none() && list.iter().all(is_counted) => {
-            Expr::From(list.iter().map(counted).collect())
+        ("count", Some(list)) if tree.over.is_none() && list.iter().all(|one| is_counted(one)) => {
+            Expr::From(list.iter().map(|one| counted(one)).collect())
         }
         (
             "min" | "max" | "any_value" | "first_value" | "last_value" | "nth_value" | "lag" | "lead",
             Some([FunctionArgExpr::Expr(first), rest @ ..]),
         ) => {
             let mut by = vec![Expr::Call(function)];
-            by.extend(rest.iter().map(argument));
+            by.extend(rest.iter().map(|one| argument(one)));
             by.extend(window(tree));
             Expr::Chosen { among: vec![expr(first)], by }
         }
-        ("coalesce" | "ifnull" | "nvl", Some(list)) if tree.over.is_none() => {
-            Expr::Chosen { among: list.iter().map(argument).collect(), by: vec![Expr::Call(function)] }
-        }
+        ("coalesce" | "ifnull" | "nvl", Some(list)) if tree.over.is_none() => Expr::Chosen {
+            among: list.iter().map(|one| argument(one)).collect(),
+            by: vec![Expr::Call(function)],
+        },
         ("if", Some([condition, then, otherwise])) if tree.over.is_none() => Expr::Chosen {
             among: vec![argument(then), argument(otherwise)],
             by: vec![argument(condition), Expr::Call(function)],
@@ -298,7 +306,7 @@ fn call(tree: &ast::Function) -> Expr {
         // The first argument is a unit.
         ("timestampdiff" | "timestampadd", Some([_, rest @ ..])) => {
             let mut found = vec![Expr::Call(function)];
-            found.extend(rest.iter().map(argument));
+            found.extend(rest.iter().map(|one| argument(one)));
             Expr::From(found)
         }
         _ => whole(function),
@@ -308,7 +316,7 @@ fn call(tree: &ast::Function) -> Expr {
 /// What can be counted without a look at values other than whether they are NULL or the same.
 fn is_counted(argument: &FunctionArgExpr) -> bool {
     match argument {
-        FunctionArgExpr::Expr(tree) => matches!(expr(tree), Expr::Column(_) | Expr::Free),
+        FunctionArgExpr::Expr(tree) => is_column(tree) || matches!(tree, ast::Expr::Value(_)),
         _ => false,
     }
 }
@@ -336,7 +344,7 @@ fn argument(argument: &FunctionArgExpr) -> Expr {
 }
 
 /// The arguments of a call without clauses of its own.
-fn arguments(tree: &ast::Function) -> Option<Vec<FunctionArgExpr>> {
+fn arguments(tree: &ast::Function) -> Option<Vec<&FunctionArgExpr>> {
     match &tree.args {
         FunctionArguments::List(list)
             if list.clauses.is_empty() && list.duplicate_treatment != Some(DuplicateTreatment::All) =>
@@ -344,7 +352,7 @@ fn arguments(tree: &ast::Function) -> Option<Vec<FunctionArgExpr>> {
             list.args
                 .iter()
                 .map(|argument| match argument {
-                    FunctionArg::Unnamed(argument) => Some(argument.clone()),
+                    FunctionArg::Unnamed(argument) => Some(argument),
                     _ => None,
                 })
                 .collect()
@@ -400,15 +408,28 @@ fn as_whole(tree: &ast::Expr) -> Option<Expr> {
     match tree {
         ast::Expr::Exists { .. } => Some(Expr::Free),
         ast::Expr::IsNull(inner) | ast::Expr::IsNotNull(inner) if is_column(inner) => Some(nullness(inner)),
-        ast::Expr::Function(function) if is_count(function) => Some(call(function)),
+        ast::Expr::Function(function) if function.over.is_some() || is_count(function) => {
+            Some(call(function))
+        }
         _ => None,
+    }
+}
+
+/// Whether there is such.
+fn is_whole(tree: &ast::Expr) -> bool {
+    match tree {
+        ast::Expr::Exists { .. } => true,
+        ast::Expr::IsNull(inner) | ast::Expr::IsNotNull(inner) => is_column(inner),
+        ast::Expr::Function(function) => function.over.is_some() || is_count(function),
+        _ => false,
     }
 }
 
 /// A count of rows, or of columns that are not NULL.
 fn is_count(tree: &ast::Function) -> bool {
-    let plain =
-        |list: Vec<FunctionArgExpr>| list == [FunctionArgExpr::Wildcard] || list.iter().all(is_counted);
+    let plain = |list: Vec<&FunctionArgExpr>| {
+        matches!(list.as_slice(), [FunctionArgExpr::Wildcard]) || list.iter().all(|one| is_counted(one))
+    };
     function_name(tree).is_some_and(|name| name.database.is_none() && name.name == "count")
         && tree.over.is_none()
         && arguments(tree).is_some_and(plain)
@@ -440,14 +461,14 @@ impl Visitor for Parts {
     }
 
     fn post_visit_expr(&mut self, tree: &ast::Expr) -> ControlFlow<()> {
-        self.depth -= usize::from(as_whole(tree).is_some());
+        self.depth -= usize::from(is_whole(tree));
         ControlFlow::Continue(())
     }
 
     fn pre_visit_expr(&mut self, tree: &ast::Expr) -> ControlFlow<()> {
-        if let Some(whole) = as_whole(tree) {
+        if is_whole(tree) {
             if self.depth == 0 {
-                self.found.push(whole);
+                self.found.extend(as_whole(tree));
             }
             self.depth += 1;
         } else if self.depth == 0 {
@@ -461,8 +482,10 @@ impl Visitor for Parts {
                     }));
                 }
                 ast::Expr::Function(function) => {
-                    self.found.push(function_name(function).map_or(Expr::Unknown, Expr::Call));
-                    self.found.extend(window(function));
+                    let name = function_name(function);
+                    // What a column holds by default may be computed from others.
+                    let plain = name.filter(|name| name.database.is_some() || name.name != "default");
+                    self.found.push(plain.map_or(Expr::Unknown, Expr::Call));
                 }
                 ast::Expr::TypedString(_) | ast::Expr::Prefixed { .. } if !is_literal(tree) => {
                     self.found.push(Expr::Unknown);

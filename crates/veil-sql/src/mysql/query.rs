@@ -99,6 +99,8 @@ pub enum Expr {
     Column(Vec<String>),
     /// A bare name in a window, which may be that of a selected column.
     Named(String),
+    /// What a column holds where nothing is written.
+    Default(Vec<String>),
     /// What the windows that have names are made by.
     Windows,
     /// Whether this is NULL.

@@ -153,6 +153,22 @@ fn statements_are_taken_for_what_they_are() {
 }
 
 #[test]
+fn nothing_is_read_twice_at_each_level() {
+    for text in [
+        format!("select id{} from users", " is null".repeat(60)),
+        format!("select {}id{} from users", "(".repeat(40), " is null)".repeat(40)),
+        format!("select {}id{} from users", "count(".repeat(40), ")".repeat(40)),
+        format!("select {}1{} from users", "sum(1) over (order by ".repeat(40), ")".repeat(40)),
+        format!("select {}email{} from users", "case when 1 then ".repeat(40), " end".repeat(40)),
+        format!("{}select 1{}", "with a as (".repeat(40), ") select 1".repeat(40)),
+        format!("select {}1{}", "(select ".repeat(40), ")".repeat(40)),
+        format!("{}1{}", "select 1 from (select ".repeat(40), ") d".repeat(40)),
+    ] {
+        let _ = analyse(&text, mode());
+    }
+}
+
+#[test]
 fn quotes_and_comments_follow_the_session() {
     let ansi = Mode { ansi_quotes: true, ..mode() };
     let plain = Mode { no_backslash_escapes: true, ..mode() };

@@ -88,9 +88,10 @@ fn of_update(update: &Update, facts: &mut Facts) -> Option<()> {
     for Assignment { target, value } in &update.assignments {
         let AssignmentTarget::ColumnName(name) = target else { return None };
         let parts = name.0.iter().map(|part| part.as_ident().map(|ident| ident.value.clone()));
+        let target: Vec<String> = parts.collect::<Option<_>>()?;
         let plain = matches!(value, Expr::Identifier(name) if is_default(name));
-        let value = if plain { query::Expr::Free } else { lower::expr(value) };
-        items.extend([query::Expr::Column(parts.collect::<Option<_>>()?), value]);
+        let value = if plain { query::Expr::Default(target.clone()) } else { lower::expr(value) };
+        items.extend([query::Expr::Column(target), value]);
     }
     let tables = std::slice::from_ref(&update.table);
     let from = lower::from(tables)?;
@@ -153,8 +154,15 @@ struct Values {
 
 impl Values {
     fn assignments(&mut self, assignments: &[Assignment]) {
-        for assignment in assignments {
-            self.read(&assignment.value);
+        for Assignment { target, value } in assignments {
+            self.read(value);
+            // What it holds by default may be computed from others.
+            if let (Expr::Identifier(value), AssignmentTarget::ColumnName(name)) = (value, target)
+                && is_default(value)
+            {
+                let last = name.0.last().and_then(|part| part.as_ident());
+                self.columns.extend(last.map(|ident| ident.value.clone()));
+            }
         }
     }
 

@@ -18,6 +18,13 @@ pub(in crate::mysql) struct Output<'a> {
 }
 
 impl Output<'_> {
+    /// What stands in one place of a query and of those that follow from it: they are cut to its type.
+    pub(super) fn recur(self, next: Self) -> Self {
+        let fits = self.flow.is_clean() == next.flow.is_clean();
+        let joined = self.or(next);
+        if fits { joined } else { Self { flow: Flow::Closed, ..joined } }
+    }
+
     /// What stands in one place of two queries.
     pub(super) fn or(self, other: Self) -> Self {
         Self { moves: self.moves && other.moves, ..Self::of(self.flow.or(other.flow), self.name) }

@@ -17,6 +17,8 @@ pub(super) struct CatalogRead {
     results: [Vec<Row>; QUERIES.len()],
     /// Definitions of views are read too.
     views: bool,
+    /// The transaction sees what others have done since it began.
+    current: bool,
     /// How many statements have ended; the first and the last are no queries of the catalog.
     ended: usize,
 }
@@ -26,7 +28,7 @@ pub(super) struct CatalogRead {
 const OUR_TIMEOUTS: &str = "select pg_catalog.set_config('ironveil.timeout', \
     pg_catalog.current_setting('statement_timeout'), true), pg_catalog.set_config('statement_timeout', '0', true), \
     pg_catalog.set_config('ironveil.lock_timeout', pg_catalog.current_setting('lock_timeout'), true), \
-    pg_catalog.set_config('lock_timeout', '500ms', true)";
+    pg_catalog.set_config('lock_timeout', '500ms', true), pg_catalog.current_setting('transaction_isolation')";
 const ITS_TIMEOUTS: &str = "select \
     pg_catalog.set_config('statement_timeout', pg_catalog.current_setting('ironveil.timeout'), true), \
     pg_catalog.set_config('lock_timeout', pg_catalog.current_setting('ironveil.lock_timeout'), true)";
@@ -80,6 +82,9 @@ impl CatalogRead {
         while let Some(cell) = cells.step()? {
             row.push(cell.map(|cell| String::from_utf8_lossy(cell).into_owned()));
         }
+        if self.ended == 0 {
+            self.current = row.last().is_some_and(|level| level.as_deref().is_some_and(sees_others));
+        }
         if let Some(rows) = self.ended.checked_sub(1).and_then(|query| self.results.get_mut(query)) {
             rows.push(row);
         }
@@ -94,6 +99,12 @@ impl CatalogRead {
     /// The catalog, if every query was answered.
     pub(super) fn finish(self, known: &Catalog) -> Option<Catalog> {
         let catalog = (self.ended == QUERIES.len() + 2).then(|| Catalog::from_rows(&self.results))?;
-        Some(if self.views { catalog } else { catalog.with_definitions_of(known) })
+        // In an old snapshot, a view that was replaced since looks as it did.
+        Some(if self.views || !self.current { catalog } else { catalog.with_definitions_of(known) })
     }
+}
+
+/// Whether a transaction of this isolation level sees what others have done since it began.
+fn sees_others(level: &str) -> bool {
+    matches!(level, "read committed" | "read uncommitted")
 }

@@ -8,6 +8,7 @@
 mod client;
 mod prepared;
 mod server;
+mod texts;
 
 use std::sync::Arc;
 use std::time::Instant;

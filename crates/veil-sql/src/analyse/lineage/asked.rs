@@ -6,6 +6,7 @@ use pg_raw_parse::raw::SetOperation;
 use pg_raw_parse::{ConstValue, Node, nodes};
 
 use super::{VALUES_MAX, arms, descend, expr, name_of, parts};
+use crate::analyse::last_name;
 use crate::lineage::{Expr, Output};
 
 /// What a statement asks about.
@@ -43,6 +44,10 @@ pub(super) fn read(root: Node<'_>) -> Questions {
             }
             Node::FuncCall(call) if call.agg_distinct => {
                 grouped.extend(call.args().iter().map(|argument| expr(argument, 0)));
+            }
+            // The greatest of some is known by what it is shown as.
+            Node::FuncCall(call) if matches!(last_name(call.funcname()).as_deref(), Some("max" | "min")) => {
+                asked.extend(call.args().iter().map(|argument| expr(argument, 0)));
             }
             // Its own kind is not among those that are descended into.
             Node::CommonTableExpr(query) => {

@@ -251,7 +251,8 @@ impl Guarded {
     ) -> Result<Option<Judged>, Problem> {
         self.judge.refresh();
         let judged = self.judge.statements(text);
-        let missing = judged.iter().flatten().any(|statement| self.judge.names_missing(statement));
+        let mut all = judged.iter().flatten();
+        let missing = all.any(|statement| statement.copies_by_place() || self.judge.names_missing(statement));
         let reads = judged.iter().flatten().any(|statement| statement.reads());
         if !self.has_catalog(input, up, now, (missing, reads))? {
             return Ok(None);

@@ -135,6 +135,17 @@ impl Prepared {
         self.statement.as_ref().is_some_and(|statement| statement.kind == Kind::CopyIn)
     }
 
+    /// Whether it copies columns by their places, which the server does not say again.
+    pub(super) fn copies_by_place(&self) -> bool {
+        self.statement.as_ref().is_some_and(|statement| match &statement.kind {
+            Kind::CopyOut(copy) => match &copy.table {
+                Some((_, columns)) => columns.is_empty(),
+                None => statement.facts.names.contains("*"),
+            },
+            _ => false,
+        })
+    }
+
     /// Whether it reads relations, more than to define others.
     pub(super) fn reads(&self) -> bool {
         self.statement.as_ref().is_some_and(|statement| {

@@ -1,0 +1,115 @@
+//! Errors and notices.
+
+use veil_policy::labels::Standing;
+use veil_sql::{Kind, QualifiedName};
+use veil_wire::pg::reply::{self, Report};
+use veil_wire::pg::session::Expected;
+
+use super::server::Pass;
+use super::{CopyState, Guarded, Prepared};
+use crate::engine::pg::scrub;
+use crate::out::Out;
+use crate::problem::Problem;
+
+/// SQLSTATE of the error that a refused statement's stand-in causes.
+const SYNTAX_ERROR: &[u8] = b"42601";
+
+impl Guarded {
+    /// ErrorResponse: the refusal instead of the stand-in's error, or the error itself, scrubbed if need be.
+    pub(super) fn error(&mut self, body: &[u8], input: &[u8], down: &mut Out) -> Result<Pass, Problem> {
+        let fields = reply::decode_error(body)?;
+        self.ending |= is_fatal(&fields);
+        let (hidden, refusal, scrubbed) = match self.session.head() {
+            None => (false, None, !is_fatal(&fields)),
+            Some(entry) => (entry.hidden, head_refusal(&entry.expected), self.head_scrubs()),
+        };
+        self.rows = None;
+        self.copying_out = None;
+        let behind_execute = matches!(self.session.head().map(|e| &e.expected), Some(Expected::Execute(_)));
+        self.owes_sync = self.copy == CopyState::In && behind_execute && self.kept_sync;
+        self.session.fail();
+        self.settle_copy();
+        if hidden && self.reading.is_some() && !is_fatal(&fields) {
+            // The catalog could not be read. ReadyForQuery follows and ends the attempt.
+            return Ok(Pass::Swallow);
+        }
+        match refusal.filter(|_| fields.field(b'C') == Some(SYNTAX_ERROR)) {
+            Some(refusal) => {
+                let message = refusal.message.as_str();
+                Report { severity: "ERROR", code: refusal.code, message, hint: refusal.hint }
+                    .write_error(down.owned(input));
+                Ok(Pass::Swallow)
+            }
+            None if self.shows(&fields, scrubbed) => Ok(Pass::Forward),
+            None => {
+                scrub::write(b'E', &fields, down.owned(input));
+                Ok(Pass::Swallow)
+            }
+        }
+    }
+
+    pub(super) fn notice(&self, body: &[u8], input: &[u8], down: &mut Out) -> Result<Pass, Problem> {
+        if self.head_is_hidden() {
+            return Ok(Pass::Swallow);
+        }
+        let fields = reply::decode_error(body)?;
+        let scrubbed = self.session.head().is_none() || self.head_scrubs();
+        if self.shows(&fields, scrubbed) {
+            return Ok(Pass::Forward);
+        }
+        scrub::write(b'N', &fields, down.owned(input));
+        Ok(Pass::Swallow)
+    }
+
+    /// Whether texts of errors may quote data. A constraint that is checked at the end of a simple query may be
+    /// that of any statement in it.
+    fn head_scrubs(&self) -> bool {
+        match self.session.head().map(|entry| &entry.expected) {
+            // Nothing has run yet: these speak of the client's text alone.
+            Some(Expected::Parse { .. } | Expected::Describe(_) | Expected::Close(_)) => false,
+            Some(Expected::Query { statements, .. }) => {
+                statements.iter().any(|statement| self.run_resolved(statement).scrub)
+            }
+            _ => self.head_statement().is_none_or(|statement| self.run_resolved(&statement).scrub),
+        }
+    }
+
+    /// Whether what runs may compute with rows.
+    fn head_reads(&self) -> bool {
+        let plain = |statement: &Prepared| match statement.statement.as_deref().map(|s| &s.kind) {
+            Some(kind) => matches!(
+                kind,
+                Kind::Session | Kind::Deallocate { .. } | Kind::Close { .. } | Kind::DiscardAll
+            ),
+            None => false,
+        };
+        match self.session.head().map(|entry| &entry.expected) {
+            Some(Expected::Query { statements, .. }) => !statements.iter().all(|statement| plain(statement)),
+            _ => !self.head_statement().is_some_and(|statement| plain(&statement)),
+        }
+    }
+
+    /// Whether an error or notice goes as it is.
+    fn shows(&self, fields: &reply::ErrorFields<'_>, scrubbed: bool) -> bool {
+        if scrubbed || scrub::quotes_context(fields) {
+            return scrub::is_harmless(fields, self.head_reads());
+        }
+        // Cascades and inherited constraints reach relations that the statement does not name.
+        let text = |code| fields.field(code).and_then(|name| std::str::from_utf8(name).ok());
+        let Some(table) = text(b't') else { return true };
+        let name = QualifiedName { schema: text(b's').map(str::to_owned), name: table.to_owned() };
+        self.labels().standing(&name) == Standing::Clean
+    }
+}
+
+fn is_fatal(fields: &reply::ErrorFields<'_>) -> bool {
+    matches!(fields.field(b'V'), Some(b"FATAL" | b"PANIC"))
+}
+
+fn head_refusal(expected: &Expected<Prepared>) -> Option<veil_policy::Refusal> {
+    match expected {
+        Expected::Parse { statement, .. } => statement.refusal(),
+        Expected::Query { statements, done } => statements.get(*done)?.refusal(),
+        _ => None,
+    }
+}
