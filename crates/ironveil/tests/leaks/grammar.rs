@@ -820,7 +820,8 @@ impl<'a> Grammar<'a> {
             4 => (format!("locate('a', {text})"), derived(third)),
             5 => {
                 let (window, by) = self.window();
-                (format!("row_number() over ({window})"), derived(by))
+                // Of rows that are alike in all that may be seen, it numbers none.
+                (format!("rank() over ({window})"), derived(by))
             }
             6 => (format!("ascii({text})"), derived(third)),
             _ => (format!("sum({value}) over (order by {})", self.clean_order()), derived(taint)),
