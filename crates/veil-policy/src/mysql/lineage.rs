@@ -199,6 +199,9 @@ impl<'a> Resolver<'a, '_> {
             Body::Sets(arms) => {
                 let arms = arms.iter().map(|arm| self.body(arm, around).map(placed));
                 let arms = arms.collect::<Option<Vec<_>>>()?;
+                // Arms of other lengths are those of other tables than the server will read.
+                let count = arms.first()?.len();
+                arms.iter().all(|arm| arm.len() == count).then_some(())?;
                 arms.into_iter()
                     .reduce(|first, next| first.into_iter().zip(next).map(|(a, b)| a.or(b)).collect())
             }
@@ -460,8 +463,9 @@ impl<'a> Resolver<'a, '_> {
             if let Some(found) = here.column(name, qualifier, self) {
                 // If the table has lost the column by the time the statement runs, the name means another further out.
                 let further = std::iter::successors(here.around, |scope| scope.around);
+                let given = qualifier.is_empty() && further.clone().any(|scope| scope.gives(name));
                 let mut others = further.filter_map(|scope| scope.column(name, qualifier, self));
-                let sure = !found.flow.is_clean() || others.all(|other| other.flow.is_clean());
+                let sure = !found.flow.is_clean() || (!given && others.all(|other| other.flow.is_clean()));
                 return if sure { found } else { closed() };
             }
             scope = here.around;

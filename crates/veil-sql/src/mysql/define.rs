@@ -26,6 +26,10 @@ const ELSEWHERE: [&str; 9] = [
 
 /// Reads a definition, and the query that fills what is defined.
 pub(super) fn classify<'t>(tokens: &'t [Token], facts: &mut Facts) -> (Kind, Option<&'t [Token]>) {
+    // Triggers may have set variables, by which defaults could be computed.
+    if tokens.iter().any(|token| matches!(token, Token::Word(word) if word.value.starts_with('@'))) {
+        return (OTHER, None);
+    }
     let mut words = Words(tokens);
     match words.next().as_str() {
         "create" => create(words, facts),
@@ -56,8 +60,9 @@ fn create<'t>(mut words: Words<'t>, facts: &mut Facts) -> (Kind, Option<&'t [Tok
 }
 
 fn table<'t>(mut words: Words<'t>, facts: &mut Facts) -> Option<(Kind, Option<&'t [Token]>)> {
+    // A temporary table may take the place of one that triggers write to.
     let temporary = words.skip(&["temporary"]);
-    if !words.skip(&["table"]) {
+    if temporary || !words.skip(&["table"]) {
         return None;
     }
     words.skip(&["if", "not", "exists"]);

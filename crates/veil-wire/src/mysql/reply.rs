@@ -80,6 +80,10 @@ impl End {
         cursor.take(2)?;
         let mut out = payload.to_vec();
         out.get_mut(at..at + 2).into_iter().for_each(|count| count.fill(0));
+        // They are counted in words, too.
+        let told = out.windows(WARNINGS.len()).position(|part| part == WARNINGS);
+        let told = told.and_then(|told| out.get_mut(told + WARNINGS.len()..)).unwrap_or_default();
+        told.iter_mut().take_while(|digit| digit.is_ascii_digit()).for_each(|digit| *digit = b'0');
         Ok(out)
     }
 
@@ -229,6 +233,9 @@ pub fn put_null_column(out: &mut Vec<u8>, payload: &[u8], capabilities: u64) -> 
     out.extend_from_slice(&[0; 5]);
     Ok(())
 }
+
+/// What stands before the count of warnings in what is said of a change.
+const WARNINGS: &[u8] = b"Warnings: ";
 
 /// Bytes of a definition behind its names: character set, length, type, flags, decimals, and two that mean nothing.
 const FIXED: usize = 12;

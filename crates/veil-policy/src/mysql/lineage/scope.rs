@@ -137,6 +137,10 @@ impl<'a> Source<'a> {
                 }
                 let names = columns.iter().map(|column| column.name.as_deref().unwrap_or_default());
                 let found = the_one(names, name)?.and_then(|at| columns.get(at));
+                // Tables behind a star may have gained it.
+                if found.is_none() && columns.iter().any(|column| column.moves) {
+                    return Err(());
+                }
                 Ok(found.map(|found| Output { base: None, ..found.clone() }))
             }
             Known::Harmless | Known::Nothing => Err(()),

@@ -417,7 +417,8 @@ impl Guarded {
     /// Remembers whether the warnings that the server keeps may tell of values.
     fn note_warnings(&mut self, judged: &Judged) {
         if !judged.statement.facts.asks_warnings {
-            self.veiled = !judged.run.clean;
+            // What names no table may leave the warnings as they are.
+            self.veiled = !judged.run.clean || (self.veiled && judged.statement.facts.tables.is_empty());
         }
     }
 
