@@ -271,6 +271,12 @@ impl<L: Labelling> Slot<L> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The catalog, if it has been read.
+    #[must_use]
+    pub fn catalog(&self) -> Option<Arc<L::Catalog>> {
+        self.state().catalog.clone()
+    }
+
     /// How often the catalog has changed.
     #[must_use]
     pub fn generation(&self) -> u64 {

@@ -12,6 +12,11 @@ async fn run(client: &mut Conn, statements: &[&str]) {
     }
 }
 
+async fn root(pair: &Pair) -> Conn {
+    let options = options(pair.server.port()).user(Some("root")).pass(Some("throwaway-superuser"));
+    Conn::new(options).await.unwrap()
+}
+
 async fn row(client: &mut Conn, sql: &str) -> Vec<Value> {
     text(client, sql).await.unwrap_or_else(|error| panic!("{sql}: {error}")).remove(0)
 }
@@ -79,7 +84,11 @@ async fn what_would_carry_masked_values_elsewhere_is_refused() {
             "create table t (e varchar(80), foreign key (e) references users (email))",
             "create table t (e varchar(80) default (peek()))",
             "create temporary table users (id int)",
-            "create temporary table t (id int)",
+            "create temporary table items (id int)",
+            "create temporary table t select email as x from users",
+            "create temporary table t (id int) engine = merge union = (users)",
+            "set default_tmp_storage_engine = 'merge'",
+            "set session default_storage_engine = spider",
             "create table t (id int, v varchar(80) default @trg)",
             "alter table items add column v varchar(80) default (upper(@trg))",
             "create temporary table shop.Users like users",
@@ -134,10 +143,7 @@ async fn a_statement_may_run_by_other_columns_than_it_was_read_by() {
             "select * from (select a.*, d.*, b.* from a join (select id, email as e from users) d join b limit 9) f",
         ] {
             let pair = Pair::with(of(flavour), "");
-            let mut root =
-                Conn::new(options(pair.server.port()).user(Some("root")).pass(Some("throwaway-superuser")))
-                    .await
-                    .unwrap();
+            let mut root = root(&pair).await;
             run(
                 &mut root,
                 &[
@@ -209,5 +215,84 @@ async fn stars_inside_and_names_inside_are_followed() {
             assert_eq!(*cell == Value::NULL, wanted == '0', "{sql}: {seen:?}");
         }
         assert!(!holds_canary(&seen), "{sql}: {seen:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn temporary_tables_are_the_sessions_own() {
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), "");
+        let mut client = pair.client().await;
+        run(
+            &mut client,
+            &[
+                "create temporary table t (id int, v varchar(80), ssn varchar(11))",
+                "insert into t values (1, 'mine', '123-45-6789')",
+                "create temporary table t3 (id int, other varchar(80)) select id, label as other from items",
+                "create temporary table if not exists t2 as select id, label from item_view",
+                "start transaction",
+                "insert into t2 values (7, 'x')",
+                "commit",
+                "truncate table t2",
+                "insert into t2 values (8, 'x')",
+            ],
+        )
+        .await;
+        let seen = row(
+            &mut client,
+            "select upper(t.v), email, upper(email), t.ssn from t join users u on u.id = t.id",
+        )
+        .await;
+        assert_eq!((&seen[0], &seen[2]), (&Value::from("MINE"), &Value::NULL), "{flavour:?}");
+        assert!(!holds_canary(&seen) && seen[3] != Value::from("123-45-6789"), "{seen:?}");
+        assert_eq!(row(&mut client, "select count(other) from t3").await, [Value::from("3")]);
+        assert_eq!(row(&mut client, "select * from t2").await, [Value::from("8"), Value::from("x")]);
+        for sql in [
+            "alter table t rename to t4",
+            "create index i on t (id)",
+            "rename table t to t4",
+            "create table t4 like t",
+        ] {
+            let error = client.query_drop(sql).await.expect_err(sql).to_string();
+            assert!(error.contains("IronVeil refused: "), "{sql}: {error}");
+        }
+        run(&mut client, &["drop temporary table t", "drop table t2, t3"]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_code_may_have_put_into_a_temporary_table_is_not_shown() {
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), "");
+        let mut client = pair.client().await;
+        let make = ["create temporary table log (id int, v varchar(80))", "insert into log values (1, 'x')"];
+        run(&mut client, &make).await;
+        // The owner's code comes later: no trigger could have worked before.
+        run(
+            &mut root(&pair).await,
+            &[
+                "create table log (id int, v varchar(80))",
+                "create trigger keeps after insert on orders for each row \
+                 insert into log select id, email from users where id = new.user_id",
+            ],
+        )
+        .await;
+        let write = "insert into orders (id, user_id, total) values (900, 1, 1)";
+        let refused = async |client: &mut Conn, sql: &str| {
+            let error = client.query_drop(sql).await.expect_err(sql).to_string();
+            assert!(error.contains("IronVeil refused: "), "{sql}: {error}");
+        };
+        refused(&mut client, &format!("{write}; select * from log")).await;
+        refused(&mut client, "drop temporary table log; select * from log").await;
+        refused(&mut client, "select peek(), v from log").await;
+        run(&mut client, &[write]).await;
+        for sql in ["select v from log", "select * from log", "insert into items select id, v, 1 from log"] {
+            refused(&mut client, sql).await;
+        }
+        let error = text(&mut client, "select v from log").await.unwrap_err().to_string();
+        assert!(error.contains("Drop it and make it again"), "{error}");
+        run(&mut client, &["drop table log"]).await;
+        // It would hide the owner's.
+        refused(&mut client, make[0]).await;
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use veil_sql::mysql::functions::{self, Effect};
 use veil_sql::mysql::{
-    Definition, Facts, Function, Kind, Show, Source, Statement, TableKind, TableName, Write, catalog,
+    Definition, Facts, Function, Kind, Show, Source, Statement, Table, TableKind, TableName, Write, catalog,
 };
 
 use super::labels::Labels;
@@ -73,6 +73,9 @@ fn judge_definition(
         of.is_some_and(|of| !catalog::is_system(of))
             && labels.standing(name, &Facts::default(), database) != Standing::Guarded
     };
+    let own = |name: &TableName| is_temporary(name, labels, database);
+    // Where one hides another table, triggers that write to that write to this.
+    let hides = |name: &TableName| known(name, labels, database).is_some() && !own(name);
     let free_of = |of: &String| {
         let mut inside = labels.catalog().tables().filter(|table| perhaps_same(&table.database, of));
         !catalog::is_system(of) && inside.all(|table| labels.is_clean(table))
@@ -83,7 +86,11 @@ fn judge_definition(
         && !facts.assigns
         && definition.database.iter().all(free_of)
         && definition.made.iter().all(free)
-        && (definition.temporary || definition.gone.iter().all(free));
+        && (definition.temporary || definition.gone.iter().all(|name| own(name) || free(name)))
+        && match definition.temporary {
+            true => !definition.made.iter().any(hides),
+            false => !definition.made.iter().chain(&facts.tables).any(own),
+        };
     if harmless {
         return Ok(());
     }
@@ -205,18 +212,33 @@ fn answers(
 /// Whether a statement may run code that its text does not show: triggers, and functions that are not known.
 #[must_use]
 pub fn runs_hidden_code(statement: &Statement, labels: &Labels, database: Option<&str>) -> bool {
+    let into_temporary = |write: &Write| is_temporary(&write.target, labels, database);
+    !statement.facts.writes.iter().all(into_temporary) || calls_unknown(statement, labels, database)
+}
+
+/// Whether a statement calls functions that are not known, itself or in views.
+#[must_use]
+pub fn calls_unknown(statement: &Statement, labels: &Labels, database: Option<&str>) -> bool {
     let facts = &statement.facts;
-    let reads = matches!(statement.kind, Kind::Data | Kind::Explain);
-    !facts.writes.is_empty()
-        || (reads
-            && (worst_effect(facts, labels) >= Effect::Unknown
-                || facts.tables.iter().any(|name| runs_unknown(name, labels, database, 0))))
+    matches!(statement.kind, Kind::Data | Kind::Explain)
+        && (worst_effect(facts, labels) >= Effect::Unknown
+            || facts.tables.iter().any(|name| runs_unknown(name, labels, database, 0)))
+}
+
+/// Whether a name is that of a temporary table of the session, which has no triggers.
+fn is_temporary(name: &TableName, labels: &Labels, database: Option<&str>) -> bool {
+    known(name, labels, database).is_some_and(|table| table.kind == TableKind::Temporary)
+}
+
+fn known<'l>(name: &TableName, labels: &'l Labels, database: Option<&str>) -> Option<&'l Table> {
+    labels.catalog().table(name.database.as_deref().or(database)?, &name.name)
 }
 
 /// Whether a view calls functions that are not known, or that cannot be told.
 fn runs_unknown(name: &TableName, labels: &Labels, database: Option<&str>, depth: usize) -> bool {
-    let table = name.database.as_deref().or(database).and_then(|own| labels.catalog().table(own, &name.name));
-    let Some(view) = table.filter(|table| table.kind != TableKind::Base && !labels.is_clean(table)) else {
+    let Some(view) =
+        known(name, labels, database).filter(|table| !table.kind.keeps_rows() && !labels.is_clean(table))
+    else {
         return false;
     };
     let Some(definition) = view.definition.as_deref() else { return true };
@@ -235,10 +257,9 @@ const VIEW_DEPTH_MAX: usize = 32;
 pub fn reads_views(statement: &Statement, labels: &Labels, database: Option<&str>) -> bool {
     let expressions = &statement.facts.expressions;
     statement.facts.tables.iter().any(|name| {
-        let table =
-            name.database.as_deref().or(database).and_then(|own| labels.catalog().table(own, &name.name));
+        let table = known(name, labels, database);
         let expression = name.database.is_none() && expressions.contains(&name.name.to_lowercase());
-        !expression && table.is_none_or(|table| table.kind != TableKind::Base)
+        !expression && table.is_none_or(|table| !table.kind.keeps_rows())
     })
 }
 

@@ -167,14 +167,14 @@ impl Labels {
         };
         match table.kind {
             _ if self.is_clean(table) => Flow::Clean,
-            TableKind::Base if !found.generated => Flow::Clean,
+            TableKind::Base | TableKind::Temporary if !found.generated => Flow::Clean,
             TableKind::View => {
                 let at = table.columns.iter().position(|column| column.name == found.name);
                 let flows = self.views.get(&key(table));
                 at.and_then(|at| flows?.get(at)).cloned().unwrap_or(Flow::Closed)
             }
             // What is left is computed from columns with labels, or not known.
-            TableKind::Base | TableKind::Other => Flow::Closed,
+            TableKind::Base | TableKind::Temporary | TableKind::Other => Flow::Closed,
         }
     }
 
@@ -184,7 +184,7 @@ impl Labels {
         let by_name = || self.rule(database, table, column).map_or(Fate::Pass, Fate::Mask);
         match self.catalog.table(database, table) {
             // A derived table's column may go by the name of a table below it.
-            Some(known) if known.kind == TableKind::Base && self.is_clean(known) => by_name(),
+            Some(known) if known.kind.keeps_rows() && self.is_clean(known) => by_name(),
             // A column that it does not have has a name of the statement's own.
             Some(known) if known.column(column).is_some() => self.fate(known, column),
             _ => by_name(),
@@ -194,7 +194,7 @@ impl Labels {
     /// Whether a column may be copied inside the database: stored, and without a label.
     #[must_use]
     pub fn is_plain_column(&self, table: &Table, column: &str) -> bool {
-        table.kind == TableKind::Base
+        table.kind.keeps_rows()
             && table.column(column).is_some_and(|column| !column.generated && !column.computed_default)
             && matches!(self.fate(table, column), Fate::Pass)
     }
@@ -214,7 +214,7 @@ impl Labels {
         let labelled = !known.columns.is_empty();
         let clean = match (table.kind, &table.definition) {
             _ if labelled || table.columns.is_empty() => false,
-            (TableKind::Base, _) => true,
+            (TableKind::Base | TableKind::Temporary, _) => true,
             (TableKind::View, Some(statement)) => self.view_is_clean(table, &statement.facts, depth),
             (TableKind::View, None) | (TableKind::Other, _) => false,
         };

@@ -11,7 +11,7 @@ use std::cell::Cell;
 
 use veil_sql::mysql::functions::Effect;
 use veil_sql::mysql::query::{Body, Expr, From, Item, Query, Rows, Select, With};
-use veil_sql::mysql::{Table, TableKind, TableName, catalog, system};
+use veil_sql::mysql::{Table, TableName, catalog, system};
 
 pub(super) use self::flow::Flow;
 pub(super) use self::output::Output;
@@ -355,7 +355,7 @@ impl<'a> Resolver<'a, '_> {
     }
 
     fn of_table(&self, table: &'a Table, column: &str) -> Output<'a> {
-        let base = (table.kind == TableKind::Base).then(|| (table, column.to_owned()));
+        let base = (table.kind.keeps_rows()).then(|| (table, column.to_owned()));
         Output { base, ..Output::of(self.labels.flow(table, column), Some(column.to_owned())) }
     }
 
@@ -478,7 +478,7 @@ impl<'a> Resolver<'a, '_> {
     fn is_direct(&self, select: &Select) -> bool {
         select.from.iter().all(|from| match &from.rows {
             Rows::Table(name) => {
-                matches!(self.table(name), Known::Table(table) if table.kind == TableKind::Base)
+                matches!(self.table(name), Known::Table(table) if table.kind.keeps_rows())
             }
             Rows::Query { .. } | Rows::Other => false,
         })
@@ -489,7 +489,7 @@ impl<'a> Resolver<'a, '_> {
         let tables = select.from.iter().map(|from| match (&from.rows, from.columns.as_slice()) {
             (Rows::Table(name), []) => match self.table(name) {
                 // A view's columns may go by the name of the tables below it.
-                Known::Table(table) if table.kind == TableKind::Base => Some(table),
+                Known::Table(table) if table.kind.keeps_rows() => Some(table),
                 _ => None,
             },
             _ => None,

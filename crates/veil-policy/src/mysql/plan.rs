@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use veil_mask::{Cell, MySqlColumn, charset};
 use veil_model::{Charset, Format, MySqlType};
-use veil_sql::mysql::{Kind, Show, Statement, Table, TableKind};
+use veil_sql::mysql::{Kind, Show, Statement, Table};
 use veil_wire::mysql::reply::Column;
 use veil_wire::mysql::row::{self, BinaryCells, BinaryRow, TextCells};
 use veil_wire::mysql::value::{self, Width};
@@ -272,7 +272,7 @@ impl<'a> Names<'a> {
     fn is_of(&self, table: &Table, labels: &Labels) -> bool {
         labels.catalog().same_name(&table.database, &self.database)
             && labels.catalog().same_name(&table.name, &self.table)
-            && table.kind == TableKind::Base
+            && table.kind.keeps_rows()
     }
 }
 

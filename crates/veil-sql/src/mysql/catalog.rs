@@ -82,10 +82,20 @@ pub(super) const ENGINES: [&str; 12] = [
 pub enum TableKind {
     /// It has rows of its own.
     Base,
+    /// The same, and only one session sees it; it has no triggers.
+    Temporary,
     /// It shows rows of others.
     View,
-    /// A sequence, a table over other tables or servers, a temporary one: nothing is known of its rows.
+    /// A sequence, a table over other tables or servers: nothing is known of its rows.
     Other,
+}
+
+impl TableKind {
+    /// Whether the rows are the table's own.
+    #[must_use]
+    pub const fn keeps_rows(self) -> bool {
+        matches!(self, Self::Base | Self::Temporary)
+    }
 }
 
 /// A column.
@@ -189,6 +199,17 @@ impl Catalog {
         catalog
     }
 
+    /// What both know alike: an old one may miss what came later, and have what has gone.
+    #[must_use]
+    pub fn agreeing(mut self, other: &Self) -> Self {
+        self.tables.retain(|key, table| other.tables.get(key) == Some(table));
+        self.functions = self.functions.zip(other.functions.as_ref()).map(|(mut all, more)| {
+            all.extend(more.iter().cloned());
+            all
+        });
+        self
+    }
+
     /// The same, with a table that only one session sees, as `SHOW COLUMNS` describes it. It hides one of its name.
     #[must_use]
     pub fn with_temporary(mut self, name: (&str, &str), columns: &[Row]) -> Self {
@@ -200,7 +221,7 @@ impl Catalog {
         let table = Table {
             database: database.to_owned(),
             name: name.to_owned(),
-            kind: TableKind::Base,
+            kind: TableKind::Temporary,
             columns: columns.collect(),
             definition: None,
         };
@@ -208,7 +229,9 @@ impl Catalog {
         self
     }
 
-    fn key(&self, database: &str, name: &str) -> (String, String) {
+    /// What a table goes by.
+    #[must_use]
+    pub fn key(&self, database: &str, name: &str) -> (String, String) {
         if self.folds || database.eq_ignore_ascii_case("information_schema") {
             (database.to_lowercase(), name.to_lowercase())
         } else {

@@ -60,9 +60,8 @@ fn create<'t>(mut words: Words<'t>, facts: &mut Facts) -> (Kind, Option<&'t [Tok
 }
 
 fn table<'t>(mut words: Words<'t>, facts: &mut Facts) -> Option<(Kind, Option<&'t [Token]>)> {
-    // A temporary table may take the place of one that triggers write to.
     let temporary = words.skip(&["temporary"]);
-    if temporary || !words.skip(&["table"]) {
+    if !words.skip(&["table"]) {
         return None;
     }
     words.skip(&["if", "not", "exists"]);
@@ -272,7 +271,7 @@ fn is_partitioned(tokens: &[Token]) -> bool {
 }
 
 /// Whether an engine keeps rows of its own.
-fn engine_is_known(tokens: &[Token]) -> Option<()> {
+pub(super) fn engine_is_known(tokens: &[Token]) -> Option<()> {
     let rest = match tokens {
         [Token::Eq, rest @ ..] => rest,
         rest => rest,

@@ -2,6 +2,7 @@
 
 use sqlparser::tokenizer::Token;
 
+use super::define::engine_is_known;
 use super::statement::{Kind, Show};
 
 /// What a statement is by its first words.
@@ -264,6 +265,15 @@ fn set(words: &[String], tokens: &[Token]) -> Head {
     };
     if tokens.iter().any(of_server) {
         return Head::Is(Kind::Refused("SET for the whole server"));
+    }
+    let engine = |at: usize, token: &Token| match token {
+        Token::Word(word) if word.value.to_ascii_lowercase().ends_with("storage_engine") => {
+            engine_is_known(tokens.get(at + 1..).unwrap_or_default()).is_none()
+        }
+        _ => false,
+    };
+    if tokens.iter().enumerate().any(|(at, token)| engine(at, token)) {
+        return Head::Is(Kind::Refused("SET of a storage engine whose rows may be those of others"));
     }
     let role = mentions(tokens, &["role"]);
     let once = words.get(1).is_some_and(|word| word == "transaction") || mentions(tokens, &OF_TRANSACTION);

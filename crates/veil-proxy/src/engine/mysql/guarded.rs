@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use veil_model::{Charset, Format};
 use veil_policy::Refusal;
 use veil_policy::mysql::Plan;
-use veil_sql::mysql::{Kind, Statement};
+use veil_sql::mysql::{Kind, Statement, TableName};
 use veil_wire::mysql::startup::ChangeUser;
 
 use super::Parts;
@@ -62,8 +62,8 @@ pub struct Guarded {
     read_not_before: Option<Instant>,
     /// The server waits for the next query of the proxy's own.
     next_query: bool,
-    /// Temporary tables, by database and name, whose columns are to be asked for.
-    unread: Vec<(String, String)>,
+    /// Temporary tables whose columns are to be asked for.
+    unread: Vec<TableName>,
 }
 
 /// A statement that the server has prepared.
@@ -216,9 +216,10 @@ impl Guarded {
         if self.wants_catalog(now, names_missing) {
             return Some(Hidden::catalog());
         }
-        let (database, name) = self.unread.last().filter(|_| !self.next_transaction)?;
+        let name = self.unread.last().filter(|_| !self.next_transaction)?;
         let quoted = |name: &str| name.replace('`', "``");
-        let text = format!("show columns from `{}` from `{}`", quoted(name), quoted(database));
+        let database = quoted(name.database.as_deref()?);
+        let text = format!("show columns from `{}` from `{database}`", quoted(&name.name));
         let mut bytes = Vec::new();
         match settings.encode(&text, &mut bytes) {
             Ok(()) => Some(Hidden::columns(bytes)),

@@ -8,26 +8,39 @@ use veil_policy::mysql::{Labels, judge};
 use veil_policy::{Refusal, Run};
 use veil_sql::mysql::analyse::{Analyser, Analysis};
 use veil_sql::mysql::catalog::Row;
-use veil_sql::mysql::{Catalog, Facts, Kind, Mode, Statement};
+use veil_sql::mysql::{Catalog, Facts, Kind, Mode, Statement, TableName};
 
 use super::Slot;
 use super::hidden::Place;
 use crate::catalogs::View;
+use crate::problem::Problem;
 
 /// Judges statements by the labels of the moment.
 pub struct Judge {
     analyser: Arc<Analyser>,
     view: View<Labels>,
+    /// What was read inside the transaction.
+    past: Option<Catalog>,
     temporary: Temporary,
 }
 
 /// The session's temporary tables, which no catalog has.
 #[derive(Default)]
 struct Temporary {
-    /// Their columns, by database and name.
+    /// Their columns, by database and name; none where nothing is known of what they hold.
     tables: BTreeMap<(String, String), Vec<Row>>,
-    /// The catalog that they were laid over.
-    over: Option<u64>,
+    /// They have to be laid over the catalog again.
+    changed: bool,
+    /// The generation of the catalog that they were laid over.
+    over: u64,
+}
+
+impl Temporary {
+    fn over(&self, catalog: Catalog) -> Catalog {
+        self.tables.iter().fold(catalog, |catalog, ((database, name), columns)| {
+            catalog.with_temporary((database, name), columns)
+        })
+    }
 }
 
 /// Temporary tables that one session may have.
@@ -62,7 +75,7 @@ impl Judge {
     /// For sessions of `user` on the server of `slot`.
     #[must_use]
     pub fn new(analyser: Arc<Analyser>, slot: Arc<Slot>, user: String) -> Self {
-        Self { analyser, view: View::new(slot, user), temporary: Temporary::default() }
+        Self { analyser, view: View::new(slot, user), past: None, temporary: Temporary::default() }
     }
 
     pub(super) const fn slot(&self) -> &Arc<Slot> {
@@ -76,44 +89,47 @@ impl Judge {
     /// What is known of the catalog is not relied on until it has been read again.
     pub(super) fn distrust(&mut self) {
         self.view.distrust();
+        (self.past, self.temporary.changed) = (None, true);
     }
 
     /// Takes the newest labels.
     pub(super) fn refresh(&mut self) {
         let generation = self.slot().generation();
-        if !self.temporary.tables.is_empty()
-            && self.temporary.over != Some(generation)
-            && !self.view.has_own()
-        {
+        let moved =
+            self.past.is_none() && !self.temporary.tables.is_empty() && self.temporary.over != generation;
+        if !(self.temporary.changed || moved) {
+            return self.view.refresh();
+        }
+        let below = if let Some(past) = &self.past {
+            past.clone()
+        } else {
             self.view.release();
             self.view.refresh();
-            if !self.view.is_unknown() {
-                let catalog = self.with_temporary(self.labels().catalog().clone());
-                self.view.extend(catalog);
-                self.temporary.over = Some(generation);
+            if self.view.is_unknown() {
+                return;
             }
+            self.labels().catalog().clone()
+        };
+        if self.past.is_some() || !self.temporary.tables.is_empty() {
+            self.view.extend(self.temporary.over(below));
         }
-        self.view.refresh();
-    }
-
-    fn with_temporary(&self, catalog: Catalog) -> Catalog {
-        let tables = self.temporary.tables.iter();
-        tables.fold(catalog, |catalog, ((database, name), columns)| {
-            catalog.with_temporary((database, name), columns)
-        })
+        (self.temporary.changed, self.temporary.over) = (false, generation);
     }
 
     /// Takes a catalog that was read inside a transaction: it may be that of the past.
     pub(super) fn adopt(&mut self, catalog: Catalog, now: Instant) {
-        let catalog = self.with_temporary(catalog);
+        let Some(known) = self.slot().catalog() else { return self.distrust() };
+        let catalog = catalog.agreeing(&known);
+        self.past = Some(catalog.clone());
         self.view.adopt(catalog, now);
+        self.temporary.changed = true;
     }
 
     /// The transaction has ended.
     pub(super) fn release(&mut self) {
-        if self.view.has_own() {
-            self.temporary.over = None;
+        if self.past.take().is_some() {
             self.view.release();
+            self.temporary.changed = true;
         }
     }
 
@@ -121,31 +137,55 @@ impl Judge {
         self.view.is_due(now, names_missing)
     }
 
-    /// Takes the columns of a temporary table; without them there is none any more.
-    pub(super) fn note_temporary(&mut self, name: (String, String), columns: Option<Vec<Row>>) {
-        match columns {
-            Some(columns) if self.temporary.tables.len() < TEMPORARY_MAX => {
-                self.temporary.tables.insert(name, columns);
-            }
-            _ => drop(self.temporary.tables.remove(&name)),
+    /// There is a temporary table. Without columns, nothing is known of what it holds.
+    ///
+    /// # Errors
+    /// There are too many.
+    pub(super) fn note_temporary(&mut self, name: &TableName, columns: Vec<Row>) -> Result<(), Problem> {
+        self.temporary.tables.insert(self.key(name), columns);
+        self.temporary.changed = true;
+        match self.temporary.tables.len() {
+            0..=TEMPORARY_MAX => Ok(()),
+            _ => Err(Problem::new("54000", "too many temporary tables", "")),
         }
-        self.temporary.over = None;
-        if self.view.has_own() {
-            let catalog = self.with_temporary(self.labels().catalog().clone());
-            self.view.extend(catalog);
-        } else if self.temporary.tables.is_empty() {
-            self.view.release();
+    }
+
+    /// A temporary table of this name is gone, or perhaps not.
+    pub(super) fn drop_temporary(&mut self, name: &TableName, perhaps: bool) {
+        let key = self.key(name);
+        if let Some(columns) = self.temporary.tables.get_mut(&key) {
+            columns.clear();
+            self.temporary.changed = true;
         }
+        if !perhaps {
+            self.temporary.tables.remove(&key);
+        }
+    }
+
+    /// Code that nobody has read may have written to any of them, and dropped it.
+    pub(super) fn spoil_temporary(&mut self) {
+        self.temporary.changed |= self.temporary.tables.values().any(|columns| !columns.is_empty());
+        self.temporary.tables.values_mut().for_each(Vec::clear);
     }
 
     /// All temporary tables are gone.
     pub(super) fn forget_temporary(&mut self) {
-        self.temporary = Temporary::default();
-        self.view.release();
+        self.temporary = Temporary { changed: true, ..Temporary::default() };
     }
 
-    pub(super) fn is_temporary(&self, name: &(String, String)) -> bool {
-        self.temporary.tables.contains_key(name)
+    /// Whether a statement names a temporary table with such columns.
+    pub(super) fn names_temporary(&self, statement: &Statement, such: impl Fn(&[Row]) -> bool) -> bool {
+        let named = |name: &TableName| {
+            let tables = self.temporary.tables.iter();
+            let mut of_name =
+                tables.filter(|((_, known), _)| known.to_lowercase() == name.name.to_lowercase());
+            of_name.any(|(_, columns)| such(columns))
+        };
+        statement.facts.tables.iter().any(named)
+    }
+
+    fn key(&self, name: &TableName) -> (String, String) {
+        self.labels().catalog().key(name.database.as_deref().unwrap_or_default(), &name.name)
     }
 
     pub(super) fn analyse(&self, text: &str, mode: Mode) -> Result<Arc<Analysis>, Refusal> {
@@ -166,8 +206,20 @@ impl Judge {
     /// It does not.
     pub(super) fn judge(&self, statement: &Arc<Statement>, place: Place) -> Result<Judged, Refusal> {
         let run = self.view.labels().verdict(statement, place.database.as_ref())?;
-        let may_set_variables =
-            judge::runs_hidden_code(statement, self.view.labels(), place.database.as_deref());
+        let (labels, database) = (self.view.labels(), place.database.as_deref());
+        if self.names_temporary(statement, |columns| columns.is_empty())
+            || (self.names_temporary(statement, |_| true)
+                && judge::calls_unknown(statement, labels, database))
+        {
+            return Err(Refusal {
+                code: "42501",
+                message:
+                    "IronVeil refused: a temporary table, where code has run that may have written to it"
+                        .to_owned(),
+                hint: "Drop it and make it again.",
+            });
+        }
+        let may_set_variables = judge::runs_hidden_code(statement, labels, database);
         Ok(Judged { statement: Arc::clone(statement), run, place, may_set_variables })
     }
 

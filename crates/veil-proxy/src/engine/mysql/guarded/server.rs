@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use veil_policy::mysql::{Context, Plan};
-use veil_sql::mysql::catalog::Row;
 use veil_sql::mysql::{Definition, Kind, TableName};
 use veil_wire::mysql::frame::{self, HEADER, Header, Message};
 use veil_wire::mysql::limits;
@@ -178,8 +177,12 @@ impl Guarded {
                 self.judge.slot().install(*catalog, now);
                 self.judge.refresh();
             }
-            Progress::Columns(columns) => self.note_temporary(Some(columns)),
-            Progress::Failed if hidden.is_of_columns() => self.note_temporary(None),
+            Progress::Columns(columns) => {
+                if let Some(name) = self.unread.pop() {
+                    self.judge.note_temporary(&name, columns)?;
+                }
+            }
+            Progress::Failed if hidden.is_of_columns() => drop(self.unread.pop()),
             Progress::Failed if hidden.is_catalog() => {
                 tracing::warn!(
                     number = Error::decode(payload).map_or(0, |error| error.number),
@@ -327,7 +330,7 @@ impl Guarded {
         let judged = reply.judged();
         self.ended_with(end.status, &judged);
         self.note_warnings(&judged);
-        self.tainted |= judged.may_set_variables;
+        self.note_code(&judged);
         if judged.may_set_variables && judged.statement.facts.writes.is_empty() {
             // A function that is not known may set the session's settings, too.
             self.settings = None;
@@ -350,36 +353,35 @@ impl Guarded {
         }
     }
 
-    fn note_temporary(&mut self, columns: Option<Vec<Row>>) {
-        if let Some(name) = self.unread.pop() {
-            self.judge.note_temporary(name, columns);
-        }
-        self.judge.refresh();
-    }
-
     /// Tables have come and gone, or may have where the statement failed.
-    fn defined(&mut self, definition: &Definition, judged: &Judged, failed: bool) {
+    fn defined(&mut self, definition: &Definition, judged: &Judged, failed: bool) -> Result<(), Problem> {
         if !definition.temporary {
             self.judge.slot().invalidate();
         }
-        let qualified = |name: &TableName| {
-            let database = name.database.as_deref().or(judged.place.database.as_deref());
-            database.map(|database| (database.to_owned(), name.name.clone()))
+        let database = judged.place.database.as_deref();
+        let qualified = |name: &TableName| TableName {
+            database: name.database.as_deref().or(database).map(str::to_owned),
+            name: name.name.clone(),
         };
-        if !failed {
-            definition
-                .gone
-                .iter()
-                .filter_map(qualified)
-                .for_each(|name| self.judge.note_temporary(name, None));
+        for name in definition.gone.iter().map(qualified) {
+            // A list of them may have been dropped in part.
+            self.judge.drop_temporary(&name, failed);
         }
-        let changed = judged.statement.facts.tables.iter();
-        let touched = definition.gone.iter().chain(&definition.made).chain(changed).filter_map(qualified);
-        for name in touched {
-            let made = definition.temporary && !failed && definition.gone.is_empty();
-            if (made || self.judge.is_temporary(&name)) && !self.unread.contains(&name) {
+        if definition.temporary && !failed {
+            for name in definition.made.iter().map(qualified) {
+                self.judge.note_temporary(&name, Vec::new())?;
                 self.unread.push(name);
             }
+        }
+        Ok(())
+    }
+
+    /// What a statement may have done that its text does not show.
+    fn note_code(&mut self, judged: &Judged) {
+        self.tainted |= judged.may_set_variables;
+        if judged.may_set_variables || judged.statement.kind == Kind::Call {
+            self.unread.clear();
+            self.judge.spoil_temporary();
         }
     }
 
@@ -388,7 +390,7 @@ impl Guarded {
         let judged = reply.judged();
         self.ended_with(end.status, &judged);
         self.note_warnings(&judged);
-        self.tainted |= judged.may_set_variables;
+        self.note_code(&judged);
         match &judged.statement.kind {
             Kind::Set { role, once } => {
                 self.settings = None;
@@ -402,7 +404,7 @@ impl Guarded {
                 drop(self.named.insert(name.clone(), (Arc::clone(inner), judged.place.clone())));
             }
             Kind::Deallocate { name } => drop(self.named.remove(name)),
-            Kind::Define(definition) => self.defined(definition, &judged, false),
+            Kind::Define(definition) => self.defined(definition, &judged, false)?,
             _ => {}
         }
         if self.named.len() > limits::STATEMENTS_MAX {
@@ -425,7 +427,7 @@ impl Guarded {
     fn error(&mut self, reply: &Reply, payload: &[u8]) -> Result<Pass, Problem> {
         let judged = reply.judged();
         let of_statement = matches!(reply.stage, Stage::First | Stage::Rows | Stage::Prepared);
-        self.tainted |= judged.may_set_variables;
+        self.note_code(&judged);
         self.note_warnings(&judged);
         if reply.stage == Stage::Prepared {
             self.last_prepared = None;
@@ -435,7 +437,7 @@ impl Guarded {
             self.settings = None;
         }
         if let Kind::Define(definition) = &judged.statement.kind {
-            self.defined(definition, &judged, true);
+            self.defined(definition, &judged, true)?;
         }
         if !(judged.run.scrub && of_statement) {
             return Ok(Pass::Forward);
