@@ -116,10 +116,10 @@ pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
         Kind::Explain
             if !clean
                 && facts.measures
-                && !Columns::new(statement, labels).is_some_and(|columns| columns.computes_nothing()) =>
+                && !Columns::new(statement, labels).is_some_and(|columns| columns.holds_nothing()) =>
         {
             refuse(
-                "EXPLAIN ANALYZE of what computes with masked columns, since it shows how much memory that takes"
+                "EXPLAIN ANALYZE of what sorts, joins or computes with masked columns, since it shows how much memory that takes"
                     .to_owned(),
                 "Use EXPLAIN without ANALYZE.",
             )
@@ -209,11 +209,15 @@ fn judge_definition(
         "*" => labels.holds_guarded(target.schema.as_deref()),
         _ => labels.standing(target) == Standing::Guarded,
     };
+    // Partitions and children change with what they belong to.
+    let in_family = |name: &QualifiedName| labels.catalog().is_related(name, |oid| !labels.is_clean(oid));
     let called = |name: &QualifiedName| has_column_like_function(name, labels);
     if !harmless
         || !facts.writes.is_empty()
         || has_untrusted_casts(labels)
         || targets.iter().any(guarded)
+        || targets.iter().chain(&facts.relations).any(in_family)
+        || facts.types.iter().any(|name| labels.catalog().unary_function(name))
         || targets.iter().chain(&facts.relations).any(called)
     {
         return refuse(

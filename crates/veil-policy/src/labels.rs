@@ -198,7 +198,7 @@ impl Labels {
         })
     }
 
-    fn is_clean(&self, oid: u32) -> bool {
+    pub(crate) fn is_clean(&self, oid: u32) -> bool {
         self.clean.get(&oid).copied().unwrap_or(false)
     }
 

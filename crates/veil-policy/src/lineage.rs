@@ -144,12 +144,20 @@ impl<'a> Columns<'a> {
     pub(crate) fn asks_nothing(&self) -> bool {
         self.lineage.asked.iter().all(|value| matches!(self.tracer.expr(value), Flow::Clean))
             && self.computes_nothing()
-            && self.lineage.grouped.iter().all(|value| self.tracer.may_be_grouped(value))
     }
 
-    /// Whether nothing is computed from what is labelled.
-    pub(crate) fn computes_nothing(&self) -> bool {
+    fn computes_nothing(&self) -> bool {
         self.lineage.computed.iter().all(|value| !matches!(self.tracer.expr(value), Flow::Closed))
+    }
+
+    /// Whether the server keeps nothing that is labelled while it runs: it names nothing of that, or only passes over one table.
+    pub(crate) fn holds_nothing(&self) -> bool {
+        let facts = self.tracer.facts;
+        if facts.aliases.len() <= 1 && !facts.unnamed && !self.lineage.keeps_rows && self.computes_nothing() {
+            return true;
+        }
+        let fields = facts.fields.iter().map(|field| &field.name);
+        facts.names.iter().chain(fields).all(|name| matches!(self.tracer.column(None, name), Flow::Clean))
     }
 
     /// What a value in the statement holds.
@@ -208,18 +216,6 @@ struct Tracer<'a> {
 }
 
 impl<'a> Tracer<'a> {
-    /// Whether rows that are grouped by a value show no more than which rows of one table have the same. What another
-    /// name was given to may be one value or another.
-    fn may_be_grouped(&self, value: &Expr) -> bool {
-        match (value, self.expr(value)) {
-            (_, Flow::Clean) => true,
-            (Expr::Column { name, .. }, Flow::Verbatim(_)) => {
-                !self.named.keys().any(|given| perhaps_same(given, name))
-            }
-            (_, Flow::Verbatim(_) | Flow::Closed) => false,
-        }
-    }
-
     /// The columns of the one relation that the statement reads.
     fn only_relation(&self) -> Option<Vec<Flow>> {
         let mut aliases = self.facts.aliases.iter().filter(|_| !self.facts.unnamed);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use veil_model::PgType;
 
 use crate::analyse::analyse;
-use crate::statement::{Kind, Statement};
+use crate::statement::{Kind, QualifiedName, Statement};
 
 /// OIDs below are PostgreSQL's own objects.
 pub const FIRST_USER_OID: u32 = 16_384;
@@ -37,7 +37,13 @@ pub const QUERIES: [&str; 8] = [
      and d.classid operator(pg_catalog.=) 1255::pg_catalog.oid \
      and d.deptype operator(pg_catalog.=) 'e'::pg_catalog.\"char\") then 'user' \
      when p.provolatile operator(pg_catalog.=) 'v'::pg_catalog.\"char\" then 'volatile' else '' end \
-     from pg_catalog.pg_proc p",
+     from pg_catalog.pg_proc p union all \
+     select t.typname, true, case when t.oid operator(pg_catalog.<) 16384::pg_catalog.oid or exists \
+     (select from pg_catalog.pg_depend d where d.objid operator(pg_catalog.=) t.oid \
+     and d.classid operator(pg_catalog.=) 1247::pg_catalog.oid \
+     and d.deptype operator(pg_catalog.=) 'e'::pg_catalog.\"char\") then '' else 'user' end from pg_catalog.pg_type t \
+     where t.typrelid operator(pg_catalog.=) 0::pg_catalog.oid \
+     and t.typcategory operator(pg_catalog.<>) 'A'::pg_catalog.\"char\"",
     "select o.oprname from pg_catalog.pg_operator o where o.oid operator(pg_catalog.>=) 16384::pg_catalog.oid \
      and not exists (select from pg_catalog.pg_depend d where d.objid operator(pg_catalog.=) o.oid \
      and d.classid operator(pg_catalog.=) 2617::pg_catalog.oid \
@@ -125,10 +131,13 @@ impl Relation {
 pub struct Catalog {
     relations: HashMap<u32, Relation>,
     by_name: HashMap<String, Vec<u32>>,
+    /// Partitions and children.
+    children: HashMap<u32, Vec<u32>>,
+    /// The users' functions, and their types: `t(x)` and `x.t` may be casts.
     functions: HashSet<String>,
     /// Functions of extensions that may do more than return a value.
     volatile: HashSet<String>,
-    /// Functions that take one argument, built-in ones too: `a.b` may call them.
+    /// Functions that take one argument, and types, built-in ones too: `a.b` may call them.
     unary: HashSet<String>,
     operators: HashSet<String>,
     /// Functions of the users' casts: schema and name.
@@ -152,8 +161,9 @@ impl Catalog {
             catalog.add_column(row);
         }
         for row in parents {
-            if let Some((relation, parent)) = catalog.relation_mut(row, 0).zip(number(row, 1)) {
-                relation.parents.push(parent);
+            if let Some((child, parent)) = number(row, 0).zip(number(row, 1)) {
+                catalog.relation_mut(row, 0).into_iter().for_each(|relation| relation.parents.push(parent));
+                catalog.children.entry(parent).or_default().push(child);
             }
         }
         for row in views {
@@ -200,6 +210,22 @@ impl Catalog {
         self.relations.iter().map(|(oid, relation)| (*oid, relation))
     }
 
+    /// Whether a relation stands above or below another that is `such`.
+    pub fn is_related(&self, name: &QualifiedName, such: impl Fn(u32) -> bool) -> bool {
+        let mut family: Vec<u32> =
+            self.named(name.schema.as_deref(), &name.name).map(|(oid, _)| oid).collect();
+        let mut known: HashSet<u32> = family.iter().copied().collect();
+        while let Some(oid) = family.pop() {
+            if such(oid) {
+                return true;
+            }
+            let above = self.relation(oid).into_iter().flat_map(|relation| &relation.parents).copied();
+            let below = self.children.get(&oid).into_iter().flatten().copied();
+            family.extend(above.chain(below).filter(|oid| known.insert(*oid)));
+        }
+        false
+    }
+
     /// Every relation that a name may mean: without a schema, those of all schemas.
     pub fn named<'a>(
         &'a self,
@@ -212,7 +238,7 @@ impl Catalog {
             .filter(move |(_, relation)| schema.is_none_or(|schema| relation.schema == schema))
     }
 
-    /// Whether users made a function of this name (extensions aside).
+    /// Whether users made a function or a type of this name (extensions aside).
     #[must_use]
     pub fn user_function(&self, name: &str) -> bool {
         self.functions.contains(name)

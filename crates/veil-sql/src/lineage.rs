@@ -52,10 +52,10 @@ pub struct Lineage {
     pub named: Vec<(Option<String>, Expr)>,
     /// What windows that have names depend on.
     pub windows: Vec<Expr>,
-    /// What conditions, joins and orders ask about, in whatever part of the statement.
+    /// What conditions, joins, orders and groups ask about, in whatever part of the statement.
     pub asked: Vec<Expr>,
     /// Values that any query in the statement computes, whether or not they are shown: computing them may fail, or take long.
     pub computed: Vec<Expr>,
-    /// Values that are compared with themselves in other rows: groups, DISTINCT.
-    pub grouped: Vec<Expr>,
+    /// Rows are sorted, grouped or put into windows.
+    pub keeps_rows: bool,
 }

@@ -111,6 +111,8 @@ pub struct Facts {
     pub aliases: BTreeSet<Alias>,
     /// Something in FROM has no alias but a name that the server makes up.
     pub unnamed: bool,
+    /// Types that it makes, which are called like functions.
+    pub types: BTreeSet<String>,
     /// It says how much time and memory running it took.
     pub measures: bool,
     /// An alias gives other names to the columns of what it stands for.

@@ -298,7 +298,7 @@ async fn questions_about_masked_columns_are_not_answered_where_the_policy_says_s
         2
     );
     for sql in [
-        "select coalesce(email, 'x'), count(email), count(distinct email), id + 1, upper(note) from users group by email, id, note",
+        "select coalesce(email, 'x'), count(email), id + 1, upper(note) from users group by id, note",
         "select (select email from users where id = 1), case when id = 1 then email end from users",
         "update users set note = 'x' where id = 1",
     ] {
@@ -307,6 +307,11 @@ async fn questions_about_masked_columns_are_not_answered_where_the_policy_says_s
     for sql in [
         "select id from users where email like 'zq%'",
         "select id from users order by email limit 1",
+        // The server may sort what it groups.
+        "select email, count(*) from users group by email",
+        "select distinct email, id from users",
+        "select count(distinct nullif(email, 'zqcanary1@mail.test')) from users where id = 1",
+        "select id, email from users order by (2) desc",
         // What is computed may fail, warn or take long; how many rows change tells what they held.
         "select if(ascii(email) = 122, exp(1000), 0) from users where id = 1",
         "select 1 from (select if(ascii(email) = 122, exp(1000), 0) x from users limit 1) d",

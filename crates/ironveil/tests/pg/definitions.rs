@@ -290,3 +290,78 @@ async fn waits(owner: &Client, sessions: i64) {
     }
     panic!("nobody waits");
 }
+
+/// A type's name is called like a function, and the server prefers it to functions that take anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn types_are_no_way_round_functions() {
+    let pair = Pair::start();
+    let client = pair.client().await;
+    for sql in [
+        "create domain d as users",
+        "create domain d as public.users",
+        "create domain count as text",
+        "create domain public.\"max\" as varchar(2)",
+        "create type lower as enum ('a')",
+        "create type c as (u users)",
+    ] {
+        refused(&client, sql).await;
+    }
+    let owner = pair.direct().await;
+    let made = "create domain d as users; create schema s; create domain s.count as text; create domain s.max as varchar(2)";
+    owner.batch_execute(made).await.unwrap();
+    simple(&client, "create table made_known (id int)").await;
+    simple(&client, "set search_path = s, public").await;
+    for sql in [
+        "select u.d from users u(a), (select 1 as d) y",
+        "select c.d from users c where exists (select from (select 1 as d) c)",
+        "select d(u) from users u",
+        "select count(email) from users",
+        "select max(note) from users",
+        "copy (select count(email) from users) to stdout",
+    ] {
+        let seen = client.simple_query(sql).await;
+        assert!(!format!("{seen:?}").to_lowercase().contains(CANARY), "{sql}: {seen:?}");
+        assert!(seen.is_err(), "{sql}: {seen:?}");
+    }
+    assert_eq!(simple(&client, "select pg_catalog.count(email) > 0 from users").await, one("t"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_belongs_to_masked_tables_is_not_changed_with_its_parent() {
+    let pair = Pair::start();
+    let owner = pair.direct().await;
+    let made = "create table people (id int, note text); create table workers (ssn text) inherits (people); \
+                insert into workers values (1, 'n', '123-45-6789')";
+    owner.batch_execute(made).await.unwrap();
+    let client = pair.client().await;
+    for sql in [
+        "alter table people add column ssn text",
+        "alter table people add column ssn text; select ssn || '' from people",
+        "alter table people rename column note to other",
+        "alter table people rename to others",
+        "drop table people cascade",
+    ] {
+        refused(&client, sql).await;
+    }
+    assert_eq!(simple(&client, "select upper(note) from people").await, one("N"));
+}
+
+/// Settings of a transaction and locks come before all that is read in it, even of a catalog that has changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_catalog_is_not_read_before_what_has_to_come_first() {
+    let pair = Pair::start();
+    let (client, other) = (pair.client().await, pair.client().await);
+    simple(&client, "begin").await;
+    simple(&other, "create table first (id int)").await;
+    simple(&client, "set transaction isolation level serializable").await;
+    client.execute("set transaction deferrable", &[]).await.unwrap();
+    simple(&client, "lock table items").await;
+    assert_eq!(simple(&client, "show transaction_isolation").await, one("serializable"));
+    simple(&client, "commit").await;
+}
+
+async fn refused(client: &Client, sql: &str) {
+    let error = client.simple_query(sql).await.expect_err(sql);
+    let error = error.as_db_error().map_or("", |error| error.message());
+    assert!(error.contains("IronVeil refused: "), "{sql}: {error}");
+}

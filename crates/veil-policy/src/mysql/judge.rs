@@ -166,13 +166,11 @@ fn asks_nothing(facts: &Facts, labels: &Labels, database: Option<&str>) -> bool 
     let named =
         |name: &&str| facts.given.iter().flat_map(|(given, _)| given).any(|given| perhaps_same(given, name));
     let given: usize = facts.given.iter().map(|(given, names)| given.len() + names.len()).sum();
-    if (asked.len() + facts.asked_null.len() + facts.grouped.len() + given).saturating_mul(given)
-        > COMPARED_MAX
-    {
+    if (asked.len() + facts.asked_null.len() + given).saturating_mul(given) > COMPARED_MAX {
         return false;
     }
     // Under a name that the statement gives, one value or another may stand.
-    asked.extend(facts.asked_null.iter().chain(&facts.grouped).map(String::as_str).filter(named));
+    asked.extend(facts.asked_null.iter().map(String::as_str).filter(named));
     loop {
         let answers = |name: &String| asked.iter().any(|asked| perhaps_same(asked, name));
         let given = facts.given.iter().filter(|(given, _)| given.iter().any(answers));

@@ -2,6 +2,7 @@
 //! they read and refer to is collected like that of any other statement. Code (functions, triggers, rules, casts) is not
 //! among them.
 
+use pg_raw_parse::list::CastNodeList;
 use pg_raw_parse::raw::{AlterTableType as Change, DropBehavior, ObjectType};
 use pg_raw_parse::{Node, nodes};
 
@@ -24,11 +25,20 @@ pub(super) fn classify(node: Node<'_>, facts: &mut Facts) -> Kind {
             None => OTHER,
         },
         Node::CreateSeqStmt(sequence) => made(sequence.sequence()),
-        Node::CompositeTypeStmt(composite) => made(composite.typevar()),
-        Node::CreateEnumStmt(_) | Node::AlterEnumStmt(_) => Kind::Define(Vec::new()),
+        Node::CompositeTypeStmt(composite) => {
+            let mut near: Vec<QualifiedName> = composite.typevar().map(relation_name).into_iter().collect();
+            near.extend(composite.coldeflist().iter().filter_map(|column| type_name(column.type_name())));
+            Kind::Define(near)
+        }
+        Node::AlterEnumStmt(_) => Kind::Define(Vec::new()),
+        Node::CreateEnumStmt(list) => {
+            facts.types.extend(parts_of(list.type_name()).map(|name| name.name));
+            Kind::Define(Vec::new())
+        }
         Node::CreateDomainStmt(domain) => {
             domain.constraints().iter().for_each(|constraint| read(constraint.into(), facts));
-            Kind::Define(Vec::new())
+            facts.types.extend(parts_of(domain.domainname()).map(|name| name.name));
+            Kind::Define(type_name(domain.type_name()).into_iter().collect())
         }
         Node::CreateSchemaStmt(schema) if schema.schema_elts().is_empty() => Kind::Define(Vec::new()),
         Node::IndexStmt(index) => {
@@ -98,6 +108,17 @@ pub(super) fn select_into(select: &nodes::SelectStmt, facts: &mut Facts) -> Kind
     }
     *facts = inside;
     Kind::Define(vec![target])
+}
+
+/// A type may be that of a relation's rows.
+fn type_name(of: Option<&nodes::TypeName>) -> Option<QualifiedName> {
+    of.and_then(|of| parts_of(of.names()))
+}
+
+fn parts_of(names: &CastNodeList<nodes::String>) -> Option<QualifiedName> {
+    let mut parts = names.iter().rev().map(|part| part.sval().map(str::to_owned));
+    let name = parts.next()??;
+    Some(QualifiedName { schema: parts.next().flatten(), name })
 }
 
 fn made(target: Option<&nodes::RangeVar>) -> Kind {

@@ -35,8 +35,8 @@ pub(super) fn read(root: Node<'_>) -> Option<Lineage> {
         return None;
     }
     reader.inside(root)?;
-    let asked::Questions { asked, computed, grouped } = asked::read(root);
-    Some(Lineage { arms: outputs, named: reader.named, windows: reader.windows, asked, computed, grouped })
+    let asked::Questions { asked, computed, keeps_rows } = asked::read(root);
+    Some(Lineage { arms: outputs, named: reader.named, windows: reader.windows, asked, computed, keeps_rows })
 }
 
 #[derive(Default)]

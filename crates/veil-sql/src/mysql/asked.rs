@@ -8,7 +8,7 @@ use sqlparser::ast::{
     Assignment, AssignmentTarget, Distinct, DuplicateTreatment, Expr, FromTable, Function, FunctionArg,
     FunctionArgExpr, FunctionArguments, GroupByExpr, JoinConstraint, LimitClause, OnInsert, OrderBy,
     OrderByKind, Query, Select, SelectItem, SetExpr, SetQuantifier, Statement, TableFactor, TableWithJoins,
-    Value, Visit, Visitor,
+    UnaryOperator, Value, Visit, Visitor,
 };
 
 use super::lower::constraint;
@@ -91,10 +91,7 @@ impl Visitor for Asked<'_> {
             self.grouped(by, &select.projection);
         }
         if let Some(Distinct::Distinct | Distinct::On(_)) = &select.distinct {
-            let computed =
-                select.projection.iter().filter(|item| value(item).is_none_or(|value| !is_column(value)));
-            computed.for_each(|item| self.item(item));
-            self.grouped_by(select.projection.iter().filter_map(value));
+            select.projection.iter().for_each(|item| self.item(item));
         }
         self.shown(select.projection.iter());
         for item in &select.projection {
@@ -110,6 +107,8 @@ impl Visitor for Asked<'_> {
             TableFactor::Derived { subquery, alias: Some(alias), .. } => {
                 self.renamed(alias.columns.iter().map(|column| column.name.value.as_str()), subquery);
             }
+            // Rows may be in a partition by what is masked.
+            TableFactor::Table { partitions, .. } if !partitions.is_empty() => self.any(),
             TableFactor::JsonTable { json_expr, .. } => self.condition(Some(json_expr)),
             TableFactor::NestedJoin { table_with_joins, .. } => {
                 self.tables(std::iter::once(table_with_joins.as_ref()));
@@ -166,7 +165,9 @@ impl Asked<'_> {
             }
             Expr::Function(function) => match chosen(function) {
                 // Counting what is distinct compares.
-                Some(arguments) if is_distinct(function) => self.grouped_by(arguments.into_iter()),
+                Some(arguments) if is_distinct(function) => {
+                    arguments.into_iter().for_each(|argument| self.condition(Some(argument)));
+                }
                 Some(arguments) => arguments.into_iter().for_each(|argument| self.computed(argument)),
                 None => self.condition(Some(tree)),
             },
@@ -181,7 +182,7 @@ impl Asked<'_> {
         }
     }
 
-    /// What rows are grouped by, but for columns as they are. A name or a number may be that of a column of the result.
+    /// What rows are grouped by, and perhaps sorted. A name or a number may be that of a column of the result.
     fn grouped(&mut self, by: &[Expr], items: &[SelectItem]) {
         let aliases: HashMap<String, &SelectItem> = items
             .iter()
@@ -193,21 +194,13 @@ impl Asked<'_> {
         for by in by {
             let own = match by {
                 Expr::Identifier(name) => aliases.get(&name.value.to_lowercase()).copied(),
-                Expr::Value(_) => number(by).and_then(|number| items.get(number.checked_sub(1)?)),
-                _ => None,
+                _ => number(by).and_then(|number| items.get(number.checked_sub(1)?)),
             };
             match own.and_then(value) {
-                Some(own) if is_column(own) => self.grouped_by(std::iter::once(own)),
                 Some(own) => self.condition(Some(own)),
-                None if is_column(by) => self.grouped_by(std::iter::once(by)),
                 None => self.ordered(std::iter::once(by), items),
             }
         }
-    }
-
-    /// Columns that are compared with themselves in other rows.
-    fn grouped_by<'e>(&mut self, columns: impl Iterator<Item = &'e Expr>) {
-        columns.for_each(|column| self.0.grouped.extend(names(column)));
     }
 
     /// The names of a union are those of its first arm, and stand for all arms.
@@ -233,7 +226,7 @@ impl Asked<'_> {
     fn ordered<'e>(&mut self, by: impl Iterator<Item = &'e Expr>, items: &[SelectItem]) {
         for by in by {
             // A parameter may be the number of a column.
-            if matches!(by, Expr::Value(value) if matches!(value.value, Value::Placeholder(_))) {
+            if matches!(bare(by), Expr::Value(value) if matches!(value.value, Value::Placeholder(_))) {
                 self.any();
             }
             let Some(number) = number(by) else {
@@ -366,9 +359,17 @@ fn arms(body: &SetExpr, each: &mut impl FnMut(&Select)) {
     }
 }
 
+/// An expression without what the server's grammar drops.
+fn bare(tree: &Expr) -> &Expr {
+    match tree {
+        Expr::Nested(inner) | Expr::UnaryOp { op: UnaryOperator::Plus, expr: inner } => bare(inner),
+        tree => tree,
+    }
+}
+
 /// The number that an expression is.
 fn number(tree: &Expr) -> Option<usize> {
-    match tree {
+    match bare(tree) {
         Expr::Value(value) => match &value.value {
             Value::Number(number, _) => number.parse().ok(),
             _ => None,
@@ -447,7 +448,7 @@ impl Visitor for Names {
             return ControlFlow::Continue(());
         }
         match tree {
-            Expr::Identifier(name) if name.value.starts_with('@') => {}
+            Expr::Identifier(name) if name.quote_style.is_none() && name.value.starts_with('@') => {}
             Expr::Identifier(name) => drop(self.found.insert(written(&name.value))),
             Expr::CompoundIdentifier(parts) => {
                 self.found.extend(parts.last().map(|part| written(&part.value)));

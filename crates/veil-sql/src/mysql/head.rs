@@ -222,17 +222,8 @@ fn show(words: &[String], tokens: &[Token]) -> Kind {
 }
 
 /// Counters that no values move begin so.
-const HARMLESS_COUNTERS: [&str; 9] = [
-    "aborted",
-    "com_",
-    "connections",
-    "max_used_connections",
-    "mysqlx_",
-    "ssl",
-    "threads",
-    "uptime",
-    "wsrep",
-];
+const HARMLESS_COUNTERS: [&str; 7] =
+    ["aborted", "com_", "connections", "max_used_connections", "ssl", "threads", "uptime"];
 
 /// SHOW STATUS: how many bytes were sent, rows read and tables made depends on values.
 fn counters(tokens: &[Token]) -> Kind {

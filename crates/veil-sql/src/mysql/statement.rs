@@ -131,8 +131,6 @@ pub struct Facts {
     pub asked: BTreeSet<String>,
     /// What conditions ask whether it is NULL.
     pub asked_null: BTreeSet<String>,
-    /// Columns by which rows are grouped, in lower case.
-    pub grouped: BTreeSet<String>,
     /// Names that the statement gives to values, and what these name.
     pub given: Vec<(Vec<String>, BTreeSet<String>)>,
     /// Rows are written one after another by what a variable holds, which a trigger may set between them.

@@ -78,12 +78,26 @@ impl End {
         }
         let at = payload.len() - cursor.rest().len();
         cursor.take(2)?;
-        let mut out = payload.to_vec();
-        out.get_mut(at..at + 2).into_iter().for_each(|count| count.fill(0));
-        // They are counted in words, too.
-        let told = out.windows(WARNINGS.len()).position(|part| part == WARNINGS);
-        let told = told.and_then(|told| out.get_mut(told + WARNINGS.len()..)).unwrap_or_default();
-        told.iter_mut().take_while(|digit| digit.is_ascii_digit()).for_each(|digit| *digit = b'0');
+        let mut out = payload.get(..at).unwrap_or_default().to_vec();
+        out.extend([0, 0]);
+        if eof || cursor.rest().is_empty() {
+            out.extend(cursor.rest());
+            return Ok(out);
+        }
+        let framed = capabilities & cap::SESSION_TRACK != 0;
+        let info = if framed { cursor.lenenc_bytes()? } else { cursor.take(cursor.rest().len())? };
+        // They are counted in words, too, at the end.
+        let told = info.windows(WARNINGS.len()).position(|part| part == WARNINGS);
+        let info = match told.and_then(|told| info.get(..told + WARNINGS.len())) {
+            Some(told) => [told, b"0"].concat(),
+            None => info.to_vec(),
+        };
+        if framed {
+            frame::put_lenenc_bytes(&mut out, &info);
+        } else {
+            out.extend(info);
+        }
+        out.extend(cursor.rest());
         Ok(out)
     }
 

@@ -223,6 +223,23 @@ impl Judge {
         Ok(Judged { statement: Arc::clone(statement), run, place, may_set_variables })
     }
 
+    /// What a statement names that may have become something else by those before it in the same text.
+    pub(super) fn depends_on(&self, statement: &Statement, before: &[Judged]) -> Option<&'static str> {
+        let gone = before.iter().filter_map(|earlier| match &earlier.statement.kind {
+            Kind::Define(definition) => Some(&definition.gone),
+            _ => None,
+        });
+        let named = |gone: &TableName| {
+            statement.facts.tables.iter().any(|name| name.name.to_lowercase() == gone.name.to_lowercase())
+        };
+        if gone.flatten().any(named) {
+            return Some("a table that was dropped or renamed before in the same text");
+        }
+        let spoilt = before.iter().any(|earlier| earlier.may_set_variables)
+            && self.names_temporary(statement, |_| true);
+        spoilt.then_some("a temporary table, behind code that may have written to it")
+    }
+
     /// Whether code that nobody has read may have written an error of a statement.
     pub(super) fn is_foreign(&self, judged: &Judged) -> bool {
         let reads = matches!(judged.statement.kind, Kind::Data | Kind::Execute { .. });

@@ -140,7 +140,7 @@ impl Guarded {
         // In the middle of a pipelined group the server cannot be asked; unknown names are closed.
         let paused = self.read_not_before.is_some_and(|moment| now < moment);
         if paused || self.session.grouped() {
-            if self.judge.view.is_too_old(now) {
+            if !self.judge.view.is_unknown() && self.judge.view.is_too_old(now) {
                 self.judge.distrust();
             }
             return Wait::No;

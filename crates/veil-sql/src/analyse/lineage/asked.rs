@@ -1,5 +1,5 @@
-//! What a statement asks about: what decides which rows come, how many, and in what order. Columns that rows are grouped
-//! by are left out, which show no more than that values are equal.
+//! What a statement asks about: what decides which rows come, how many, and in what order. What rows are grouped by is
+//! among it, since the server may sort them for that.
 
 use pg_raw_parse::list::NodeList;
 use pg_raw_parse::raw::SetOperation;
@@ -15,19 +15,21 @@ pub(super) struct Questions {
     pub(super) asked: Vec<Expr>,
     /// What is computed.
     pub(super) computed: Vec<Expr>,
-    /// What is compared with itself in other rows.
-    pub(super) grouped: Vec<Expr>,
+    /// Rows are kept: sorted, grouped or put into windows.
+    pub(super) keeps_rows: bool,
 }
 
 /// Reads what a statement asks about.
 pub(super) fn read(root: Node<'_>) -> Questions {
-    let mut found = Questions { asked: Vec::new(), computed: Vec::new(), grouped: Vec::new() };
-    let Questions { asked, computed, grouped } = &mut found;
+    let mut found = Questions { asked: Vec::new(), computed: Vec::new(), keeps_rows: false };
+    let Questions { asked, computed, keeps_rows } = &mut found;
     let mut stack = vec![root];
     while let Some(node) = stack.pop() {
+        *keeps_rows |= matches!(node, Node::FuncCall(call) if call.over().is_some());
         match node {
             Node::SelectStmt(select) => {
-                of_select(select, asked, grouped);
+                *keeps_rows |= keeps(select);
+                of_select(select, asked);
                 for row in select.values_lists() {
                     if let Node::NodeList(row) = row {
                         computed.extend(row.iter().map(|cell| expr(cell, 0)));
@@ -43,7 +45,7 @@ pub(super) fn read(root: Node<'_>) -> Questions {
                 asked.extend(inside(sample.repeatable()));
             }
             Node::FuncCall(call) if call.agg_distinct => {
-                grouped.extend(call.args().iter().map(|argument| expr(argument, 0)));
+                asked.extend(call.args().iter().map(|argument| expr(argument, 0)));
             }
             // The greatest of some is known by what it is shown as.
             Node::FuncCall(call) if matches!(last_name(call.funcname()).as_deref(), Some("max" | "min")) => {
@@ -58,7 +60,20 @@ pub(super) fn read(root: Node<'_>) -> Questions {
             Node::DeleteStmt(delete) => asked.extend(inside(delete.where_clause())),
             Node::MergeStmt(merge) => asked.extend(inside(merge.join_condition())),
             Node::MergeWhenClause(when) => asked.extend(inside(when.condition())),
-            Node::OnConflictClause(conflict) => asked.extend(inside(conflict.where_clause())),
+            Node::OnConflictClause(conflict) => {
+                asked.extend(inside(conflict.where_clause()));
+                // What is in conflict tells what is there.
+                match conflict.infer().map(nodes::InferClause::index_elems) {
+                    Some(by) if !by.is_empty() => asked.extend(by.iter().flat_map(|by| match by {
+                        Node::IndexElem(by) => {
+                            let named = by.name().map(|name| column(Some(name)));
+                            named.into_iter().chain(inside(by.expr())).collect()
+                        }
+                        _ => vec![Expr::Unknown],
+                    })),
+                    _ => asked.push(Expr::Unknown),
+                }
+            }
             Node::JoinExpr(join) => {
                 asked.extend(inside(join.quals()));
                 asked.extend(join.using_clause().iter().map(|name| column(name.sval())));
@@ -66,12 +81,17 @@ pub(super) fn read(root: Node<'_>) -> Questions {
             }
             _ => {}
         }
-        if asked.len() + computed.len() + grouped.len() > VALUES_MAX {
-            return Questions { asked: vec![Expr::Unknown], computed: Vec::new(), grouped: Vec::new() };
+        if asked.len() + computed.len() > VALUES_MAX {
+            return Questions { asked: vec![Expr::Unknown], computed: Vec::new(), keeps_rows: true };
         }
         descend(node, &mut stack);
     }
     found
+}
+
+fn keeps(select: &nodes::SelectStmt) -> bool {
+    let by = [select.group_clause(), select.distinct_clause()];
+    !select.sort_clause().is_empty() || by.iter().any(|by| !by.is_empty()) || select.larg().is_some()
 }
 
 /// What is selected or assigned, if it is more than a column.
@@ -84,7 +104,7 @@ fn value(target: &nodes::ResTarget) -> Option<Expr> {
     }
 }
 
-fn of_select(select: &nodes::SelectStmt, asked: &mut Vec<Expr>, grouped: &mut Vec<Expr>) {
+fn of_select(select: &nodes::SelectStmt, asked: &mut Vec<Expr>) {
     asked.extend([select.where_clause(), select.having_clause()].into_iter().flat_map(inside));
     asked.extend([select.limit_count(), select.limit_offset()].into_iter().flat_map(inside));
     let (sorts, groups) = (select.sort_clause(), select.group_clause());
@@ -95,21 +115,17 @@ fn of_select(select: &nodes::SelectStmt, asked: &mut Vec<Expr>, grouped: &mut Ve
     while let Some(by) = stack.pop() {
         match by {
             Node::GroupingSet(set) => stack.extend(set.content().iter()),
-            Node::ColumnRef(_) | Node::A_Const(_) => grouped.extend(ordered(by, select, &shown)),
+            Node::ColumnRef(_) | Node::A_Const(_) => asked.extend(ordered(by, select, &shown)),
             other => asked.extend(inside(other)),
         }
     }
-    let all = |rows: &mut Vec<Expr>| {
-        rows.extend(arms(select, 0).into_iter().flatten().map(|output| match output {
+    // Sets compare what they are made of with each other, and DISTINCT rows with rows.
+    let set = select.larg().is_some() && !(select.all && select.op == SetOperation::SETOP_UNION);
+    if set || !select.distinct_clause().is_empty() {
+        asked.extend(arms(select, 0).into_iter().flatten().map(|output| match output {
             Output::Value(value) => value,
             Output::Star | Output::Fields(_) => Expr::Whole(None),
         }));
-    };
-    // Sets compare what they are made of with each other.
-    if select.larg().is_some() && !(select.all && select.op == SetOperation::SETOP_UNION) {
-        all(asked);
-    } else if !select.distinct_clause().is_empty() {
-        all(grouped);
     }
 }
 

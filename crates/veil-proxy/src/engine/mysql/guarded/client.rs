@@ -6,7 +6,7 @@ use std::time::Instant;
 use veil_model::{Charset, Format};
 use veil_policy::Refusal;
 use veil_sql::mysql::analyse::Analysis;
-use veil_sql::mysql::{Kind, Mode, Show, Statement, TableName};
+use veil_sql::mysql::{Kind, Mode, Show, Statement};
 use veil_wire::mysql::command::{self, Command};
 use veil_wire::mysql::frame::{self, HEADER, Header, Message};
 use veil_wire::mysql::startup::ChangeUser;
@@ -321,7 +321,7 @@ impl Guarded {
                     && (matches!(statement.kind, Kind::Execute { .. }) || statement.facts.inner_text);
                 self.check_variables(&one, tainted, given)?;
             }
-            if let Some(what) = self.depends_on(&one.statement, &judged) {
+            if let Some(what) = self.judge.depends_on(&one.statement, &judged) {
                 return Err(refusal(what, "Send it by itself."));
             }
             judged.push(one);
@@ -330,23 +330,6 @@ impl Guarded {
             }
         }
         Ok(judged)
-    }
-
-    /// What a statement names that may have become something else by those before it in the same text.
-    fn depends_on(&self, statement: &Statement, before: &[Judged]) -> Option<&'static str> {
-        let gone = before.iter().filter_map(|earlier| match &earlier.statement.kind {
-            Kind::Define(definition) => Some(&definition.gone),
-            _ => None,
-        });
-        let named = |gone: &TableName| {
-            statement.facts.tables.iter().any(|name| name.name.to_lowercase() == gone.name.to_lowercase())
-        };
-        if gone.flatten().any(named) {
-            return Some("a table that was dropped or renamed before in the same text");
-        }
-        let spoilt = before.iter().any(|earlier| earlier.may_set_variables)
-            && self.judge.names_temporary(statement, |_| true);
-        spoilt.then_some("a temporary table, behind code that may have written to it")
     }
 
     /// The text to send for a KILL of a number that is the proxy's.

@@ -146,7 +146,9 @@ impl Guarded {
         let Some(BindNames { portal, statement }) = names else { return Ok(Step::Wait) };
         // What was prepared long ago runs by the catalog of now.
         self.judge.refresh();
-        if !self.has_catalog(message.input, up, now, (false, true))? {
+        let open = self.session.transaction() == Transaction::Open;
+        let first = self.session.statement_sent(statement).is_some_and(|known| known.may_begin());
+        if !((open && first) || self.has_catalog(message.input, up, now, (false, true))?) {
             return Ok(Step::Wait);
         }
         let known = self.session.statement_sent(statement).filter(|known| known.refusal().is_none());
@@ -254,7 +256,9 @@ impl Guarded {
         let mut all = judged.iter().flatten();
         let missing = all.any(|statement| statement.copies_by_place() || self.judge.names_missing(statement));
         let reads = judged.iter().flatten().any(|statement| statement.reads());
-        if !self.has_catalog(input, up, now, (missing, reads))? {
+        let open = self.session.transaction() == Transaction::Open;
+        let first = judged.iter().flatten().all(|statement| statement.may_begin());
+        if !((open && first) || self.has_catalog(input, up, now, (missing, reads))?) {
             return Ok(None);
         }
         let executed = judged.iter().flatten().find_map(|statement| {

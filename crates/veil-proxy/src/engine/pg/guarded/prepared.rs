@@ -153,6 +153,11 @@ impl Prepared {
         })
     }
 
+    /// Whether it may have to come before all that is read in its transaction: settings of that, locks.
+    pub(super) fn may_begin(&self) -> bool {
+        self.statement.as_ref().is_some_and(|statement| statement.kind == Kind::Session)
+    }
+
     /// Why it was not sent, if it was not.
     pub(super) fn refusal(&self) -> Option<Refusal> {
         self.verdict.lock().unwrap_or_else(PoisonError::into_inner).1.clone().err()
