@@ -180,6 +180,17 @@ fn fuzz<S: Client>(what: &str, dialect: Dialect, asks: bool, start: impl Fn() ->
     }
     eprintln!("{what}, seed {seed}: {tally}");
     assert!(leaks.is_empty(), "{} statements show what they must not:\n{}", leaks.len(), leaks.join("\n\n"));
+    if asks {
+        // Where no question is answered, neither the order of rows nor an error tells anything.
+        assert_eq!((tally.count(Class::Order), tally.count(Class::ErrorBit)), (0, 0), "answers to questions");
+    }
+    // A run in which hardly anything is asked, or answered, proves nothing.
+    assert!(
+        tally.valid * 2 >= tally.direct && tally.telling * 10 >= tally.valid,
+        "too few statements tell secrets"
+    );
+    assert!(tally.count(Class::Equal) * 10 >= tally.statements, "too few statements run");
+    assert!(tally.count(Class::Unstable) * 10 <= tally.statements, "too many answers differ by themselves");
 }
 
 /// Whether a server is dying: it may take connections for a while yet.

@@ -68,7 +68,8 @@ pub fn holds_canary(bytes: &[u8]) -> bool {
     let hex: String = marker.iter().map(|byte| format!("{byte:02x}")).collect();
     let half = &hex[4..hex.len() - 4];
     let reversed: Vec<u8> = marker.iter().rev().copied().collect();
-    let wide: Vec<u8> = marker.iter().flat_map(|byte| [0, *byte]).collect();
+    // Between two letters in UTF-16 stands a zero, whichever byte comes first.
+    let wide: Vec<u8> = marker.iter().flat_map(|byte| [0, *byte]).skip(1).collect();
     // The middle of base64 at each of the three places where a marker may begin.
     let coded = ["enFjYW5hcn", "pxY2FuYXJ5", "6cWNhbmFye"].map(str::as_bytes);
     let lower = bytes.to_ascii_lowercase();
@@ -149,5 +150,6 @@ fn canaries_are_found_however_they_are_written() {
         assert!(holds_canary(written.as_bytes()), "{written}");
     }
     assert!(holds_canary(b"\0z\0q\0c\0a\0n\0a\0r\0y"));
+    assert!(holds_canary(b"z\0q\0c\0a\0n\0a\0r\0y\0"));
     assert!(!holds_canary(b"zqcan ary"));
 }
