@@ -18,6 +18,8 @@ pub mod status {
     pub const SESSION_CHANGED: u16 = 0x4000;
     /// The result holds OUT parameters.
     pub const OUT_PARAMETERS: u16 = 0x1000;
+    /// No good index was used, or none, or it took long: plans follow from values.
+    pub const OF_PLAN: u16 = 0x10 | 0x20 | 0x800;
 }
 
 /// First byte of an OK packet.
@@ -64,22 +66,27 @@ impl End {
         Ok(Self { status: cursor.u16_le()? })
     }
 
-    /// The same packet, in which no warnings are counted: OK, or EOF of five bytes.
+    /// The same packet, in which no warnings are counted and nothing is said of the plan: OK, or EOF of five bytes.
     ///
     /// # Errors
     /// Not the layout of one.
     pub fn without_warnings(payload: &[u8], capabilities: u64) -> Result<Vec<u8>> {
         let mut cursor = Cursor::new(payload);
         let eof = cursor.u8()? == EOF && capabilities & cap::DEPRECATE_EOF == 0;
-        if !eof {
-            cursor.lenenc()?;
-            cursor.lenenc()?;
+        let mut out = Vec::with_capacity(payload.len());
+        let status = |cursor: &mut Cursor<'_>| Ok((cursor.u16_le()? & !status::OF_PLAN).to_le_bytes());
+        if eof {
             cursor.take(2)?;
+            out.extend([EOF, 0, 0]);
+            out.extend(status(&mut cursor)?);
+        } else {
+            cursor.lenenc()?;
+            cursor.lenenc()?;
+            out.extend(payload.get(..payload.len() - cursor.rest().len()).unwrap_or_default());
+            out.extend(status(&mut cursor)?);
+            cursor.take(2)?;
+            out.extend([0, 0]);
         }
-        let at = payload.len() - cursor.rest().len();
-        cursor.take(2)?;
-        let mut out = payload.get(..at).unwrap_or_default().to_vec();
-        out.extend([0, 0]);
         if eof || cursor.rest().is_empty() {
             out.extend(cursor.rest());
             return Ok(out);
