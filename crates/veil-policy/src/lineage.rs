@@ -142,8 +142,11 @@ impl<'a> Columns<'a> {
 
     /// Whether what decides which rows come holds nothing of what is labelled, and nothing is computed from that.
     pub(crate) fn asks_nothing(&self) -> bool {
+        self.asks_by_clean() && self.computes_nothing()
+    }
+
+    fn asks_by_clean(&self) -> bool {
         self.lineage.asked.iter().all(|value| matches!(self.tracer.expr(value), Flow::Clean))
-            && self.computes_nothing()
     }
 
     fn computes_nothing(&self) -> bool {
@@ -157,7 +160,13 @@ impl<'a> Columns<'a> {
             return true;
         }
         let fields = facts.fields.iter().map(|field| &field.name);
-        facts.names.iter().chain(fields).all(|name| matches!(self.tracer.column(None, name), Flow::Clean))
+        // NATURAL joins name nothing.
+        self.asks_by_clean()
+            && facts
+                .names
+                .iter()
+                .chain(fields)
+                .all(|name| matches!(self.tracer.column(None, name), Flow::Clean))
     }
 
     /// What a value in the statement holds.

@@ -38,7 +38,7 @@ pub const QUERIES: [&str; 8] = [
      and d.deptype operator(pg_catalog.=) 'e'::pg_catalog.\"char\") then 'user' \
      when p.provolatile operator(pg_catalog.=) 'v'::pg_catalog.\"char\" then 'volatile' else '' end \
      from pg_catalog.pg_proc p union all \
-     select t.typname, true, case when t.oid operator(pg_catalog.<) 16384::pg_catalog.oid or exists \
+     select t.typname, t.typcategory operator(pg_catalog.=) 'C'::pg_catalog.\"char\", case when t.oid operator(pg_catalog.<) 16384::pg_catalog.oid or exists \
      (select from pg_catalog.pg_depend d where d.objid operator(pg_catalog.=) t.oid \
      and d.classid operator(pg_catalog.=) 1247::pg_catalog.oid \
      and d.deptype operator(pg_catalog.=) 'e'::pg_catalog.\"char\") then '' else 'user' end from pg_catalog.pg_type t \
@@ -137,7 +137,7 @@ pub struct Catalog {
     functions: HashSet<String>,
     /// Functions of extensions that may do more than return a value.
     volatile: HashSet<String>,
-    /// Functions that take one argument, and types, built-in ones too: `a.b` may call them.
+    /// Functions that take one argument, built-in ones too, and domains over rows: `a.b` may call them.
     unary: HashSet<String>,
     operators: HashSet<String>,
     /// Functions of the users' casts: schema and name.

@@ -56,6 +56,6 @@ pub struct Lineage {
     pub asked: Vec<Expr>,
     /// Values that any query in the statement computes, whether or not they are shown: computing them may fail, or take long.
     pub computed: Vec<Expr>,
-    /// Rows are sorted, grouped or put into windows.
+    /// Rows are sorted, grouped, joined or put into windows.
     pub keeps_rows: bool,
 }

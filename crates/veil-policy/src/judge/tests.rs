@@ -426,6 +426,7 @@ fn questions_about_masked_columns_are_refused_where_the_policy_says_so() {
         "select id from (select id, nullif(email, 'x') as y from users) q where y is null",
         "select id from users where email = 'x'",
         "select email, count(*) from users group by email",
+        "select count(*) as email from users group by email",
         "select email, count(*) from users group by 1",
         "select distinct email from users",
         "select count(distinct email) from users",

@@ -210,17 +210,12 @@ fn answers(
 /// Whether a statement may run code that its text does not show: triggers, and functions that are not known.
 #[must_use]
 pub fn runs_hidden_code(statement: &Statement, labels: &Labels, database: Option<&str>) -> bool {
-    let into_temporary = |write: &Write| is_temporary(&write.target, labels, database);
-    !statement.facts.writes.iter().all(into_temporary) || calls_unknown(statement, labels, database)
-}
-
-/// Whether a statement calls functions that are not known, itself or in views.
-#[must_use]
-pub fn calls_unknown(statement: &Statement, labels: &Labels, database: Option<&str>) -> bool {
     let facts = &statement.facts;
-    matches!(statement.kind, Kind::Data | Kind::Explain)
-        && (worst_effect(facts, labels) >= Effect::Unknown
-            || facts.tables.iter().any(|name| runs_unknown(name, labels, database, 0)))
+    let reads = matches!(statement.kind, Kind::Data | Kind::Explain);
+    !facts.writes.iter().all(|write| is_temporary(&write.target, labels, database))
+        || (reads
+            && (worst_effect(facts, labels) >= Effect::Unknown
+                || facts.tables.iter().any(|name| runs_unknown(name, labels, database, 0))))
 }
 
 /// Whether a name is that of a temporary table of the session, which has no triggers.

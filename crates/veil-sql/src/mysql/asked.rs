@@ -196,9 +196,10 @@ impl Asked<'_> {
                 Expr::Identifier(name) => aliases.get(&name.value.to_lowercase()).copied(),
                 _ => number(by).and_then(|number| items.get(number.checked_sub(1)?)),
             };
-            match own.and_then(value) {
-                Some(own) => self.condition(Some(own)),
-                None => self.ordered(std::iter::once(by), items),
+            self.condition(own.and_then(value));
+            // A column of a table goes before one of the result.
+            if own.is_none() || matches!(by, Expr::Identifier(_)) {
+                self.ordered(std::iter::once(by), items);
             }
         }
     }

@@ -64,8 +64,8 @@ fn table<'t>(mut words: Words<'t>, facts: &mut Facts) -> Option<(Kind, Option<&'
     if !words.skip(&["table"]) {
         return None;
     }
-    words.skip(&["if", "not", "exists"]);
-    let made = Definition { made: vec![words.name()?], temporary, ..Definition::default() };
+    let keeps = words.skip(&["if", "not", "exists"]);
+    let made = Definition { made: vec![words.name()?], temporary, keeps, ..Definition::default() };
     if words.skip(&["like"]) {
         facts.tables.insert(words.name()?);
         return words.0.is_empty().then_some((Kind::Define(made), None));

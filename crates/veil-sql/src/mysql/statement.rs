@@ -14,6 +14,14 @@ pub struct TableName {
     pub name: String,
 }
 
+impl TableName {
+    /// The same with its database, which is `database` where it names none.
+    #[must_use]
+    pub fn inside(&self, database: Option<&str>) -> Self {
+        Self { database: self.database.as_deref().or(database).map(str::to_owned), name: self.name.clone() }
+    }
+}
+
 /// A function that is called.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Function {
@@ -95,6 +103,8 @@ pub struct Definition {
     pub gone: Vec<TableName>,
     /// They are the session's alone.
     pub temporary: bool,
+    /// One that is there already stays as it is.
+    pub keeps: bool,
     /// A database that goes with all that is in it.
     pub database: Option<String>,
 }

@@ -51,6 +51,8 @@ pub struct Guarded {
     named: HashMap<String, Named>,
     /// Code that nobody has read has run, which may have put anything into the session's variables.
     tainted: bool,
+    /// Code that nobody has read has run, a procedure's too, which may have made temporary tables.
+    code_ran: bool,
     /// The warnings of the statement before may tell of values.
     veiled: bool,
     /// The answer to the message that is being passed over.
@@ -178,6 +180,7 @@ impl Guarded {
             last_prepared: None,
             named: HashMap::new(),
             tainted: false,
+            code_ran: false,
             veiled: false,
             refused: None,
             change: None,

@@ -207,19 +207,17 @@ impl Judge {
     pub(super) fn judge(&self, statement: &Arc<Statement>, place: Place) -> Result<Judged, Refusal> {
         let run = self.view.labels().verdict(statement, place.database.as_ref())?;
         let (labels, database) = (self.view.labels(), place.database.as_deref());
-        if self.names_temporary(statement, |columns| columns.is_empty())
-            || (self.names_temporary(statement, |_| true)
-                && judge::calls_unknown(statement, labels, database))
-        {
+        let may_set_variables = judge::runs_hidden_code(statement, labels, database);
+        // A trigger or function may write to the table while the statement reads it.
+        if self.names_temporary(statement, |columns| may_set_variables || columns.is_empty()) {
             return Err(Refusal {
                 code: "42501",
                 message:
-                    "IronVeil refused: a temporary table, where code has run that may have written to it"
+                    "IronVeil refused: a temporary table, where code runs or has run that may write to it"
                         .to_owned(),
-                hint: "Drop it and make it again.",
+                hint: "Write to other tables in statements of their own; after that, drop it and make it again.",
             });
         }
-        let may_set_variables = judge::runs_hidden_code(statement, labels, database);
         Ok(Judged { statement: Arc::clone(statement), run, place, may_set_variables })
     }
 

@@ -15,7 +15,7 @@ pub(super) struct Questions {
     pub(super) asked: Vec<Expr>,
     /// What is computed.
     pub(super) computed: Vec<Expr>,
-    /// Rows are kept: sorted, grouped or put into windows.
+    /// Rows are kept: sorted, grouped, joined or put into windows.
     pub(super) keeps_rows: bool,
 }
 
@@ -25,7 +25,11 @@ pub(super) fn read(root: Node<'_>) -> Questions {
     let Questions { asked, computed, keeps_rows } = &mut found;
     let mut stack = vec![root];
     while let Some(node) = stack.pop() {
-        *keeps_rows |= matches!(node, Node::FuncCall(call) if call.over().is_some());
+        *keeps_rows |= match node {
+            Node::FuncCall(call) => call.over().is_some(),
+            Node::SubLink(_) | Node::JoinExpr(_) | Node::RangeSubselect(_) | Node::CommonTableExpr(_) => true,
+            _ => false,
+        };
         match node {
             Node::SelectStmt(select) => {
                 *keeps_rows |= keeps(select);
@@ -115,7 +119,11 @@ fn of_select(select: &nodes::SelectStmt, asked: &mut Vec<Expr>) {
     while let Some(by) = stack.pop() {
         match by {
             Node::GroupingSet(set) => stack.extend(set.content().iter()),
-            Node::ColumnRef(_) | Node::A_Const(_) => asked.extend(ordered(by, select, &shown)),
+            // A column of a table goes before one of the result.
+            Node::ColumnRef(_) | Node::A_Const(_) => {
+                asked.extend(ordered(by, select, &shown));
+                asked.extend(inside(by));
+            }
             other => asked.extend(inside(other)),
         }
     }

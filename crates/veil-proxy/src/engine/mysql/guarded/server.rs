@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use veil_policy::mysql::{Context, Plan};
-use veil_sql::mysql::{Definition, Kind, TableName};
+use veil_sql::mysql::{Definition, Kind};
 use veil_wire::mysql::frame::{self, HEADER, Header, Message};
 use veil_wire::mysql::limits;
 use veil_wire::mysql::reply::{self, Column, End, Error, Prepared as PreparedOk, status};
@@ -359,17 +359,16 @@ impl Guarded {
             self.judge.slot().invalidate();
         }
         let database = judged.place.database.as_deref();
-        let qualified = |name: &TableName| TableName {
-            database: name.database.as_deref().or(database).map(str::to_owned),
-            name: name.name.clone(),
-        };
-        for name in definition.gone.iter().map(qualified) {
+        for name in definition.gone.iter().map(|name| name.inside(database)) {
             // A list of them may have been dropped in part.
             self.judge.drop_temporary(&name, failed);
+            self.unread.retain(|unread| *unread != name);
         }
-        if definition.temporary && !failed {
-            for name in definition.made.iter().map(qualified) {
-                self.judge.note_temporary(&name, Vec::new())?;
+        let made = definition.made.iter().filter(|_| definition.temporary && !failed);
+        for name in made.map(|name| name.inside(database)) {
+            self.judge.note_temporary(&name, Vec::new())?;
+            // One that was there may be of code's making.
+            if !(definition.keeps && self.code_ran) {
                 self.unread.push(name);
             }
         }
@@ -380,6 +379,7 @@ impl Guarded {
     fn note_code(&mut self, judged: &Judged) {
         self.tainted |= judged.may_set_variables;
         if judged.may_set_variables || judged.statement.kind == Kind::Call {
+            self.code_ran = true;
             self.unread.clear();
             self.judge.spoil_temporary();
         }
@@ -485,6 +485,7 @@ impl Guarded {
                 self.named.clear();
                 self.last_prepared = None;
                 self.unread.clear();
+                self.code_ran = false;
                 self.judge.forget_temporary();
                 // Roles are those of the login again.
                 self.judge.distrust();

@@ -257,7 +257,7 @@ impl Guarded {
         let missing = all.any(|statement| statement.copies_by_place() || self.judge.names_missing(statement));
         let reads = judged.iter().flatten().any(|statement| statement.reads());
         let open = self.session.transaction() == Transaction::Open;
-        let first = judged.iter().flatten().all(|statement| statement.may_begin());
+        let first = judged.as_ref().is_ok_and(|all| all.iter().all(|statement| statement.may_begin()));
         if !((open && first) || self.has_catalog(input, up, now, (missing, reads))?) {
             return Ok(None);
         }
