@@ -10,8 +10,9 @@ use veil_mask::{Masker, Param, RootKey, Strategy};
 use veil_model::{Format, PgType};
 use veil_policy::glob::Glob;
 use veil_policy::rule::{Action, Policy, Rule};
+use veil_proxy::budget::Budgets;
 use veil_proxy::engine::Engine;
-use veil_proxy::engine::pg::{self, Guarded, Slot};
+use veil_proxy::engine::pg::{self, Guarded, Judge, Slot};
 use veil_proxy::out::Out;
 use veil_wire::pg::{auth, command, frame, reply, row, startup};
 
@@ -76,7 +77,8 @@ pub fn reply(bytes: &[u8]) {
 pub fn engine(bytes: &[u8]) {
     let slot = Arc::new(Slot::new("shop".to_owned(), policy()));
     let settings = [(&b"client_encoding"[..], &b"UTF8"[..])];
-    let Ok(engine) = Guarded::new(Arc::default(), slot, "user".to_owned(), settings.into_iter()) else {
+    let judge = Judge::new(Arc::default(), slot, "user".to_owned(), Budgets::new(100).of("db", "user"));
+    let Ok(engine) = Guarded::new(judge, settings.into_iter()) else {
         return;
     };
     let mut engine = Engine::Pg(pg::Engine::Guarded(Box::new(engine)));

@@ -7,6 +7,7 @@ use veil_mask::{Cell, Masker, Strategy};
 use veil_model::mysqltype::flag;
 use veil_model::{Charset, Format, MySqlType};
 use veil_net::connect::{Encryption, Target};
+use veil_proxy::budget::Budgets;
 use veil_proxy::connections::{Connections, OfServer};
 use veil_proxy::engine::Engine;
 use veil_proxy::engine::mysql::{self, Guarded, Judge, Slot};
@@ -153,7 +154,8 @@ fn session(capabilities: u64, catalog_known: bool) -> Engine {
     }
     let target = Target { host: "fuzz".to_owned(), port: 3306, encryption: Encryption::Off };
     let server = OfServer { connections: Arc::new(Connections::default()), target: Arc::new(target) };
-    let judge = Judge::new(Arc::new(Analyser::default()), slot, "user".to_owned());
+    let judge =
+        Judge::new(Arc::new(Analyser::default()), slot, "user".to_owned(), Budgets::new(100).of("", "user"));
     Engine::MySql(mysql::Engine::Guarded(Box::new(Guarded::new(judge, server, capabilities))))
 }
 

@@ -53,7 +53,7 @@ pub(crate) fn proxy(config: &Config, key: &RootKey) -> Result<Proxy> {
 /// The rules of a configuration, with the masks of `key`.
 pub(crate) fn policy(config: &Config, key: &RootKey) -> Policy {
     let trusted = config.protection.trusted_functions.clone();
-    Policy::new(config.rules.clone(), trusted, key).with_predicates(config.protection.predicates)
+    Policy::new(config.rules.clone(), trusted, key).with_questions(config.protection.questions)
 }
 
 fn server_tls(tls: &ListenTls) -> Result<ServerTls> {

@@ -34,5 +34,7 @@ mod login;
 mod masking;
 #[path = "mysql/protocol.rs"]
 mod protocol;
+#[path = "mysql/questions.rs"]
+mod questions;
 #[path = "mysql/statements.rs"]
 mod statements;

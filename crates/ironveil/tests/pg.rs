@@ -36,5 +36,7 @@ mod login;
 mod masking;
 #[path = "pg/protocol.rs"]
 mod protocol;
+#[path = "pg/questions.rs"]
+mod questions;
 #[path = "pg/statements.rs"]
 mod statements;

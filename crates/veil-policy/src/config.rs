@@ -11,7 +11,7 @@ pub use decode::{default_listen, default_listen_mysql, rule_from_argument};
 pub use upstream::{Protocol, SslMode, Upstream};
 
 use crate::glob::Glob;
-use crate::rule::{Predicates, Rule};
+use crate::rule::{Questions, Rule};
 
 /// Something wrong in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub struct Protection {
     /// MySQL servers may ask clients for files.
     pub local_infile: bool,
     /// Whether clients may ask questions about masked columns.
-    pub predicates: Predicates,
+    pub questions: Questions,
 }
 
 /// Listeners.

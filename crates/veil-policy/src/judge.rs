@@ -8,12 +8,13 @@ use std::collections::HashSet;
 use veil_sql::analyse::SYSTEM_USER;
 use veil_sql::functions::{self, Effect};
 use veil_sql::{
-    AliasSource, Facts, Field, Kind, QualifiedName, RelationKind, Source, Statement, Write, Written,
+    AliasSource, Facts, Field, Kind, QualifiedName, RelationKind, Source, Statement, Write, Written, system,
 };
 
 use crate::copy::copied;
 use crate::labels::{Labels, Standing};
 use crate::lineage::{Columns, Flow};
+use crate::question::{Charge, refuse_mixed};
 use crate::rule::Predicates;
 
 /// Why a statement is not run.
@@ -162,7 +163,7 @@ fn untraced(facts: &Facts, worst: Effect, labels: &Labels) -> Untraced {
 
 fn names_only_clean(facts: &Facts, labels: &Labels) -> bool {
     !reads_older_name(facts, labels)
-        && !shows_stored_defaults(facts, labels)
+        && !shows_secrets(facts, labels)
         && facts.relations.iter().all(|name| labels.standing(name) == Standing::Clean)
 }
 
@@ -172,16 +173,17 @@ fn reads_older_name(facts: &Facts, labels: &Labels) -> bool {
         && labels.catalog().named(None, SYSTEM_USER).next().is_some()
 }
 
-/// Whether `attmissingval` of `pg_attribute` may be read, by itself or in a whole row: it holds the value that rows of a
-/// table had when a column was added.
-fn shows_stored_defaults(facts: &Facts, labels: &Labels) -> bool {
-    facts.relations.iter().any(|relation| relation.name == "pg_attribute")
-        && (facts.renames
+/// Whether the column of a system relation that is not harmless may be read, by itself or in a whole row.
+fn shows_secrets(facts: &Facts, labels: &Labels) -> bool {
+    let mut secrets = facts.relations.iter().filter_map(|relation| system::secret_column(&relation.name));
+    secrets.any(|column| {
+        facts.renames
             || facts.names.contains("*")
-            || facts.names.contains("attmissingval")
-            || facts.fields.iter().any(|field| field.name == "attmissingval")
+            || facts.names.contains(column)
+            || facts.fields.iter().any(|field| field.name == column)
             || facts.aliases.iter().any(|alias| facts.names.contains(&alias.name))
-            || facts.fields.iter().any(|field| calls_function(field, facts, labels)))
+            || facts.fields.iter().any(|field| calls_function(field, facts, labels))
+    })
 }
 
 /// Whether the server may call a user's function to cast a value: no statement shows where it does.
@@ -253,10 +255,14 @@ fn judge_guarded(statement: &Statement, worst: Effect, labels: &Labels) -> Resul
         let name = name.map_or("a function", String::as_str);
         return refuse(format!("{name} may not be used together with masked columns"), HINT_TRUST);
     }
-    if labels.policy().predicates() == Predicates::Deny
-        && !Columns::new(statement, labels).is_some_and(|columns| columns.asks_nothing())
-    {
-        return refuse_question();
+    if names_guarded(&statement.facts, labels) && !copies_table(statement) {
+        match (labels.policy().predicates(), Columns::new(statement, labels)) {
+            (Predicates::Allow, _) => {}
+            (Predicates::Audit, Some(columns)) if columns.charges().is_err() => return refuse_mixed(),
+            (Predicates::Deny, Some(columns)) if !columns.asks_nothing() => return refuse_question(),
+            (Predicates::Audit | Predicates::Deny, Some(_)) => {}
+            (Predicates::Audit | Predicates::Deny, None) => return refuse_question(),
+        }
     }
     match statement.facts.writes.iter().find(|write| !may_write(write, statement, labels)) {
         None => Ok(()),
@@ -268,6 +274,24 @@ fn judge_guarded(statement: &Statement, worst: Effect, labels: &Labels) -> Resul
             "Write literals or parameters.",
         ),
     }
+}
+
+/// Whether a statement names a relation with labels, or one of which it cannot be told.
+fn names_guarded(facts: &Facts, labels: &Labels) -> bool {
+    facts.relations.iter().any(|name| labels.standing(name) == Standing::Guarded)
+}
+
+/// Whether it copies a table as it is, which asks nothing.
+fn copies_table(statement: &Statement) -> bool {
+    matches!(&statement.kind, Kind::CopyOut(copy) if copy.table.is_some())
+}
+
+/// What it costs to answer what a statement that may run asks.
+pub(crate) fn charges(statement: &Statement, labels: &Labels) -> Vec<Charge> {
+    if labels.policy().predicates() != Predicates::Audit || !names_guarded(&statement.facts, labels) {
+        return Vec::new();
+    }
+    Columns::new(statement, labels).and_then(|columns| columns.charges().ok()).unwrap_or_default()
 }
 
 /// A relation of the server's own (`pg_settings` can be updated), one whose rules make something else of a

@@ -9,10 +9,10 @@ use veil_model::{Attribute, ColumnName, PgType};
 use veil_sql::catalog::Column;
 use veil_sql::{Catalog, Place, QualifiedName, Relation, RelationKind, Statement, system};
 
-use crate::judge::{self, Refusal, Run, Untraced};
+use crate::judge::{self, Untraced};
 use crate::lineage::{Columns, Flow};
 use crate::rule::Policy;
-use crate::verdicts::Verdicts;
+use crate::verdicts::{Verdict, Verdicts};
 
 /// Why and how a column is masked.
 #[derive(Clone)]
@@ -111,12 +111,14 @@ impl Labels {
         &self.policy
     }
 
-    /// How a statement runs, remembered.
+    /// How a statement runs, and what its questions cost, remembered.
     ///
     /// # Errors
     /// The refusal, for the client.
-    pub fn verdict(&self, statement: &Arc<Statement>) -> Result<Run, Refusal> {
-        self.verdicts.of(statement, (), || judge::judge(statement, self))
+    pub fn verdict(&self, statement: &Arc<Statement>) -> Verdict {
+        self.verdicts.of(statement, (), || {
+            Ok((judge::judge(statement, self)?, judge::charges(statement, self).into()))
+        })
     }
 
     /// What a name in a statement may stand for: clean only if every relation of that name is.
@@ -148,8 +150,10 @@ impl Labels {
         }
         let Some(relation) = self.catalog.relation(attribute.relation) else { return Fate::Close };
         let column = relation.columns.iter().find(|column| column.attnum == attribute.attnum);
-        // Holds values of the table's rows from before a column was there.
-        if relation.system() && column.is_some_and(|column| column.name == "attmissingval") {
+        if relation.system()
+            && column
+                .is_some_and(|column| system::secret_column(&relation.name) == Some(column.name.as_str()))
+        {
             return Fate::Close;
         }
         if self.is_clean(attribute.relation) {

@@ -2,14 +2,16 @@
 //!
 //! A name stands for everything in the statement that goes by it; so what is found here is too strict rather than wrong.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use veil_model::Attribute;
 use veil_sql::lineage::{Expr, Lineage, Output};
+use veil_sql::question::{Asks, Question};
 use veil_sql::{Alias, AliasSource, Facts, Field, QualifiedName, Statement};
 
 use crate::judge;
 use crate::labels::{Fate, Label, Labels, Standing};
+use crate::question::{self, Charge, Mixed};
 
 /// Names that are made of each other are followed until nothing changes, so often at most.
 const ROUNDS_MAX: usize = 32;
@@ -146,11 +148,82 @@ impl<'a> Columns<'a> {
     }
 
     fn asks_by_clean(&self) -> bool {
-        self.lineage.asked.iter().all(|value| matches!(self.tracer.expr(value), Flow::Clean))
+        let mut values = self.lineage.asked.iter().flat_map(|question| &question.about);
+        values.all(|value| matches!(self.tracer.expr(value), Flow::Clean))
     }
 
     fn computes_nothing(&self) -> bool {
-        self.lineage.computed.iter().all(|value| !matches!(self.tracer.expr(value), Flow::Closed))
+        let mut values = self.lineage.computed.iter().flat_map(|question| &question.about);
+        values.all(|value| !matches!(self.tracer.expr(value), Flow::Closed))
+    }
+
+    /// What it costs to answer what the statement asks about what is labelled.
+    ///
+    /// # Errors
+    /// Something is asked that would tell too much at once.
+    pub(crate) fn charges(&self) -> Result<Vec<Charge>, Mixed> {
+        let asked = self.lineage.asked.iter().chain(&self.lineage.computed);
+        asked.filter_map(|question| self.charge(question).transpose()).collect()
+    }
+
+    fn charge(&self, question: &Question<Vec<Expr>>) -> Result<Option<Charge>, Mixed> {
+        let flows = question.about.iter().map(|value| self.tracer.expr(value));
+        // The value of a column as it is: computing it asks nothing.
+        let harmless = |flow: Flow| match flow {
+            Flow::Clean => true,
+            Flow::Verbatim(_) => matches!(question.asks, Asks::Computed | Asks::Total),
+            Flow::Closed => false,
+        };
+        if flows.into_iter().all(harmless) {
+            return Ok(None);
+        }
+        let mut named = Named { seen: HashSet::new(), columns: 0, doubtful: false };
+        question.about.iter().for_each(|value| self.name(value, &mut named));
+        // In one table, rows are compared with themselves.
+        let facts = self.tracer.facts;
+        let mixed = named.columns > 1 && named.doubtful && (facts.aliases.len() > 1 || facts.unnamed);
+        question::charge(question.asks, question.given, mixed, named.columns)
+    }
+
+    /// Counts the columns that a value depends on.
+    fn name<'v>(&'v self, value: &'v Expr, named: &mut Named<'v>) {
+        match value {
+            Expr::Unknown => named.add(true),
+            Expr::Whole(_) => {
+                named.add(true);
+                named.add(true);
+            }
+            Expr::Windows if named.seen.insert("") => {
+                self.lineage.windows.iter().for_each(|value| self.name(value, named));
+            }
+            Expr::Nullness(inner) => {
+                if let Flow::Closed = self.tracer.expr(inner) {
+                    self.name(inner, named);
+                }
+            }
+            Expr::Column { of, name } => {
+                let given = self.tracer.given(of.as_deref(), name);
+                let values = self.lineage.named.iter().filter(|(known, _)| match known {
+                    Some(known) => perhaps_same(known, name),
+                    None => true,
+                });
+                if given && named.seen.insert(name) {
+                    for (_, value) in values {
+                        self.name(value, named);
+                        // What is made of nothing may be any number of guesses.
+                        if value.is_constant() {
+                            named.add(true);
+                        }
+                    }
+                }
+                if !given || self.tracer.in_relations(self.tracer.facts.relations.iter(), name).is_some() {
+                    named.add(!self.tracer.is_labelled(of.as_deref(), name));
+                }
+            }
+            Expr::Chosen { among, by } => among.iter().chain(by).for_each(|value| self.name(value, named)),
+            Expr::From(parts) => parts.iter().for_each(|value| self.name(value, named)),
+            Expr::Windows => {}
+        }
     }
 
     /// Whether the server keeps nothing that is labelled while it runs: it names nothing of that, or only passes over one table.
@@ -198,6 +271,22 @@ impl<'a> Columns<'a> {
             (Some(Output::Fields(value)), _) => Flow::computed(std::iter::once(self.tracer.expr(value))),
             _ => Flow::Closed,
         }
+    }
+}
+
+/// The columns that something depends on.
+struct Named<'a> {
+    /// Names of the statement's own that have been followed.
+    seen: HashSet<&'a str>,
+    columns: u32,
+    /// Some column may be one that is not labelled.
+    doubtful: bool,
+}
+
+impl Named<'_> {
+    fn add(&mut self, doubtful: bool) {
+        self.columns += 1;
+        self.doubtful |= doubtful;
     }
 }
 
@@ -321,6 +410,25 @@ impl<'a> Tracer<'a> {
             })
             .collect();
         relations.filter(|relations| !relations.is_empty())
+    }
+
+    /// Whether a name may be one that the statement gives.
+    fn given(&self, of: Option<&str>, name: &str) -> bool {
+        let traced = of.is_some_and(|of| self.relations(of).is_some());
+        !traced && self.named.keys().any(|known| perhaps_same(known, name))
+    }
+
+    /// Whether every column that goes by a name, at least one, is labelled.
+    fn is_labelled(&self, of: Option<&str>, name: &str) -> bool {
+        let relations = of.and_then(|of| self.relations(of));
+        let relations = relations.unwrap_or_else(|| self.facts.relations.iter().collect());
+        let columns = relations.into_iter().filter_map(|relation| {
+            let flow = self.in_relations(std::iter::once(relation), name)?;
+            let mut known = self.labels.catalog().named(relation.schema.as_deref(), &relation.name);
+            Some(matches!(flow, Flow::Verbatim(_)) && known.next().is_some() && known.next().is_none())
+        });
+        let columns: Vec<bool> = columns.collect();
+        !columns.is_empty() && columns.into_iter().all(|labelled| labelled)
     }
 
     /// What columns of this name hold in any of these relations; `None` if there are none.

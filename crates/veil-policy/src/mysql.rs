@@ -4,6 +4,7 @@
 //! so it never clears. It may label what the text did not show; and a column that is one of a table is shown
 //! only where the definition says the same. What is computed goes by the text alone (`lineage`).
 
+mod asked;
 mod explain;
 pub mod judge;
 pub mod labels;

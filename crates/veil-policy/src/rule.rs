@@ -60,17 +60,34 @@ struct Armed {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Predicates {
     /// They may, and learn which rows answer.
-    #[default]
     Allow,
+    /// They may ask so many in an hour, of constants only; it is logged.
+    #[default]
+    Audit,
     /// Such statements are refused.
     Deny,
+}
+
+/// What clients may ask about masked columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Questions {
+    /// Whether.
+    pub predicates: Predicates,
+    /// How many in an hour, where they are counted.
+    pub budget: u32,
+}
+
+impl Default for Questions {
+    fn default() -> Self {
+        Self { predicates: Predicates::default(), budget: 100 }
+    }
 }
 
 /// The rules, ready for use.
 pub struct Policy {
     rules: Vec<Armed>,
     trusted: Vec<String>,
-    predicates: Predicates,
+    questions: Questions,
 }
 
 /// What a policy has to say about one user in one database.
@@ -96,19 +113,25 @@ impl Policy {
             },
             rule,
         };
-        Self { rules: rules.into_iter().map(arm).collect(), trusted, predicates: Predicates::default() }
+        Self { rules: rules.into_iter().map(arm).collect(), trusted, questions: Questions::default() }
     }
 
     /// The same policy with another stand on questions about masked columns.
     #[must_use]
-    pub fn with_predicates(self, predicates: Predicates) -> Self {
-        Self { predicates, ..self }
+    pub fn with_questions(self, questions: Questions) -> Self {
+        Self { questions, ..self }
     }
 
     /// Whether clients may ask questions about masked columns.
     #[must_use]
     pub const fn predicates(&self) -> Predicates {
-        self.predicates
+        self.questions.predicates
+    }
+
+    /// How many questions a user may ask in an hour, where they are counted.
+    #[must_use]
+    pub const fn budget(&self) -> u32 {
+        self.questions.budget
     }
 
     /// Whether anything is masked at all, for anybody.

@@ -3,6 +3,7 @@
 //! Decision: one task owns both sockets of a session. What is done with the bytes is decided by a pure
 //! `engine`, which is given bytes and the time and returns bytes; `relay` moves them.
 
+pub mod budget;
 pub mod cancel;
 pub mod catalogs;
 pub mod connections;

@@ -21,6 +21,7 @@ use veil_policy::{Labels, Policy, mysql};
 use veil_sql::Analyser;
 use veil_wire::mysql::startup::Greeting;
 
+use crate::budget::Budgets;
 use crate::cancel::Registry;
 use crate::catalogs::Slots;
 use crate::connections::Connections;
@@ -132,6 +133,7 @@ pub struct Proxy {
     pub(crate) mysql_routes: Vec<MySqlRoute>,
     pub(crate) mysql_accounts: HashMap<String, MySqlAccount>,
     pub(crate) policy: Arc<Policy>,
+    pub(crate) budgets: Budgets,
     pub(crate) local_files: bool,
     pub(crate) analyser: Arc<Analyser>,
     pub(crate) mysql_analyser: Arc<veil_sql::mysql::analyse::Analyser>,
@@ -163,6 +165,7 @@ impl Proxy {
             mysql_routes,
             mysql_accounts,
             local_files,
+            budgets: Budgets::new(policy.budget()),
             analyser: Arc::default(),
             mysql_analyser: Arc::default(),
             slots: Slots::new(Arc::clone(&policy)),

@@ -3,6 +3,8 @@
 //! Names are not resolved: a name stands for everything in the statement that goes by it, whatever the scope. So no
 //! rule of scoping, `search_path` or temporary table has to be known, and what follows from it is only ever too strict.
 
+use crate::question::Question;
+
 /// A value, by what it depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expr {
@@ -32,6 +34,19 @@ pub enum Expr {
     Unknown,
 }
 
+impl Expr {
+    /// Whether it is made of no column.
+    #[must_use]
+    pub fn is_constant(&self) -> bool {
+        match self {
+            Self::Column { .. } | Self::Whole(_) | Self::Windows | Self::Unknown => false,
+            Self::Nullness(inner) => inner.is_constant(),
+            Self::From(parts) => parts.iter().all(Self::is_constant),
+            Self::Chosen { among, by } => among.iter().chain(by).all(Self::is_constant),
+        }
+    }
+}
+
 /// A column of a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -53,9 +68,9 @@ pub struct Lineage {
     /// What windows that have names depend on.
     pub windows: Vec<Expr>,
     /// What conditions, joins, orders and groups ask about, in whatever part of the statement.
-    pub asked: Vec<Expr>,
+    pub asked: Vec<Question<Vec<Expr>>>,
     /// Values that any query in the statement computes, whether or not they are shown: computing them may fail, or take long.
-    pub computed: Vec<Expr>,
+    pub computed: Vec<Question<Vec<Expr>>>,
     /// Rows are sorted, grouped, joined or put into windows.
     pub keeps_rows: bool,
 }

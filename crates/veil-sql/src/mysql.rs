@@ -23,7 +23,7 @@ pub use analyse::Analysis;
 pub use catalog::{Catalog, Table, TableKind};
 pub use lexer::Mode;
 pub use query::Query;
-pub use statement::{Definition, Facts, Function, Kind, Show, Source, Statement, TableName, Write};
+pub use statement::{Definition, Facts, Function, Kind, Named, Show, Source, Statement, TableName, Write};
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,15 @@ pub fn harmless(schema: &str, name: &str) -> bool {
     }
 }
 
+/// Columns of these relations that hold more: values that rows had when a column was added, a password.
+const SECRETS: [(&str, &str); 2] = [("pg_attribute", "attmissingval"), ("pg_subscription", "subconninfo")];
+
+/// The column of a system relation that is not harmless, although the relation is.
+#[must_use]
+pub fn secret_column(relation: &str) -> Option<&'static str> {
+    SECRETS.iter().find(|(name, _)| *name == relation).map(|(_, column)| *column)
+}
+
 #[rustfmt::skip]
 const PG_CATALOG: &[&str] = &[
     "pg_aggregate", "pg_am", "pg_amop", "pg_amproc", "pg_attrdef", "pg_attribute", "pg_auth_members",
@@ -27,7 +36,7 @@ const PG_CATALOG: &[&str] = &[
     "pg_stat_all_tables", "pg_stat_bgwriter", "pg_stat_sys_indexes",
     "pg_stat_sys_tables", "pg_stat_user_functions", "pg_stat_user_indexes", "pg_stat_user_tables",
     "pg_statio_all_indexes", "pg_statio_all_tables", "pg_statio_user_indexes", "pg_statio_user_tables",
-    "pg_statistic_ext", "pg_tables", "pg_tablespace", "pg_timezone_abbrevs", "pg_timezone_names",
+    "pg_statistic_ext", "pg_subscription", "pg_tables", "pg_tablespace", "pg_timezone_abbrevs", "pg_timezone_names",
     "pg_transform", "pg_trigger", "pg_ts_config", "pg_ts_config_map", "pg_ts_dict", "pg_ts_parser",
     "pg_ts_template", "pg_type", "pg_user", "pg_views",
 ];

@@ -441,7 +441,7 @@ fn a_cursor_inside_a_function_is_none_of_the_clients() {
 #[test]
 fn what_stands_beside_a_value_does_not_tell_of_it() {
     for flavour in flavours() {
-        let pair = Pair::with(of(flavour), "");
+        let pair = Pair::with(of(flavour), "protection: { predicates: allow }");
         pair.server.sql("shop", "update users set note = 'zqcanary' where id = 1; update users set email = 'aaaa@x.test' where id = 2").unwrap();
         for without in [0, cap::DEPRECATE_EOF] {
             let mut raw = Raw::connect(pair.proxy.port(), without);

@@ -142,7 +142,7 @@ async fn a_statement_may_run_by_other_columns_than_it_was_read_by() {
             "select a.*, upper(u.email) as u, u.id + 0 as z, b.* from a join users u join b",
             "select * from (select a.*, d.*, b.* from a join (select id, email as e from users) d join b limit 9) f",
         ] {
-            let pair = Pair::with(of(flavour), "");
+            let pair = Pair::with(of(flavour), "protection: { predicates: allow }");
             let mut root = root(&pair).await;
             run(
                 &mut root,

@@ -10,7 +10,7 @@ use super::{
     AuthQuery, Config, Database, Fault, Listen, ListenTls, Login, Proof, Protection, Secret, Upstream, User,
 };
 use crate::glob::Glob;
-use crate::rule::{Action, Predicates, Rule};
+use crate::rule::{Action, Predicates, Questions, Rule};
 use crate::yaml::{self, Faults, Map, Value};
 
 const DEFAULT_PORT: u16 = 6543;
@@ -215,26 +215,55 @@ fn verifier(value: &Value<'_>, faults: &mut Faults) -> Option<Proof> {
     Some(Proof::Verifier(text))
 }
 
+/// Questions that are remembered for an hour, for each user.
+const BUDGET_MAX: u32 = 100_000;
+
 fn protection(value: &Value<'_>, faults: &mut Faults) -> Protection {
     let Some(mut map) = value.map(faults) else { return Protection::default() };
+    let mode = map.take("mode").and_then(|value| mode(&value, faults));
+    let predicates = map.take("predicates").and_then(|value| predicates(&value, faults));
+    let budget = map.take("predicate_budget").and_then(|value| budget(&value, faults));
     let protection = Protection {
         trusted_functions: map
             .take("trusted_functions")
             .and_then(|value| value.texts(faults))
             .unwrap_or_default(),
         local_infile: map.take("local_infile").and_then(|value| value.bool(faults)).unwrap_or(false),
-        predicates: map.take("predicates").and_then(|value| predicates(&value, faults)).unwrap_or_default(),
+        questions: Questions {
+            predicates: predicates.unwrap_or_else(|| mode.unwrap_or_default()),
+            budget: budget.unwrap_or(Questions::default().budget),
+        },
     };
-    map.end(faults, &["trusted_functions", "local_infile", "predicates"]);
+    map.end(faults, &["mode", "trusted_functions", "local_infile", "predicates", "predicate_budget"]);
     protection
+}
+
+/// What a mode says of questions.
+fn mode(value: &Value<'_>, faults: &mut Faults) -> Option<Predicates> {
+    match value.text(faults)?.as_str() {
+        "standard" => Some(Predicates::Audit),
+        "strict" => Some(Predicates::Deny),
+        _ => wrong(value, faults, "\"mode\" is \"standard\" or \"strict\""),
+    }
 }
 
 fn predicates(value: &Value<'_>, faults: &mut Faults) -> Option<Predicates> {
     match value.text(faults)?.as_str() {
         "allow" => Some(Predicates::Allow),
+        "audit" => Some(Predicates::Audit),
         "deny" => Some(Predicates::Deny),
-        _ => wrong(value, faults, "\"predicates\" is \"allow\" or \"deny\""),
+        _ => wrong(value, faults, "\"predicates\" is \"allow\", \"audit\" or \"deny\""),
     }
+}
+
+fn budget(value: &Value<'_>, faults: &mut Faults) -> Option<u32> {
+    match value.scalar() {
+        Some(Scalar::Integer(number)) => u32::try_from(*number).ok().filter(|number| *number <= BUDGET_MAX),
+        _ => None,
+    }
+    .or_else(|| {
+        wrong(value, faults, &format!("\"predicate_budget\" is a whole number from 0 to {BUDGET_MAX}"))
+    })
 }
 
 fn rule(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {

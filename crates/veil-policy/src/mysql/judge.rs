@@ -1,16 +1,16 @@
 //! The gate: may a statement run, and what of its result is closed.
 
-use std::collections::BTreeSet;
-
 use veil_sql::mysql::functions::{self, Effect};
 use veil_sql::mysql::{
     Definition, Facts, Function, Kind, Show, Source, Statement, Table, TableKind, TableName, Write, catalog,
 };
 
+use super::asked::{self, asks_nothing};
 use super::labels::Labels;
 use super::lineage::{self, perhaps_same};
 use crate::judge::{HINT_DIRECT, HINT_SELECT, HINT_TRUST, Refusal, Run, Untraced, refuse, refuse_question};
 use crate::labels::Standing;
+use crate::question::{Charge, refuse_mixed};
 use crate::rule::Predicates;
 
 /// Judges a statement of a session whose database is `database`. A name that is not known makes it closed.
@@ -141,8 +141,10 @@ fn judge_guarded(
     if facts.assigns {
         return refuse("variables may not be set in a statement over masked columns".to_owned(), HINT_SELECT);
     }
-    if labels.policy().predicates() == Predicates::Deny && !asks_nothing(facts, labels, database) {
-        return refuse_question();
+    match labels.policy().predicates() {
+        Predicates::Deny if !asks_nothing(facts, labels, database) => return refuse_question(),
+        Predicates::Audit if asked::charges(facts, labels, database).is_err() => return refuse_mixed(),
+        Predicates::Allow | Predicates::Audit | Predicates::Deny => {}
     }
     match facts.writes.iter().find(|write| !may_write(write, facts, labels, database)) {
         None => Ok(()),
@@ -156,55 +158,13 @@ fn judge_guarded(
     }
 }
 
-/// Names compared with names, for one statement.
-const COMPARED_MAX: usize = 1 << 18;
-
-/// Whether what decides which rows come names nothing labelled.
-fn asks_nothing(facts: &Facts, labels: &Labels, database: Option<&str>) -> bool {
-    let mut asked: BTreeSet<&str> = facts.asked.iter().map(String::as_str).collect();
-    // What is computed may be NULL because of what it is computed from.
-    let named =
-        |name: &&str| facts.given.iter().flat_map(|(given, _)| given).any(|given| perhaps_same(given, name));
-    let given: usize = facts.given.iter().map(|(given, names)| given.len() + names.len()).sum();
-    if (asked.len() + facts.asked_null.len() + given).saturating_mul(given) > COMPARED_MAX {
-        return false;
+/// What it costs to answer what a statement that may run asks.
+pub(super) fn charges(statement: &Statement, labels: &Labels, database: Option<&str>) -> Vec<Charge> {
+    let facts = &statement.facts;
+    if labels.policy().predicates() != Predicates::Audit || names_only_clean(facts, labels, database) {
+        return Vec::new();
     }
-    // Under a name that the statement gives, one value or another may stand.
-    asked.extend(facts.asked_null.iter().map(String::as_str).filter(named));
-    loop {
-        let answers = |name: &String| asked.iter().any(|asked| perhaps_same(asked, name));
-        let given = facts.given.iter().filter(|(given, _)| given.iter().any(answers));
-        let more: BTreeSet<&str> = given.flat_map(|(_, names)| names).map(String::as_str).collect();
-        let before = asked.len();
-        asked.extend(more);
-        if asked.len() == before {
-            break;
-        }
-    }
-    if asked.contains("*") || asked.contains("_rowid") {
-        return false;
-    }
-    asked.is_empty() || facts.tables.iter().all(|name| answers(name, &asked, facts, labels, database))
-}
-
-/// Whether no column of a table that goes by one of these names is labelled.
-fn answers(
-    name: &TableName,
-    asked: &BTreeSet<&str>,
-    facts: &Facts,
-    labels: &Labels,
-    database: Option<&str>,
-) -> bool {
-    if labels.standing(name, facts, database) == Standing::Clean {
-        return true;
-    }
-    let Some(database) = name.database.as_deref().or(database) else { return false };
-    labels.catalog().table(database, &name.name).is_some_and(|table| {
-        let mut columns = table.columns.iter().map(|column| column.name.as_str());
-        columns.all(|column| {
-            !asked.iter().any(|asked| perhaps_same(asked, column)) || labels.flow(table, column).is_clean()
-        })
-    })
+    asked::charges(facts, labels, database).unwrap_or_default()
 }
 
 /// Whether a statement may run code that its text does not show: triggers, and functions that are not known.

@@ -9,10 +9,9 @@ use veil_sql::mysql::{Catalog, Facts, Statement, Table, TableKind, TableName, sy
 
 use super::judge;
 use super::lineage::{self, Flow};
-use crate::judge::{Refusal, Run};
 use crate::labels::{Fate, Label, Standing};
 use crate::rule::Policy;
-use crate::verdicts::Verdicts;
+use crate::verdicts::{Verdict, Verdicts};
 
 /// Views over views deeper than this are closed.
 const VIEW_DEPTH_MAX: usize = 32;
@@ -96,8 +95,10 @@ impl Labels {
     ///
     /// # Errors
     /// The refusal, for the client.
-    pub fn verdict(&self, statement: &Arc<Statement>, database: Option<&Arc<str>>) -> Result<Run, Refusal> {
-        let judge = || judge::judge(statement, self, database.map(AsRef::as_ref));
+    pub fn verdict(&self, statement: &Arc<Statement>, database: Option<&Arc<str>>) -> Verdict {
+        let here = database.map(AsRef::as_ref);
+        let judge =
+            || Ok((judge::judge(statement, self, here)?, judge::charges(statement, self, here).into()));
         self.verdicts.of(statement, database.cloned(), judge)
     }
 

@@ -8,7 +8,7 @@ use super::lineage::{Flow, Outputs, outputs};
 use super::{Labels, judge};
 use crate::glob::Glob;
 use crate::judge::Untraced;
-use crate::rule::{Action, Policy, Predicates, Rule};
+use crate::rule::{Action, Policy, Predicates, Questions, Rule};
 
 fn catalog(folds: &str) -> Catalog {
     let row = |cells: &[&str]| -> Row { cells.iter().map(|cell| Some((*cell).to_owned())).collect() };
@@ -57,7 +57,8 @@ fn labels_with(folds: &str, trusted: &[&str], predicates: Predicates) -> Labels 
         action: Action::Mask(Strategy::parse("email", &std::collections::BTreeMap::new()).unwrap()),
     };
     let trusted = trusted.iter().map(|name| (*name).to_owned()).collect();
-    let policy = Policy::new(vec![rule], trusted, &RootKey::from_bytes([7; 32])).with_predicates(predicates);
+    let policy = Policy::new(vec![rule], trusted, &RootKey::from_bytes([7; 32]))
+        .with_questions(Questions { predicates, ..Questions::default() });
     Labels::new(Arc::new(policy), Arc::new(catalog(folds)), "app")
 }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use veil_policy::Labels;
 
-pub use guarded::Guarded;
+pub use guarded::{Guarded, Judge};
 pub use watcher::Watcher;
 
 use crate::catalogs;

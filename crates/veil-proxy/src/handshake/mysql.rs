@@ -301,7 +301,8 @@ fn engine(proxy: &Proxy, facts: &Facts<'_>, user: &str, scope: Scope) -> Engine 
     Engine::MySql(match scope {
         Scope::Guarded => {
             let slot = proxy.mysql_slots.of(&facts.route.target, user);
-            let judge = mysql::Judge::new(Arc::clone(&proxy.mysql_analyser), slot, user.to_owned());
+            let budget = proxy.budgets.of("", user);
+            let judge = mysql::Judge::new(Arc::clone(&proxy.mysql_analyser), slot, user.to_owned(), budget);
             mysql::Engine::Guarded(Box::new(Guarded::new(judge, connections, facts.capabilities)))
         }
         Scope::Unprotected | Scope::Exempt => {

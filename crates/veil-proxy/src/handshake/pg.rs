@@ -334,7 +334,9 @@ fn engine(proxy: &Proxy, asked: &Asked<'_>, settings: &[(Vec<u8>, Vec<u8>)]) -> 
         Scope::Unprotected | Scope::Exempt => pg::Engine::Watched(Watcher::new(slot)),
         Scope::Guarded => {
             let settings = settings.iter().map(|(name, value)| (name.as_slice(), value.as_slice()));
-            let guarded = Guarded::new(Arc::clone(&proxy.analyser), slot, asked.user.clone(), settings)?;
+            let budget = proxy.budgets.of(asked.server_database(), &asked.user);
+            let judge = pg::Judge::new(Arc::clone(&proxy.analyser), slot, asked.user.clone(), budget);
+            let guarded = Guarded::new(judge, settings)?;
             pg::Engine::Guarded(Box::new(guarded))
         }
     }))

@@ -1,21 +1,22 @@
 //! What a statement asks about: what decides which rows come, how many, and in what order. By names alone: a name stands
 //! for every column that goes by it.
 
+mod names;
+
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Assignment, AssignmentTarget, Distinct, DuplicateTreatment, Expr, FromTable, Function, FunctionArg,
-    FunctionArgExpr, FunctionArguments, GroupByExpr, JoinConstraint, LimitClause, OnInsert, OrderBy,
-    OrderByKind, Query, Select, SelectItem, SetExpr, SetQuantifier, Statement, TableFactor, TableWithJoins,
-    UnaryOperator, Value, Visit, Visitor,
+    Assignment, AssignmentTarget, BinaryOperator, Distinct, Expr, FromTable, Function, GroupByExpr,
+    JoinConstraint, LimitClause, NamedWindowDefinition, NamedWindowExpr, OnInsert, OrderBy, OrderByKind,
+    Query, Select, SelectItem, SetExpr, SetQuantifier, Statement, TableFactor, TableWithJoins, UnaryOperator,
+    Value, Visit, Visitor, WindowSpec, WindowType,
 };
 
 use super::lower::constraint;
-use super::statement::Facts;
-
-/// A name for what cannot be told.
-const ANY: &str = "*";
+use super::statement::{Facts, Named};
+use crate::question::{Asks, Given, Question};
+use names::{ANY, Names, cells, chosen, cost, is_column, is_distinct, is_equality, named, star, value};
 
 /// Collects what `tree` asks about.
 pub(super) fn collect(tree: &Statement, facts: &mut Facts) {
@@ -32,7 +33,7 @@ impl Visitor for Asked<'_> {
             Statement::Update(update) => {
                 self.condition(update.selection.as_ref());
                 self.tables(std::iter::once(&update.table));
-                self.ordered(update.order_by.iter().map(|by| &by.expr), &[]);
+                self.ordered(update.order_by.iter().map(|by| &by.expr), None);
                 self.assigned(&update.assignments);
             }
             Statement::Insert(insert) => {
@@ -45,7 +46,7 @@ impl Visitor for Asked<'_> {
                 self.condition(delete.selection.as_ref());
                 let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
                 self.tables(from.iter().chain(delete.using.iter().flatten()));
-                self.ordered(delete.order_by.iter().map(|by| &by.expr), &[]);
+                self.ordered(delete.order_by.iter().map(|by| &by.expr), None);
                 self.shown(delete.returning.iter().flatten());
             }
             _ => {}
@@ -56,9 +57,7 @@ impl Visitor for Asked<'_> {
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         if let Some(OrderBy { kind, .. }) = &query.order_by {
             match kind {
-                OrderByKind::Expressions(by) => {
-                    self.ordered(by.iter().map(|by| &by.expr), items(&query.body))
-                }
+                OrderByKind::Expressions(by) => self.ordered(by.iter().map(|by| &by.expr), Some(&query.body)),
                 OrderByKind::All(_) => self.any(),
             }
         }
@@ -81,9 +80,12 @@ impl Visitor for Asked<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        let mut windows = Names::default();
-        let _: ControlFlow<()> = select.named_window.visit(&mut windows);
-        self.0.asked.extend(windows.found);
+        for NamedWindowDefinition(_, window) in &select.named_window {
+            match window {
+                NamedWindowExpr::WindowSpec(window) => self.window(window),
+                NamedWindowExpr::NamedWindow(_) => {}
+            }
+        }
         self.condition(select.selection.as_ref());
         self.condition(select.having.as_ref());
         self.tables(select.from.iter());
@@ -91,18 +93,29 @@ impl Visitor for Asked<'_> {
             self.grouped(by, &select.projection);
         }
         if let Some(Distinct::Distinct | Distinct::On(_)) = &select.distinct {
-            select.projection.iter().for_each(|item| self.item(item));
+            select.projection.iter().for_each(|item| match value(item) {
+                Some(value) => self.alike(value),
+                None => self.star(Asks::Alike),
+            });
         }
         self.shown(select.projection.iter());
         for item in &select.projection {
             if let SelectItem::ExprWithAlias { expr, alias } = item {
-                self.0.given.push((vec![alias.value.to_lowercase()], names(expr)));
+                self.0.given.push((vec![alias.value.to_lowercase()], named(expr)));
             }
         }
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_expr(&mut self, tree: &Expr) -> ControlFlow<()> {
+        if let Expr::Function(Function { over: Some(WindowType::WindowSpec(window)), .. }) = tree {
+            self.window(window);
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        self.0.sources += 1;
         match factor {
             TableFactor::Derived { subquery, alias: Some(alias), .. } => {
                 self.renamed(alias.columns.iter().map(|column| column.name.value.as_str()), subquery);
@@ -120,16 +133,61 @@ impl Visitor for Asked<'_> {
 }
 
 impl Asked<'_> {
+    /// What cannot be told, perhaps several columns.
     fn any(&mut self) {
-        self.0.asked.insert(ANY.to_owned());
+        self.star(Asks::Other);
     }
 
-    fn condition(&mut self, condition: Option<&Expr>) {
-        let Some(condition) = condition else { return };
-        let mut names = Names::default();
-        let _: ControlFlow<()> = condition.visit(&mut names);
-        self.0.asked.extend(names.found);
+    fn star(&mut self, asks: Asks) {
+        self.name(BTreeSet::from([ANY.to_owned()]), 2, asks);
+    }
+
+    fn name(&mut self, names: BTreeSet<String>, columns: u32, asks: Asks) {
+        let given = Given::written(&names, 0);
+        self.0.asked.push(Question { about: Named { names, columns, constant: false }, asks, given });
+    }
+
+    fn add(&mut self, names: Names, asks: Asks) {
         self.0.asked_null.extend(names.nulls);
+        if !names.found.is_empty() {
+            let about = Named { names: names.found, columns: names.columns, constant: false };
+            self.0.asked.push(Question { about, asks, given: names.given });
+        }
+    }
+
+    /// The parts of a condition that hold or do not by themselves.
+    fn condition(&mut self, condition: Option<&Expr>) {
+        let mut stack: Vec<&Expr> = condition.into_iter().collect();
+        while let Some(part) = stack.pop() {
+            match part {
+                Expr::BinaryOp { left, op: BinaryOperator::And | BinaryOperator::Or, right } => {
+                    stack.extend([left.as_ref(), right.as_ref()]);
+                }
+                Expr::Nested(inner) | Expr::UnaryOp { op: UnaryOperator::Not, expr: inner } => {
+                    stack.push(inner)
+                }
+                part => self.question(part, if is_equality(part) { Asks::Equality } else { Asks::Other }),
+            }
+        }
+    }
+
+    fn question(&mut self, part: &Expr, asks: Asks) {
+        let mut names = Names::default();
+        names.visit(part);
+        let constants = std::mem::take(&mut names.given);
+        names.given = Given { key: Given::written(part.to_string(), 0).key, ..constants };
+        self.add(names, asks);
+    }
+
+    /// Rows come in the order in which a window has sorted them.
+    fn window(&mut self, window: &WindowSpec) {
+        window.partition_by.iter().for_each(|by| self.alike(by));
+        window.order_by.iter().for_each(|by| self.question(&by.expr, Asks::Other));
+    }
+
+    /// Rows are grouped by a value: by a column as it is, or by something computed.
+    fn alike(&mut self, value: &Expr) {
+        self.question(value, if is_column(value) { Asks::Alike } else { Asks::Other });
     }
 
     /// What is written: how many rows change tells whether they held that before.
@@ -139,7 +197,8 @@ impl Asked<'_> {
                 AssignmentTarget::ColumnName(name) => name.0.last().and_then(|part| part.as_ident()),
                 AssignmentTarget::Tuple(_) => None,
             };
-            self.0.asked.insert(last.map_or_else(|| ANY.to_owned(), |ident| ident.value.to_lowercase()));
+            let name = last.map_or_else(|| ANY.to_owned(), |ident| ident.value.to_lowercase());
+            self.name(BTreeSet::from([name]), 1, Asks::Alike);
         }
     }
 
@@ -166,19 +225,12 @@ impl Asked<'_> {
             Expr::Function(function) => match chosen(function) {
                 // Counting what is distinct compares.
                 Some(arguments) if is_distinct(function) => {
-                    arguments.into_iter().for_each(|argument| self.condition(Some(argument)));
+                    arguments.into_iter().for_each(|argument| self.alike(argument));
                 }
                 Some(arguments) => arguments.into_iter().for_each(|argument| self.computed(argument)),
-                None => self.condition(Some(tree)),
+                None => self.question(tree, cost(tree)),
             },
-            other => self.condition(Some(other)),
-        }
-    }
-
-    fn item(&mut self, item: &SelectItem) {
-        match value(item) {
-            Some(value) => self.condition(Some(value)),
-            None => self.any(),
+            other => self.question(other, cost(other)),
         }
     }
 
@@ -191,15 +243,23 @@ impl Asked<'_> {
                 _ => None,
             })
             .collect();
+        let plain = items.iter().all(|item| value(item).is_some());
         for by in by {
-            let own = match by {
-                Expr::Identifier(name) => aliases.get(&name.value.to_lowercase()).copied(),
-                _ => number(by).and_then(|number| items.get(number.checked_sub(1)?)),
-            };
-            self.condition(own.and_then(value));
-            // A column of a table goes before one of the result.
-            if own.is_none() || matches!(by, Expr::Identifier(_)) {
-                self.ordered(std::iter::once(by), items);
+            if is_placeholder(by) {
+                self.any();
+            } else if let Some(number) = number(by) {
+                let item = number.checked_sub(1).and_then(|at| items.get(at)).and_then(value);
+                match item.filter(|_| plain) {
+                    Some(value) => self.alike(value),
+                    None => self.any(),
+                }
+            } else {
+                if let Expr::Identifier(name) = by {
+                    let own = aliases.get(&name.value.to_lowercase()).copied();
+                    own.and_then(value).into_iter().for_each(|value| self.alike(value));
+                }
+                // A column of a table goes before one of the result.
+                self.alike(by);
             }
         }
     }
@@ -209,35 +269,64 @@ impl Asked<'_> {
         if !matches!(body, SetExpr::SetOperation { .. }) {
             return;
         }
-        let (mut first, mut inside) = (None, BTreeSet::new());
+        let mut first = None;
         arms(body, &mut |select| {
-            first.get_or_insert_with(|| select.projection.iter().filter_map(shown_as).collect::<Vec<_>>());
-            for item in &select.projection {
-                inside.extend(value(item).map_or_else(|| BTreeSet::from([ANY.to_owned()]), names));
+            first.get_or_insert_with(|| select.projection.iter().map(shown_as).collect::<Vec<_>>());
+        });
+        self.give(first.unwrap_or_default(), body);
+    }
+
+    /// Gives names to the columns of queries, by their places, or all to all if these cannot be told.
+    fn give(&mut self, names: Vec<Option<String>>, body: &SetExpr) {
+        let mut places: Vec<Named> = Vec::new();
+        let mut plain = true;
+        arms(body, &mut |select| {
+            plain &= select.projection.len() == names.len();
+            places.resize_with(places.len().max(select.projection.len()), Named::default);
+            for (item, place) in select.projection.iter().zip(&mut places) {
+                let named = value(item).map_or_else(star, named);
+                plain &= value(item).is_some();
+                place.columns += named.columns;
+                place.constant |= named.constant;
+                place.names.extend(named.names);
             }
         });
-        let first = first.unwrap_or_default();
-        if first.iter().any(|name| name == ANY) {
-            self.0.given.push((inside.iter().cloned().collect(), inside.clone()));
+        if plain {
+            let pairs = names.into_iter().zip(places);
+            self.0.given.extend(pairs.filter_map(|(name, place)| Some((vec![name?], place))));
+            return;
         }
-        self.0.given.push((first, inside));
+        let mut inside = star();
+        for place in places {
+            inside.columns += place.columns;
+            inside.constant |= place.constant;
+            inside.names.extend(place.names);
+        }
+        let names: Vec<String> = names.into_iter().flatten().collect();
+        if names.iter().any(|name| name == ANY) {
+            self.0.given.push((inside.names.iter().cloned().collect(), inside.clone()));
+        }
+        self.0.given.push((names, inside));
     }
 
     /// What rows are ordered by: a number is that of a column of the result.
-    fn ordered<'e>(&mut self, by: impl Iterator<Item = &'e Expr>, items: &[SelectItem]) {
+    fn ordered<'e>(&mut self, by: impl Iterator<Item = &'e Expr>, body: Option<&SetExpr>) {
         for by in by {
-            // A parameter may be the number of a column.
-            if matches!(bare(by), Expr::Value(value) if matches!(value.value, Value::Placeholder(_))) {
+            if is_placeholder(by) {
                 self.any();
             }
             let Some(number) = number(by) else {
-                self.condition(Some(by));
+                self.question(by, Asks::Other);
                 continue;
             };
-            let plain = items.iter().all(|item| value(item).is_some());
-            match items.get(number.saturating_sub(1)) {
-                Some(item) if plain => self.item(item),
-                _ => self.any(),
+            match body.and_then(|body| place(body, number.checked_sub(1)?)) {
+                Some(names) => self.add(names, Asks::Other),
+                // A column of a star is a column, but for what the statement has made.
+                None => self.name(
+                    BTreeSet::from([ANY.to_owned()]),
+                    1 + u32::from(!self.0.given.is_empty()),
+                    Asks::Other,
+                ),
             }
         }
     }
@@ -247,12 +336,12 @@ impl Asked<'_> {
             match constraint(&join.join_operator) {
                 Some(JoinConstraint::On(condition)) => self.condition(Some(condition)),
                 Some(JoinConstraint::Using(columns)) => {
-                    let last = columns.iter().map(|name| name.0.last().and_then(|part| part.as_ident()));
-                    self.0.asked.extend(
-                        last.map(|part| {
-                            part.map_or_else(|| ANY.to_owned(), |ident| ident.value.to_lowercase())
-                        }),
-                    );
+                    for column in columns {
+                        let last = column.0.last().and_then(|part| part.as_ident());
+                        let name = last.map_or_else(|| ANY.to_owned(), |ident| ident.value.to_lowercase());
+                        // On either side.
+                        self.name(BTreeSet::from([name]), 2, Asks::Equality);
+                    }
                 }
                 Some(JoinConstraint::None) => {}
                 Some(JoinConstraint::Natural | JoinConstraint::UsingAlias(..)) | None => self.any(),
@@ -260,24 +349,46 @@ impl Asked<'_> {
         }
     }
 
-    /// Sets compare what they are made of with each other.
+    /// Sets compare what they are made of with each other: what stands in one place in all of them.
     fn set(&mut self, body: &SetExpr) {
         let SetExpr::SetOperation { set_quantifier, .. } = body else { return };
         if *set_quantifier == SetQuantifier::All && !compares(body) {
             return;
         }
-        arms(body, &mut |select| select.projection.iter().for_each(|item| self.item(item)));
+        let mut places: Vec<Names> = Vec::new();
+        let mut plain = true;
+        arms(body, &mut |select| {
+            for (at, item) in select.projection.iter().enumerate() {
+                if places.len() <= at {
+                    places.push(Names::default());
+                }
+                let Some(place) = places.get_mut(at) else { continue };
+                let Some(value) = value(item) else {
+                    plain = false;
+                    continue;
+                };
+                place.visit(value);
+                place.given.moment |= !is_column(value);
+            }
+        });
+        let constants = rows(body);
+        for mut place in places {
+            let asks = if place.given.moment || constants > 0 { Asks::Other } else { Asks::Equality };
+            place.given.constants += constants;
+            place.given.key = Given::written(&place.found, 0).key;
+            self.add(place, asks);
+        }
+        if !plain {
+            self.any();
+        }
     }
 
     /// Names that a list gives to the columns of a query.
     fn renamed<'n>(&mut self, columns: impl Iterator<Item = &'n str>, query: &Query) {
-        let mut inside = BTreeSet::new();
-        arms(&query.body, &mut |select| {
-            for item in &select.projection {
-                inside.extend(value(item).map_or_else(|| BTreeSet::from([ANY.to_owned()]), names));
-            }
-        });
-        self.0.given.push((columns.map(str::to_lowercase).collect(), inside));
+        let names: Vec<_> = columns.map(|name| Some(name.to_lowercase())).collect();
+        if !names.is_empty() {
+            self.give(names, &query.body);
+        }
     }
 }
 
@@ -298,32 +409,6 @@ fn shown_as(item: &SelectItem) -> Option<String> {
     }
 }
 
-fn is_distinct(function: &Function) -> bool {
-    match &function.args {
-        FunctionArguments::List(list) => list.duplicate_treatment == Some(DuplicateTreatment::Distinct),
-        _ => false,
-    }
-}
-
-/// The arguments of a function that gives one of them as it is, or counts them.
-fn chosen(function: &Function) -> Option<Vec<&Expr>> {
-    const CHOOSING: [&str; 5] = ["any_value", "coalesce", "count", "ifnull", "nvl"];
-    let name = function.name.to_string().to_lowercase();
-    let FunctionArguments::List(list) = &function.args else { return None };
-    if function.over.is_some() || !list.clauses.is_empty() || !CHOOSING.contains(&name.as_str()) {
-        return None;
-    }
-    let mut arguments = Vec::new();
-    for argument in &list.args {
-        match argument {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(tree)) => arguments.push(tree),
-            FunctionArg::Unnamed(FunctionArgExpr::Wildcard) => {}
-            _ => return None,
-        }
-    }
-    Some(arguments)
-}
-
 /// Whether anything but UNION ALL is in it.
 fn compares(body: &SetExpr) -> bool {
     match body {
@@ -337,14 +422,12 @@ fn compares(body: &SetExpr) -> bool {
     }
 }
 
-fn cells<'b>(body: &'b SetExpr, each: &mut impl FnMut(&'b Expr)) {
+/// Rows that are written out.
+fn rows(body: &SetExpr) -> u32 {
     match body {
-        SetExpr::Values(values) => values.rows.iter().flat_map(|row| &row.content).for_each(each),
-        SetExpr::SetOperation { left, right, .. } => {
-            cells(left, each);
-            cells(right, each);
-        }
-        _ => {}
+        SetExpr::Values(values) => u32::try_from(values.rows.len()).unwrap_or(u32::MAX),
+        SetExpr::SetOperation { left, right, .. } => rows(left).saturating_add(rows(right)),
+        _ => 0,
     }
 }
 
@@ -368,6 +451,11 @@ fn bare(tree: &Expr) -> &Expr {
     }
 }
 
+/// Whether it is a parameter, which may be the number of a column.
+fn is_placeholder(tree: &Expr) -> bool {
+    matches!(bare(tree), Expr::Value(value) if matches!(value.value, Value::Placeholder(_)))
+}
+
 /// The number that an expression is.
 fn number(tree: &Expr) -> Option<usize> {
     match bare(tree) {
@@ -379,99 +467,20 @@ fn number(tree: &Expr) -> Option<usize> {
     }
 }
 
-/// The columns of a result, if it is that of one SELECT.
-fn items(body: &SetExpr) -> &[SelectItem] {
-    match body {
-        SetExpr::Select(select) => &select.projection,
-        SetExpr::Query(query) => items(&query.body),
-        _ => &[],
-    }
-}
-
-const fn value(item: &SelectItem) -> Option<&Expr> {
-    match item {
-        SelectItem::UnnamedExpr(value) | SelectItem::ExprWithAlias { expr: value, .. } => Some(value),
-        _ => None,
-    }
-}
-
-const fn is_column(tree: &Expr) -> bool {
-    matches!(tree, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
-}
-
-/// All names in an expression, those of queries in it too.
-fn names(tree: &Expr) -> BTreeSet<String> {
-    let mut names = Names::default();
-    let _: ControlFlow<()> = tree.visit(&mut names);
-    names.found.extend(names.nulls);
-    names.found
-}
-
-/// A name in lower case; one that may be the text of an expression, which the server makes a name, can be any.
-fn written(name: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
-    if name.chars().all(plain) { name.to_lowercase() } else { ANY.to_owned() }
-}
-
-#[derive(Default)]
-struct Names {
-    found: BTreeSet<String>,
-    /// Of columns that are asked only whether they are NULL.
-    nulls: BTreeSet<String>,
-    inside: usize,
-}
-
-impl Names {
-    fn is_free(tree: &Expr) -> bool {
-        match tree {
-            // Its own conditions are read for themselves.
-            Expr::Exists { .. } => true,
-            Expr::IsNull(inner) | Expr::IsNotNull(inner) => is_column(inner),
-            _ => false,
-        }
-    }
-}
-
-impl Visitor for Names {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, tree: &Expr) -> ControlFlow<()> {
-        if let (0, Expr::IsNull(column) | Expr::IsNotNull(column)) = (self.inside, tree) {
-            let name = match column.as_ref() {
-                Expr::Identifier(name) => Some(name),
-                Expr::CompoundIdentifier(parts) => parts.last(),
-                _ => None,
-            };
-            self.nulls.extend(name.map(|name| name.value.to_lowercase()));
-        }
-        self.inside += usize::from(Self::is_free(tree));
-        if self.inside > 0 {
-            return ControlFlow::Continue(());
-        }
-        match tree {
-            Expr::Identifier(name) if name.quote_style.is_none() && name.value.starts_with('@') => {}
-            Expr::Identifier(name) => drop(self.found.insert(written(&name.value))),
-            Expr::CompoundIdentifier(parts) => {
-                self.found.extend(parts.last().map(|part| written(&part.value)));
+/// What stands in a place of a result, in all queries of a set operation; `None` if it cannot be told.
+fn place(body: &SetExpr, at: usize) -> Option<Names> {
+    let (mut names, mut found, mut plain, mut columns) = (Names::default(), false, true, true);
+    arms(body, &mut |select| {
+        plain &= select.projection.iter().all(|item| value(item).is_some());
+        match select.projection.get(at).and_then(value) {
+            Some(value) => {
+                names.visit(value);
+                (found, columns) = (true, columns && is_column(value));
             }
-            Expr::MatchAgainst { columns, .. } => self.found.extend(columns.iter().map(|name| {
-                let last = name.0.last().and_then(|part| part.as_ident());
-                last.map_or_else(|| ANY.to_owned(), |ident| ident.value.to_lowercase())
-            })),
-            _ => {}
+            None => plain = false,
         }
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, tree: &Expr) -> ControlFlow<()> {
-        self.inside -= usize::from(Self::is_free(tree));
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        if self.inside == 0 && select.projection.iter().any(|item| value(item).is_none()) {
-            self.found.insert(ANY.to_owned());
-        }
-        ControlFlow::Continue(())
-    }
+    });
+    names.given.key = Given::written(&names.found, 0).key;
+    names.given.moment |= !columns;
+    (found && plain && rows(body) == 0).then_some(names)
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::query::Query;
+use crate::question::Question;
 
 /// A table as it was written: perhaps with a database.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -137,12 +138,14 @@ pub struct Facts {
     pub assigns: bool,
     /// A variable of the session is read.
     pub reads_variables: bool,
-    /// What conditions, joins and orders name, in lower case; `*` for what cannot be told.
-    pub asked: BTreeSet<String>,
+    /// Tables, derived ones too, as often as they are read.
+    pub sources: u32,
+    /// What conditions, joins and orders ask.
+    pub asked: Vec<Question<Named>>,
     /// What conditions ask whether it is NULL.
     pub asked_null: BTreeSet<String>,
     /// Names that the statement gives to values, and what these name.
-    pub given: Vec<(Vec<String>, BTreeSet<String>)>,
+    pub given: Vec<(Vec<String>, Named)>,
     /// Rows are written one after another by what a variable holds, which a trigger may set between them.
     pub writes_variables: bool,
     /// It was read from a literal.
@@ -153,6 +156,17 @@ pub struct Facts {
     pub asks_warnings: bool,
     /// Something inside is not understood; the text says what.
     pub opaque: Option<&'static str>,
+}
+
+/// Columns that something names, in lower case; `*` for what cannot be told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// The names.
+    pub names: BTreeSet<String>,
+    /// How often they are named.
+    pub columns: u32,
+    /// It may be made of none.
+    pub constant: bool,
 }
 
 /// One INSERT, REPLACE, UPDATE or DELETE.

@@ -37,7 +37,7 @@ fn a_whole_file_is_read() {
     assert_eq!(config.rules[0].users, ["dba", "root"]);
     assert!(matches!(&config.rules[4].action, Action::Mask(strategy) if strategy.name() == "null"));
     assert_eq!(config.protection.trusted_functions, ["public.area"]);
-    assert_eq!(config.protection.predicates, Predicates::Deny);
+    assert_eq!(config.protection.questions.predicates, crate::Predicates::Deny);
 }
 
 #[test]

@@ -75,6 +75,8 @@ struct Prepared {
     place: Place,
     /// How the rows of an open cursor are written.
     cursor: Option<Arc<Plan>>,
+    /// Parameters of the next execution have been sent before it.
+    long_data: bool,
 }
 
 /// A statement that SQL prepared, and where it was read.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use veil_policy::mysql::{Labels, judge};
-use veil_policy::{Refusal, Run};
+use veil_policy::{Charge, Refusal, Run};
 use veil_sql::mysql::analyse::{Analyser, Analysis};
 use veil_sql::mysql::catalog::Row;
 use veil_sql::mysql::{Catalog, Facts, Kind, Mode, Statement, TableName};
 
 use super::Slot;
 use super::hidden::Place;
+use crate::budget::{Budget, Parameters};
 use crate::catalogs::View;
 use crate::problem::Problem;
 
@@ -22,6 +23,7 @@ pub struct Judge {
     /// What was read inside the transaction.
     past: Option<Catalog>,
     temporary: Temporary,
+    budget: Arc<Budget>,
 }
 
 /// The session's temporary tables, which no catalog has.
@@ -55,13 +57,21 @@ pub(super) struct Judged {
     pub(super) place: Place,
     /// Code that the text does not show may set variables of the session.
     pub(super) may_set_variables: bool,
+    /// What its questions cost.
+    pub(super) charges: Arc<[Charge]>,
 }
 
 impl Judged {
     /// One that shows nothing.
     pub(super) fn closed(kind: Kind) -> Self {
         let statement = unknown(kind);
-        Self { statement, run: Run::CLOSED, place: Place::default(), may_set_variables: false }
+        Self {
+            statement,
+            run: Run::CLOSED,
+            place: Place::default(),
+            may_set_variables: false,
+            charges: Arc::default(),
+        }
     }
 }
 
@@ -74,8 +84,8 @@ pub(super) fn unknown(kind: Kind) -> Arc<Statement> {
 impl Judge {
     /// For sessions of `user` on the server of `slot`.
     #[must_use]
-    pub fn new(analyser: Arc<Analyser>, slot: Arc<Slot>, user: String) -> Self {
-        Self { analyser, view: View::new(slot, user), past: None, temporary: Temporary::default() }
+    pub fn new(analyser: Arc<Analyser>, slot: Arc<Slot>, user: String, budget: Arc<Budget>) -> Self {
+        Self { analyser, view: View::new(slot, user), past: None, temporary: Temporary::default(), budget }
     }
 
     pub(super) const fn slot(&self) -> &Arc<Slot> {
@@ -205,7 +215,7 @@ impl Judge {
     /// # Errors
     /// It does not.
     pub(super) fn judge(&self, statement: &Arc<Statement>, place: Place) -> Result<Judged, Refusal> {
-        let run = self.view.labels().verdict(statement, place.database.as_ref())?;
+        let (run, charges) = self.view.labels().verdict(statement, place.database.as_ref())?;
         let (labels, database) = (self.view.labels(), place.database.as_deref());
         let may_set_variables = judge::runs_hidden_code(statement, labels, database);
         // A trigger or function may write to the table while the statement reads it.
@@ -218,7 +228,15 @@ impl Judge {
                 hint: "Write to other tables in statements of their own; after that, drop it and make it again.",
             });
         }
-        Ok(Judged { statement: Arc::clone(statement), run, place, may_set_variables })
+        Ok(Judged { statement: Arc::clone(statement), run, place, may_set_variables, charges })
+    }
+
+    /// Pays for what a statement asks about masked columns, which runs with these parameters.
+    ///
+    /// # Errors
+    /// It asks too much.
+    pub(super) fn pay(&self, judged: &Judged, given: Parameters<'_>, now: Instant) -> Result<(), Refusal> {
+        self.budget.charge(&judged.charges, given, now)
     }
 
     /// What a statement names that may have become something else by those before it in the same text.

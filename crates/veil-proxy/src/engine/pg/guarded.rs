@@ -14,14 +14,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use veil_policy::{CopyPlan, Labels, Plan};
-use veil_sql::Analyser;
 use veil_wire::pg::reply::Transaction;
 use veil_wire::pg::session::Session;
 
 use super::catalog_read::CatalogRead;
 use crate::catalogs::Due;
 use crate::engine::Streamed;
-use crate::engine::pg::Slot;
 use crate::problem::Problem;
 use prepared::Prepared;
 
@@ -72,14 +70,12 @@ impl Guarded {
     /// # Errors
     /// The session's encoding or string syntax is not what statements are analysed by.
     pub fn new<'a>(
-        analyser: Arc<Analyser>,
-        slot: Arc<Slot>,
-        user: String,
+        judge: Judge,
         settings: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     ) -> Result<Self, Problem> {
         let engine = Self {
             session: Session::default(),
-            judge: Judge::new(analyser, slot, user),
+            judge,
             from_client: Streamed::default(),
             from_server: Streamed::default(),
             rows: None,

@@ -1,6 +1,8 @@
 //! What a statement asks about: what decides which rows come, how many, and in what order. What rows are grouped by is
 //! among it, since the server may sort them for that.
 
+mod given;
+
 use pg_raw_parse::list::NodeList;
 use pg_raw_parse::raw::SetOperation;
 use pg_raw_parse::{ConstValue, Node, nodes};
@@ -8,13 +10,16 @@ use pg_raw_parse::{ConstValue, Node, nodes};
 use super::{VALUES_MAX, arms, descend, expr, name_of, parts};
 use crate::analyse::last_name;
 use crate::lineage::{Expr, Output};
+use crate::question::{Asks, Question};
+
+type Asked = Question<Vec<Expr>>;
 
 /// What a statement asks about.
 pub(super) struct Questions {
     /// All that conditions, joins and orders name.
-    pub(super) asked: Vec<Expr>,
+    pub(super) asked: Vec<Asked>,
     /// What is computed.
-    pub(super) computed: Vec<Expr>,
+    pub(super) computed: Vec<Asked>,
     /// Rows are kept: sorted, grouped, joined or put into windows.
     pub(super) keeps_rows: bool,
 }
@@ -36,57 +41,72 @@ pub(super) fn read(root: Node<'_>) -> Questions {
                 of_select(select, asked);
                 for row in select.values_lists() {
                     if let Node::NodeList(row) = row {
-                        computed.extend(row.iter().map(|cell| expr(cell, 0)));
+                        computed.extend(row.iter().map(cell));
                     }
                 }
             }
             Node::ResTarget(target) => computed.extend(value(target)),
+            // Rows come in the order in which a window has sorted them.
+            Node::WindowDef(window) => {
+                asked.extend(window.partition_clause().iter().map(alike));
+                asked.extend(window.order_clause().iter().filter_map(|by| question(by.node())));
+            }
             Node::RangeFunction(_) | Node::RangeTableFunc(_) | Node::JsonTable(_) => {
-                asked.extend(inside(node))
+                asked.extend(question(node))
             }
             Node::RangeTableSample(sample) => {
-                asked.extend(sample.args().iter().flat_map(inside));
-                asked.extend(inside(sample.repeatable()));
+                asked.extend(sample.args().iter().filter_map(question));
+                asked.extend(question(sample.repeatable()));
             }
             Node::FuncCall(call) if call.agg_distinct => {
-                asked.extend(call.args().iter().map(|argument| expr(argument, 0)));
+                asked.extend(call.args().iter().map(alike));
             }
             // The greatest of some is known by what it is shown as.
             Node::FuncCall(call) if matches!(last_name(call.funcname()).as_deref(), Some("max" | "min")) => {
-                asked.extend(call.args().iter().map(|argument| expr(argument, 0)));
+                asked.extend(call.args().iter().map(|argument| value_of(argument, Asks::Other)));
             }
             // Its own kind is not among those that are descended into.
             Node::CommonTableExpr(query) => {
                 stack.push(query.ctequery());
                 continue;
             }
-            Node::UpdateStmt(update) => asked.extend(inside(update.where_clause())),
-            Node::DeleteStmt(delete) => asked.extend(inside(delete.where_clause())),
-            Node::MergeStmt(merge) => asked.extend(inside(merge.join_condition())),
-            Node::MergeWhenClause(when) => asked.extend(inside(when.condition())),
+            Node::UpdateStmt(update) => asked.extend(conditions(update.where_clause())),
+            Node::DeleteStmt(delete) => asked.extend(conditions(delete.where_clause())),
+            Node::MergeStmt(merge) => asked.extend(conditions(merge.join_condition())),
+            Node::MergeWhenClause(when) => asked.extend(conditions(when.condition())),
             Node::OnConflictClause(conflict) => {
-                asked.extend(inside(conflict.where_clause()));
+                asked.extend(conditions(conflict.where_clause()));
                 // What is in conflict tells what is there.
                 match conflict.infer().map(nodes::InferClause::index_elems) {
-                    Some(by) if !by.is_empty() => asked.extend(by.iter().flat_map(|by| match by {
+                    Some(by) if !by.is_empty() => asked.extend(by.iter().map(|by| match by {
                         Node::IndexElem(by) => {
                             let named = by.name().map(|name| column(Some(name)));
-                            named.into_iter().chain(inside(by.expr())).collect()
+                            about(
+                                named.into_iter().chain(inside(by.expr())).collect(),
+                                Asks::Alike,
+                                &[by.expr()],
+                            )
                         }
-                        _ => vec![Expr::Unknown],
+                        _ => about(vec![Expr::Unknown], Asks::Alike, &[]),
                     })),
-                    _ => asked.push(Expr::Unknown),
+                    _ => asked.push(about(vec![Expr::Unknown], Asks::Alike, &[])),
                 }
             }
             Node::JoinExpr(join) => {
-                asked.extend(inside(join.quals()));
-                asked.extend(join.using_clause().iter().map(|name| column(name.sval())));
-                asked.extend(join.is_natural.then_some(Expr::Unknown));
+                asked.extend(conditions(join.quals()));
+                // A name on either side.
+                let pair = |name: &nodes::String| vec![column(name.sval()); 2];
+                asked.extend(join.using_clause().iter().map(|name| about(pair(name), Asks::Equality, &[])));
+                asked.extend(join.is_natural.then(|| about(vec![Expr::Unknown; 2], Asks::Equality, &[])));
             }
             _ => {}
         }
         if asked.len() + computed.len() > VALUES_MAX {
-            return Questions { asked: vec![Expr::Unknown], computed: Vec::new(), keeps_rows: true };
+            return Questions {
+                asked: vec![about(vec![Expr::Unknown; 2], Asks::Other, &[])],
+                computed: Vec::new(),
+                keeps_rows: true,
+            };
         }
         descend(node, &mut stack);
     }
@@ -99,45 +119,89 @@ fn keeps(select: &nodes::SelectStmt) -> bool {
 }
 
 /// What is selected or assigned, if it is more than a column.
-fn value(target: &nodes::ResTarget) -> Option<Expr> {
+fn value(target: &nodes::ResTarget) -> Option<Asked> {
     match target.val() {
         Node::None | Node::ColumnRef(_) | Node::A_Const(_) | Node::ParamRef(_) | Node::MultiAssignRef(_) => {
             None
         }
-        value => Some(expr(value, 0)),
+        value => Some(cell(value)),
     }
 }
 
-fn of_select(select: &nodes::SelectStmt, asked: &mut Vec<Expr>) {
-    asked.extend([select.where_clause(), select.having_clause()].into_iter().flat_map(inside));
-    asked.extend([select.limit_count(), select.limit_offset()].into_iter().flat_map(inside));
+/// What is computed.
+fn cell(value: Node<'_>) -> Asked {
+    value_of(value, if given::is_total(value) { Asks::Total } else { Asks::Computed })
+}
+
+fn of_select(select: &nodes::SelectStmt, asked: &mut Vec<Asked>) {
+    asked.extend([select.where_clause(), select.having_clause()].into_iter().flat_map(conditions));
+    asked.extend([select.limit_count(), select.limit_offset()].into_iter().filter_map(question));
     let (sorts, groups) = (select.sort_clause(), select.group_clause());
     let plain = sorts.is_empty() && groups.is_empty() && select.distinct_clause().is_empty();
     let shown = if plain { Vec::new() } else { arms(select, 0) };
-    asked.extend(sorts.iter().flat_map(|sort| ordered(sort.node(), select, &shown)));
+    asked.extend(sorts.iter().filter_map(|sort| ordered(sort.node(), select, &shown, Asks::Other)));
     let mut stack: Vec<Node<'_>> = groups.iter().chain(select.distinct_clause().iter()).collect();
     while let Some(by) = stack.pop() {
         match by {
             Node::GroupingSet(set) => stack.extend(set.content().iter()),
             // A column of a table goes before one of the result.
             Node::ColumnRef(_) | Node::A_Const(_) => {
-                asked.extend(ordered(by, select, &shown));
-                asked.extend(inside(by));
+                asked.extend(ordered(by, select, &shown, Asks::Alike));
+                asked.extend((!inside(by).is_empty()).then(|| about(inside(by), Asks::Alike, &[by])));
             }
-            other => asked.extend(inside(other)),
+            other => asked.extend(question(other)),
         }
     }
     // Sets compare what they are made of with each other, and DISTINCT rows with rows.
-    let set = select.larg().is_some() && !(select.all && select.op == SetOperation::SETOP_UNION);
-    if set || !select.distinct_clause().is_empty() {
-        asked.extend(arms(select, 0).into_iter().flatten().map(|output| match output {
-            Output::Value(value) => value,
-            Output::Star | Output::Fields(_) => Expr::Whole(None),
+    if select.larg().is_some() && !(select.all && select.op == SetOperation::SETOP_UNION) {
+        compared(&arms(select, 0), asked);
+    } else if !select.distinct_clause().is_empty() {
+        asked.extend(select.target_list().iter().map(|target| match expr(target.val(), 0) {
+            Expr::Whole(_) => about(vec![Expr::Whole(None)], Asks::Alike, &[]),
+            _ => alike(target.val()),
         }));
     }
 }
 
-/// The names in a condition. Queries in it ask by what they show, and by their own conditions, which are read as well.
+/// What stands in one place in all queries of a set operation; everything at once where there are stars.
+fn compared(arms: &[Vec<Output>], asked: &mut Vec<Asked>) {
+    for at in 0..arms.iter().map(Vec::len).max().unwrap_or(0) {
+        let values = arms.iter().map(|arm| match arm.get(at) {
+            Some(Output::Value(value)) => value.clone(),
+            Some(Output::Star | Output::Fields(_)) | None => Expr::Whole(None),
+        });
+        let values: Vec<Expr> = values.collect();
+        let columns = values.iter().filter(|value| matches!(value, Expr::Column { .. })).count();
+        let asks = if columns == values.len() { Asks::Equality } else { Asks::Other };
+        let mut question = about(values, asks, &[]);
+        // What the constants are is not followed.
+        question.given.constants = u32::try_from(arms.len() - columns).unwrap_or(u32::MAX);
+        question.given.moment = asks == Asks::Other;
+        asked.push(question);
+    }
+}
+
+/// The parts of a condition that hold or do not by themselves. Queries in it ask by what they show, and by their own
+/// conditions, which are read as well.
+fn conditions(condition: Node<'_>) -> Vec<Asked> {
+    let mut found = Vec::new();
+    let mut stack = vec![condition];
+    while let Some(node) = stack.pop() {
+        match node {
+            Node::BoolExpr(parts) => stack.extend(parts.args().iter()),
+            part => found.extend(question(part)),
+        }
+    }
+    found
+}
+
+fn question(part: Node<'_>) -> Option<Asked> {
+    let named = inside(part);
+    let asks = if given::is_equality(part) { Asks::Equality } else { Asks::Other };
+    (!named.is_empty()).then(|| about(named, asks, &[part]))
+}
+
+/// The names in a condition.
 fn inside(condition: Node<'_>) -> Vec<Expr> {
     match condition {
         Node::None => Vec::new(),
@@ -145,12 +209,26 @@ fn inside(condition: Node<'_>) -> Vec<Expr> {
     }
 }
 
+fn about(values: Vec<Expr>, asks: Asks, written: &[Node<'_>]) -> Asked {
+    let given = given::read(&values, written);
+    Question { about: values, asks, given }
+}
+
+fn value_of(node: Node<'_>, asks: Asks) -> Asked {
+    about(vec![expr(node, 0)], asks, &[node])
+}
+
+/// Rows are grouped by a value: by a column as it is, or by something computed.
+fn alike(node: Node<'_>) -> Asked {
+    value_of(node, if matches!(node, Node::ColumnRef(_)) { Asks::Alike } else { Asks::Other })
+}
+
 /// What rows are ordered by: a name or a number may be that of a column of the result.
-fn ordered(by: Node<'_>, select: &nodes::SelectStmt, shown: &[Vec<Output>]) -> Vec<Expr> {
+fn ordered(by: Node<'_>, select: &nodes::SelectStmt, shown: &[Vec<Output>], asks: Asks) -> Option<Asked> {
     let at = match by {
         Node::A_Const(constant) => match constant.val() {
             Some(ConstValue::Integer(number)) => usize::try_from(number).ok().and_then(|n| n.checked_sub(1)),
-            _ => return Vec::new(),
+            _ => return None,
         },
         Node::ColumnRef(reference) => {
             let own = only(reference.fields());
@@ -158,14 +236,19 @@ fn ordered(by: Node<'_>, select: &nodes::SelectStmt, shown: &[Vec<Output>]) -> V
         }
         _ => None,
     };
-    let Some(at) = at else { return parts(by, 0) };
+    let Some(at) = at else {
+        return if asks == Asks::Alike { Some(about(parts(by, 0), asks, &[by])) } else { question(by) };
+    };
     let value = |arm: &Vec<Output>| match arm.get(at) {
         Some(Output::Value(value)) if arm.iter().all(|output| matches!(output, Output::Value(_))) => {
             value.clone()
         }
         _ => Expr::Unknown,
     };
-    shown.iter().map(value).collect()
+    let values: Vec<Expr> = shown.iter().map(value).collect();
+    let plain = values.iter().all(|value| matches!(value, Expr::Column { .. }));
+    let written = select.target_list().get(at).map_or(Node::None, |target| target.val());
+    Some(about(values, if plain { asks } else { Asks::Other }, &[written]))
 }
 
 fn only(fields: &NodeList) -> Option<&str> {

@@ -1,9 +1,11 @@
 //! From the client to the server.
 
+mod statements;
+
 use std::sync::Arc;
 use std::time::Instant;
 
-use veil_model::{Charset, Format};
+use veil_model::Charset;
 use veil_policy::Refusal;
 use veil_sql::mysql::analyse::Analysis;
 use veil_sql::mysql::{Kind, Mode, Show, Statement};
@@ -14,14 +16,11 @@ use veil_wire::mysql::{capability as cap, limits};
 
 use super::{
     Guarded, Hidden, Judged, Phase, Place, Reply, Settings, Stage, Then, decode_text, problem, refusal,
-    unknown,
 };
+use crate::budget::Parameters;
 use crate::engine::mysql::hidden;
 use crate::out::Out;
 use crate::problem::Problem;
-
-/// Stands for the statement prepared last, in MariaDB.
-const LAST_PREPARED: u32 = u32::MAX;
 
 /// How far a message has come.
 enum Step {
@@ -123,6 +122,13 @@ impl Guarded {
     fn command(&mut self, command: Command, header: Header, ways: &mut Ways<'_>) -> Result<Step, Problem> {
         match command {
             Command::StmtSendLongData => {
+                let Some(body) = ways.rest().get(HEADER + 1..HEADER + header.body.min(5)) else {
+                    return Ok(Step::Wait);
+                };
+                let number = command::statement(body)?;
+                if let Some(known) = self.number(number).and_then(|number| self.statements.get_mut(&number)) {
+                    known.long_data = true;
+                }
                 self.from_client.begin(header.total(), false, header.continues());
                 return Ok(Step::Streamed);
             }
@@ -215,7 +221,10 @@ impl Guarded {
             Reading::Refused(refusal) => return Ok(self.refuse(refusal, message, ways)),
             Reading::Asking => return Ok(Step::Wait),
         };
-        let judged = match self.judge_all(&analysis.statements, &settings, text) {
+        let judged = match self
+            .judge_all(&analysis.statements, &settings, text)
+            .and_then(|all| self.pay(all, ways.now))
+        {
             Ok(judged) => judged,
             Err(refusal) => return Ok(self.refuse(refusal, message, ways)),
         };
@@ -332,6 +341,13 @@ impl Guarded {
         Ok(judged)
     }
 
+    /// Pays for what statements ask that are about to run; what they are given is not known where it stands in variables.
+    fn pay(&self, all: Vec<Judged>, now: Instant) -> Result<Vec<Judged>, Refusal> {
+        let runs = |judged: &&Judged| !matches!(judged.statement.kind, Kind::Prepare { .. });
+        all.iter().filter(runs).try_for_each(|judged| self.judge.pay(judged, Parameters::Unknown, now))?;
+        Ok(all)
+    }
+
     /// The text to send for a KILL of a number that is the proxy's.
     fn killed(&self, analysis: &Analysis) -> Option<String> {
         let [only] = analysis.statements.as_slice() else { return None };
@@ -350,105 +366,6 @@ impl Guarded {
         }
         self.expect(Reply::new(Vec::new(), Stage::Single), message.sequence);
         Ok(Step::Used(message.total))
-    }
-
-    fn prepare(&mut self, message: &Message<'_>, text: &[u8], ways: &mut Ways<'_>) -> Result<Step, Problem> {
-        if self.statements.len() >= limits::STATEMENTS_MAX {
-            return Err(Problem::new("54000", "too many prepared statements", ""));
-        }
-        // Until the server has said that there is another.
-        self.last_prepared = None;
-        let (analysis, settings) = match self.analyse(text, ways) {
-            Reading::Read(analysis, settings) => (analysis, settings),
-            Reading::Refused(refusal) => return Ok(self.refuse(refusal, message, ways)),
-            Reading::Asking => return Ok(Step::Wait),
-        };
-        let statement = match analysis.statements.as_slice() {
-            [only] => Arc::clone(only),
-            // The server has something to say about others.
-            _ => unknown(Kind::Refused("a text that is not one statement")),
-        };
-        let judged = match self.judge.judge(&statement, settings.place(text)) {
-            Ok(judged) => judged,
-            Err(refusal) => return Ok(self.refuse(refusal, message, ways)),
-        };
-        match &analysis.rewritten {
-            None => ways.forward(message.total),
-            Some(text) => {
-                let mut bytes = vec![command::STMT_PREPARE];
-                settings.encode(text, &mut bytes)?;
-                frame::write(ways.up(), &mut 0, |out| out.extend(bytes));
-            }
-        }
-        self.expect(Reply::new(vec![judged], Stage::Prepared), message.sequence);
-        Ok(Step::Used(message.total))
-    }
-
-    fn execute(&mut self, header: Header, ways: &mut Ways<'_>) -> Result<Step, Problem> {
-        if header.body < 6 {
-            return Err(Problem::protocol("an execution without a statement"));
-        }
-        let Some(body) = ways.rest().get(HEADER + 1..HEADER + 6) else { return Ok(Step::Wait) };
-        let cursor = matches!(body, [_, _, _, _, flags] if flags & command::CURSOR_TYPES != 0);
-        let Some(number) = self.number(command::statement(body)?) else {
-            return Ok(self.pass_over(header, nothing_prepared()));
-        };
-        self.judge.refresh();
-        let asks_back = self.statements.get(&number).is_some_and(|known| asks_back(&known.statement));
-        if !asks_back && self.settings.is_none() {
-            return Ok(self.ask(Hidden::settings(), ways));
-        }
-        if let Some(refusal) = self.comes_late(ways.now) {
-            return Ok(self.pass_over(header, problem(refusal)));
-        }
-        if let (false, Some(settings)) = (asks_back, self.settings.clone())
-            && let Some(question) = self.question(&settings, ways.now, false)
-        {
-            return Ok(self.ask(question, ways));
-        }
-        let judged = match self.statements.get(&number) {
-            Some(prepared) if prepared.statement.facts.asks_warnings && self.veiled => {
-                Err(warnings_withheld())
-            }
-            Some(prepared) => {
-                let place = prepared.place.clone();
-                let read = match &self.settings {
-                    Some(settings) if !asks_back => check_reading(&place, settings),
-                    _ => Ok(()),
-                };
-                match read.and_then(|()| self.judge.judge(&prepared.statement, place)) {
-                    Ok(judged) if prepared.statement.facts.reads_variables => {
-                        self.check_variables(&judged, false, false).map(|()| judged)
-                    }
-                    other => other,
-                }
-            }
-            // The server has something to say about it.
-            None => Ok(Reply::new(Vec::new(), Stage::First).judged()),
-        };
-        let judged = match judged {
-            Ok(judged) => judged,
-            Err(refusal) => return Ok(self.pass_over(header, problem(refusal))),
-        };
-        self.from_client.begin(header.total(), false, header.continues());
-        let reply = Reply {
-            format: Format::Binary,
-            prepared: Some(number),
-            cursor,
-            ..Reply::new(vec![judged], Stage::First)
-        };
-        self.expect(reply, header.sequence);
-        Ok(Step::Streamed)
-    }
-
-    /// The server's number of a statement; `None` if it is to be the last prepared one, and there is none.
-    fn number(&self, asked: u32) -> Option<u32> {
-        if asked == LAST_PREPARED { self.last_prepared } else { Some(asked) }
-    }
-
-    fn fetch(&self, number: u32) -> Reply {
-        let plan = self.statements.get(&number).and_then(|prepared| prepared.cursor.clone());
-        Reply { format: Format::Binary, plan, ..Reply::new(Vec::new(), Stage::Rows) }
     }
 
     /// Whether the server shortens answers that it would otherwise end twice.

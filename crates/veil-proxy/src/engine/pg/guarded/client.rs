@@ -11,11 +11,15 @@ use veil_wire::pg::reply::Transaction;
 use veil_wire::pg::session::{Expected, Object};
 
 use super::{CatalogRead, CopyState, Guarded, Prepared, Streamed, Wait, prepared};
+use crate::budget::Parameters;
 use crate::out::Out;
 use crate::problem::Problem;
 
 /// Sent in place of a refused statement. The server answers it with a syntax error.
 const REFUSED_TEXT: &[u8] = b"ironveil refused this statement";
+
+/// Parameters longer than this are another question each time.
+const GIVEN_MAX: usize = 16 << 10;
 
 /// The statements of a text, or why none of them is sent.
 type Judged = Result<Vec<Arc<Prepared>>, Refusal>;
@@ -153,16 +157,31 @@ impl Guarded {
         }
         let known = self.session.statement_sent(statement).filter(|known| known.refusal().is_none());
         if let Some(refusal) = known.and_then(|known| self.judge.refusal_now(known)) {
-            // A statement of another name fails in its place.
-            let name = prepared::REFUSED.as_bytes();
-            Parse { name, text: REFUSED_TEXT, types: &[] }.write(up.owned(message.input));
-            let statement = Arc::new(self.judge.unknown(Err(refusal)));
-            self.expect(Expected::Parse { name: name.into(), statement }, false)?;
-            self.stream(message.header, true);
-            return Ok(Step::Used);
+            return self.refuse_bind(message, refusal, up);
+        }
+        let refused = match self.session.statement_sent(statement).filter(|known| self.judge.asks(known)) {
+            Some(known) => {
+                let names = portal.len() + statement.len() + 2;
+                let Some(given) = message.given(names) else { return Ok(Step::Wait) };
+                self.judge.pay(known, given, now).err()
+            }
+            None => None,
+        };
+        if let Some(refusal) = refused {
+            return self.refuse_bind(message, refusal, up);
         }
         self.expect(Expected::Bind { portal: portal.into(), statement: statement.into() }, false)?;
         self.stream(message.header, false);
+        Ok(Step::Used)
+    }
+
+    /// A statement of another name fails in the place of one that is not to run.
+    fn refuse_bind(&mut self, message: Message<'_>, refusal: Refusal, up: &mut Out) -> Result<Step, Problem> {
+        let name = prepared::REFUSED.as_bytes();
+        Parse { name, text: REFUSED_TEXT, types: &[] }.write(up.owned(message.input));
+        let statement = Arc::new(self.judge.unknown(Err(refusal)));
+        self.expect(Expected::Parse { name: name.into(), statement }, false)?;
+        self.stream(message.header, true);
         Ok(Step::Used)
     }
 
@@ -174,7 +193,13 @@ impl Guarded {
         now: Instant,
     ) -> Result<Step, Problem> {
         let text = command::decode_query(body)?;
-        let Some(judged) = self.judge_text(text, message.input, up, now)? else { return Ok(Step::Wait) };
+        let Some(mut judged) = self.judge_text(text, message.input, up, now)? else { return Ok(Step::Wait) };
+        if let Ok(statements) = &judged
+            && let Err(refusal) =
+                statements.iter().try_for_each(|statement| self.pay_for_text(statement, text, now))
+        {
+            judged = Err(refusal);
+        }
         let refused =
             judged.as_ref().map_or_else(|r| Some(r.clone()), |all| all.iter().find_map(|s| s.refusal()));
         let statements = match refused {
@@ -197,6 +222,19 @@ impl Guarded {
         }
         self.expect(Expected::Query { statements, done: 0 }, false)?;
         Ok(Step::Used)
+    }
+
+    /// Pays for a statement that was not prepared, or that runs one that was.
+    fn pay_for_text(&self, statement: &Prepared, text: &[u8], now: Instant) -> Result<(), Refusal> {
+        let given = Parameters::Bytes(text);
+        match statement.statement.as_deref().map(|statement| &statement.kind) {
+            Some(Kind::Prepare { .. }) => Ok(()),
+            Some(Kind::Execute { name }) => match self.session.statement(&name.as_bytes().into()) {
+                Some(runs) => self.judge.pay(runs, given, now),
+                None => Ok(()),
+            },
+            _ => self.judge.pay(statement, given, now),
+        }
     }
 
     /// A COPY is sent: what follows waits until the server has said what becomes of it.
@@ -338,6 +376,13 @@ impl<'a> Message<'a> {
     /// The body, if it is whole.
     fn body(self) -> Option<&'a [u8]> {
         self.available().get(..self.header.body)
+    }
+
+    /// What stands in the place of parameters, behind so many bytes of names; `None` if not enough of it has come.
+    fn given(self, names: usize) -> Option<Parameters<'a>> {
+        let end = self.header.body.min(names + GIVEN_MAX);
+        let given = self.available().get(names..end)?;
+        Some(if end < self.header.body { Parameters::Unknown } else { Parameters::Bytes(given) })
     }
 
     const fn range(self) -> std::ops::Range<usize> {

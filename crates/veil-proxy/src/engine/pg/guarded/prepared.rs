@@ -2,11 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use veil_policy::judge::names_missing;
 use veil_policy::{Labels, Refusal, Run};
 use veil_sql::{Analyser, Kind, Statement};
 
+use crate::budget::{Budget, Parameters};
 use crate::catalogs::View;
 use crate::engine::pg::Slot;
 
@@ -14,6 +16,7 @@ use crate::engine::pg::Slot;
 pub struct Judge {
     analyser: Arc<Analyser>,
     pub(super) view: View<Labels>,
+    budget: Arc<Budget>,
 }
 
 /// Names that start so are the proxy's own.
@@ -45,8 +48,31 @@ pub(super) struct Prepared {
 impl Judge {
     /// For sessions of `user` in the database of `slot`.
     #[must_use]
-    pub fn new(analyser: Arc<Analyser>, slot: Arc<Slot>, user: String) -> Self {
-        Self { analyser, view: View::new(slot, user) }
+    pub fn new(analyser: Arc<Analyser>, slot: Arc<Slot>, user: String, budget: Arc<Budget>) -> Self {
+        Self { analyser, view: View::new(slot, user), budget }
+    }
+
+    /// Whether a statement asks about masked columns what has to be paid for.
+    pub(super) fn asks(&self, prepared: &Prepared) -> bool {
+        let verdict = prepared.statement.as_ref().map(|statement| self.view.labels().verdict(statement));
+        verdict.is_some_and(|verdict| verdict.is_ok_and(|(_, charges)| !charges.is_empty()))
+    }
+
+    /// Pays for what a statement asks about masked columns, which runs with these parameters.
+    ///
+    /// # Errors
+    /// It asks too much.
+    pub(super) fn pay(
+        &self,
+        prepared: &Prepared,
+        given: Parameters<'_>,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        let Some(statement) = &prepared.statement else { return Ok(()) };
+        match self.view.labels().verdict(statement) {
+            Ok((_, charges)) => self.budget.charge(&charges, given, now),
+            Err(_) => Ok(()),
+        }
     }
 
     pub(super) fn slot(&self) -> &Arc<Slot> {
@@ -83,7 +109,7 @@ impl Judge {
             Kind::Prepare { name, .. } | Kind::Declare { name, .. } if is_reserved(name.as_bytes()) => {
                 Err(refuse_reserved())
             }
-            _ => self.view.labels().verdict(statement),
+            _ => self.view.labels().verdict(statement).map(|(run, _)| run),
         };
         Prepared::new(Some(Arc::clone(statement)), self.view.generation(), verdict)
     }
@@ -103,7 +129,7 @@ impl Judge {
         if verdict.0 != self.view.generation()
             && let Some(statement) = &prepared.statement
         {
-            *verdict = (self.view.generation(), self.view.labels().verdict(statement));
+            *verdict = (self.view.generation(), self.view.labels().verdict(statement).map(|(run, _)| run));
         }
         // What was let through once and would be refused now has been sent: its rows are closed.
         verdict.1.clone().unwrap_or(Run::CLOSED)

@@ -1,0 +1,125 @@
+//! Questions about masked columns that are counted: each costs once, and what would answer many at once is refused.
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Row};
+
+use crate::harness::{Pair, flavours, number, of, text};
+use crate::raw::{Raw, execute_payload};
+
+async fn refusal(client: &mut Conn, sql: &str) -> String {
+    let error = text(client, sql).await.expect_err(sql);
+    assert_eq!(number(&error), 1227, "{sql}");
+    error.to_string()
+}
+
+async fn runs(client: &mut Conn, sql: &str) {
+    text(client, sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_costs_once_and_the_budget_ends() {
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), "protection: { predicate_budget: 4 }");
+        let mut client = pair.client().await;
+        for _ in 0..3 {
+            for sql in [
+                // A tenth each: they confirm a guess, no more.
+                "select id from users where email = 'zqcanary1@mail.test'",
+                "select id from users where email in ('a', 'b', 'c') and id < 9",
+                // One each.
+                "select id from users where note = 'note1' or email like 'zq%'",
+                "select id, email from users order by 2 desc",
+                // Nothing.
+                "select email, count(*) from users group by email",
+                "select distinct full_name, ssn from users where email is not null",
+                "select upper(email), concat(full_name, ' ', email), count(email) from users group by email, full_name",
+                "select lag(email) over (order by id) from users",
+                "select u.id, o.id from users u join orders o on o.user_id = u.id where u.id > 1 order by o.id",
+                "update users set email = 'zqcanary1@mail.test' where id = 1",
+            ] {
+                runs(&mut client, sql).await;
+            }
+        }
+        // The values of parameters count.
+        let by = client.prep("select id from users where ? > 0 and email < ?").await.unwrap();
+        for value in ["a", "a"] {
+            client.exec::<Row, _, _>(&by, (1, value)).await.unwrap();
+        }
+        let error = client.exec::<Row, _, _>(&by, (1, "b")).await.unwrap_err();
+        assert!(error.to_string().contains("used up"), "{flavour:?}: {error}");
+        assert!(
+            refusal(&mut client, "select id from users where email > 'm'").await.contains("minutes are left")
+        );
+        // What has been paid for, and what costs nothing, still runs.
+        client.exec::<Row, _, _>(&by, (1, "a")).await.unwrap();
+        for sql in [
+            "select id from users where email like 'zq%'",
+            "select id, email from users where id = 1",
+            "select id from items where label like 'i%' order by label",
+        ] {
+            runs(&mut client, sql).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_written_is_another_question_each_time() {
+    let pair = Pair::with(of(None), "protection: { predicate_budget: 4 }");
+    let mut client = pair.client().await;
+    runs(&mut client, "set @x = 'zq%'").await;
+    runs(&mut client, "prepare p from 'select id from users where email like ?'").await;
+    runs(&mut client, "execute p using @x").await;
+    runs(&mut client, "execute p using @x").await;
+    // Data that come before the execution are not seen with it.
+    let mut raw = Raw::connect(pair.proxy.port(), 0);
+    let number = raw.prepare("select id from users where email like ?").unwrap().statement;
+    let mut execute = execute_payload(number, false);
+    execute.extend([0, 1, 253, 0]);
+    let mut ask = |guess: &str| {
+        raw.send(&[&[24][..], &number.to_le_bytes(), &[0, 0], guess.as_bytes()].concat());
+        raw.send(&execute);
+        raw.answer().error
+    };
+    assert_eq!(ask("zq%"), None);
+    assert_eq!(ask("zz%"), None);
+    let (code, message) = ask("zq%").unwrap();
+    assert!(code == 1227 && message.contains("used up"), "{code}: {message}");
+    assert!(refusal(&mut client, "execute p using @x").await.contains("used up"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_not_compared_with_rows() {
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), "protection: { predicate_budget: 100000 }");
+        let mut client = pair.client().await;
+        for sql in [
+            "select u.id, g.p from users u join (select 'a%' p union all select 'z%') g on u.email like g.p",
+            "select u.id, i.id from users u join items i on u.email > i.label",
+            "select id from users where email in (select label from items)",
+            "select id from users u where exists (select 1 from items where email like concat(label, '%'))",
+            "select id from users where (select count(*) from items where label < email) > 1",
+            "select id, m from (select u.id, u.email like i.label as m from users u, items i) d where m",
+            "select id from (select u.id, rank() over (order by u.email < i.label) as r from users u, items i) d order by 1",
+            "select email from users union select label from items",
+            "(select email from users union all select label from items) order by 1",
+            "select * from users u natural join (select 'x' as email) g",
+            "select * from users join (select label as email from items) g using (email)",
+            "with g as (select label from items) select count(*) from users, g where email = label",
+            "delete items from items join users where items.label < users.email",
+        ] {
+            let asked = refusal(&mut client, sql).await;
+            assert!(
+                asked.contains("compared with columns that are not masked"),
+                "{flavour:?}: {sql}: {asked}"
+            );
+        }
+        for sql in [
+            "select a.id from users a join users b on a.email = b.email",
+            "select id from users where email in (select email from users where id = 1)",
+            "select id, email from users union select id, email from users order by 1",
+            "select id from users where concat(full_name, note) like '%x%'",
+        ] {
+            runs(&mut client, sql).await;
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Questions about masked columns, by the names that they are asked of.
+
+use std::collections::BTreeSet;
+
+use veil_sql::mysql::{Facts, Named, TableName};
+use veil_sql::question::{Asks, Given, Question};
+
+use super::labels::Labels;
+use super::lineage::perhaps_same;
+use crate::labels::Standing;
+use crate::question::{self, Charge, Mixed};
+
+/// Names compared with names, for one statement.
+const COMPARED_MAX: usize = 1 << 18;
+
+/// Whether what decides which rows come names nothing labelled.
+pub(super) fn asks_nothing(facts: &Facts, labels: &Labels, database: Option<&str>) -> bool {
+    let asked = facts.asked.iter().flat_map(|question| &question.about.names);
+    let mut asked: BTreeSet<&str> = asked.map(String::as_str).collect();
+    // What is computed may be NULL because of what it is computed from.
+    let named =
+        |name: &&str| facts.given.iter().flat_map(|(given, _)| given).any(|given| perhaps_same(given, name));
+    let given: usize = facts.given.iter().map(|(given, named)| given.len() + named.names.len()).sum();
+    if (asked.len() + facts.asked_null.len() + given).saturating_mul(given) > COMPARED_MAX {
+        return false;
+    }
+    // Under a name that the statement gives, one value or another may stand.
+    asked.extend(facts.asked_null.iter().map(String::as_str).filter(named));
+    loop {
+        let answers = |name: &String| asked.iter().any(|asked| perhaps_same(asked, name));
+        let given = facts.given.iter().filter(|(given, _)| given.iter().any(answers));
+        let more: BTreeSet<&str> = given.flat_map(|(_, named)| &named.names).map(String::as_str).collect();
+        let before = asked.len();
+        asked.extend(more);
+        if asked.len() == before {
+            break;
+        }
+    }
+    if asked.contains("*") || asked.contains("_rowid") {
+        return false;
+    }
+    asked.is_empty() || facts.tables.iter().all(|name| answers(name, &asked, facts, labels, database))
+}
+
+/// Whether no column of a table that goes by one of these names is labelled.
+fn answers(
+    name: &TableName,
+    asked: &BTreeSet<&str>,
+    facts: &Facts,
+    labels: &Labels,
+    database: Option<&str>,
+) -> bool {
+    if labels.standing(name, facts, database) == Standing::Clean {
+        return true;
+    }
+    let Some(database) = name.database.as_deref().or(database) else { return false };
+    labels.catalog().table(database, &name.name).is_some_and(|table| {
+        let mut columns = table.columns.iter().map(|column| column.name.as_str());
+        columns.all(|column| {
+            !asked.iter().any(|asked| perhaps_same(asked, column)) || labels.flow(table, column).is_clean()
+        })
+    })
+}
+
+/// What it costs to answer what is asked of labelled columns.
+///
+/// # Errors
+/// Something is asked that would tell too much at once.
+pub(super) fn charges(facts: &Facts, labels: &Labels, database: Option<&str>) -> Result<Vec<Charge>, Mixed> {
+    let given: usize = facts.given.iter().map(|(given, named)| given.len() + named.names.len()).sum();
+    if facts.asked.len().saturating_mul(given) > COMPARED_MAX {
+        return Err(Mixed);
+    }
+    let scope = Scope { facts, labels, database };
+    let mut charges = Vec::new();
+    for question in &facts.asked {
+        charges.extend(scope.charge(question)?);
+    }
+    for name in &facts.asked_null {
+        // Under a name that the statement gives, something computed may stand.
+        if facts.given.iter().any(|(given, _)| given.iter().any(|given| perhaps_same(given, name))) {
+            let about = Named { names: BTreeSet::from([name.clone()]), columns: 1, constant: false };
+            charges.extend(scope.charge(&Question { about, asks: Asks::Other, given: Given::default() })?);
+        }
+    }
+    Ok(charges)
+}
+
+/// A statement's names and what they may stand for.
+struct Scope<'a> {
+    facts: &'a Facts,
+    labels: &'a Labels,
+    database: Option<&'a str>,
+}
+
+impl Scope<'_> {
+    fn charge(&self, question: &Question<Named>) -> Result<Option<Charge>, Mixed> {
+        let (names, columns, constant) = self.followed(&question.about);
+        let known: BTreeSet<&str> = names.iter().copied().collect();
+        let guarded =
+            |table: &TableName| self.labels.standing(table, self.facts, self.database) == Standing::Guarded;
+        if !self.facts.tables.iter().any(guarded) {
+            return Ok(None);
+        }
+        if names.contains("*") || names.contains("_rowid") || !self.is_clean(&known) {
+            let doubtful = constant || !names.iter().all(|name| self.is_labelled(name));
+            let mixed = columns > 1 && doubtful && self.facts.sources > 1;
+            return question::charge(question.asks, question.given, mixed, columns);
+        }
+        Ok(None)
+    }
+
+    /// All names that a value is made of, how many columns these are, and whether some are none.
+    fn followed<'n>(&'n self, named: &'n Named) -> (BTreeSet<&'n str>, u32, bool) {
+        let mut names: BTreeSet<&str> = named.names.iter().map(String::as_str).collect();
+        let (mut columns, mut constant) = (named.columns, false);
+        let mut left: Vec<&(Vec<String>, Named)> = self.facts.given.iter().collect();
+        loop {
+            let before = left.len();
+            left.retain(|(given, inside)| {
+                let answers = given.iter().any(|given| names.iter().any(|name| perhaps_same(given, name)));
+                if answers {
+                    names.extend(inside.names.iter().map(String::as_str));
+                    // They stand in the place of a name.
+                    columns = columns.saturating_add(inside.columns.max(1)) - u32::from(columns > 0);
+                    // What is made of nothing may be any number of guesses.
+                    constant |= inside.constant;
+                }
+                !answers
+            });
+            if left.len() == before {
+                return (names, columns, constant);
+            }
+        }
+    }
+
+    fn is_clean(&self, names: &BTreeSet<&str>) -> bool {
+        let (facts, labels, database) = (self.facts, self.labels, self.database);
+        let missing = |table: &&TableName| labels.standing(table, facts, database) == Standing::Missing;
+        let mut tables = facts.tables.iter().filter(|table| !missing(table));
+        tables.all(|table| answers(table, names, facts, labels, database))
+    }
+
+    /// Whether every column that goes by a name, at least one, is labelled; what the statement calls so is followed.
+    fn is_labelled(&self, name: &str) -> bool {
+        let mut given = self.facts.given.iter().flat_map(|(given, _)| given);
+        let mut found = given.any(|given| given == name);
+        for table in &self.facts.tables {
+            if self.facts.expressions.contains(&table.name.to_lowercase()) {
+                continue;
+            }
+            let known = table.database.as_deref().or(self.database);
+            let known = known.and_then(|database| self.labels.catalog().table(database, &table.name));
+            let Some(known) = known else { return false };
+            for column in known.columns.iter().filter(|column| perhaps_same(&column.name, name)) {
+                if self.labels.flow(known, &column.name).is_clean() {
+                    return false;
+                }
+                found = true;
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,257 @@
+//! The columns that an expression names, and its constants.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    InTarget, Query, Select, SelectItem, SetExpr, Value, Visit, Visitor,
+};
+
+use crate::mysql::statement::Named;
+use crate::question::{self, Asks, Given};
+
+/// A name for what cannot be told.
+pub(super) const ANY: &str = "*";
+
+/// What it may tell that something is computed.
+pub(super) fn cost(tree: &Expr) -> Asks {
+    struct Total(bool);
+    impl Visitor for Total {
+        type Break = ();
+
+        fn pre_visit_expr(&mut self, tree: &Expr) -> ControlFlow<()> {
+            self.0 &= match tree {
+                Expr::Function(function) => question::is_total(&function.name.to_string().to_lowercase()),
+                Expr::BinaryOp { op, .. } => matches!(
+                    op,
+                    BinaryOperator::And
+                        | BinaryOperator::Or
+                        | BinaryOperator::Eq
+                        | BinaryOperator::NotEq
+                        | BinaryOperator::Lt
+                        | BinaryOperator::LtEq
+                        | BinaryOperator::Gt
+                        | BinaryOperator::GtEq
+                ),
+                Expr::Identifier(_)
+                | Expr::CompoundIdentifier(_)
+                | Expr::Value(_)
+                | Expr::Nested(_)
+                | Expr::Case { .. }
+                | Expr::IsNull(_)
+                | Expr::IsNotNull(_)
+                | Expr::Collate { .. } => true,
+                _ => false,
+            };
+            ControlFlow::Continue(())
+        }
+    }
+    let mut total = Total(true);
+    let _: ControlFlow<()> = tree.visit(&mut total);
+    if total.0 { Asks::Total } else { Asks::Computed }
+}
+
+/// Whether a condition compares a column as it is with constants or another column, by equality.
+pub(super) fn is_equality(condition: &Expr) -> bool {
+    let plain = |tree: &Expr| is_column(tree) || matches!(tree, Expr::Value(_));
+    match condition {
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::Eq | BinaryOperator::NotEq | BinaryOperator::Spaceship,
+            right,
+        } => plain(left) && plain(right),
+        Expr::In { expr, target: InTarget::List(list), .. } => is_column(expr) && list.iter().all(plain),
+        _ => false,
+    }
+}
+
+pub(super) const fn is_column(tree: &Expr) -> bool {
+    matches!(tree, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+}
+
+pub(super) const fn value(item: &SelectItem) -> Option<&Expr> {
+    match item {
+        SelectItem::UnnamedExpr(value) | SelectItem::ExprWithAlias { expr: value, .. } => Some(value),
+        _ => None,
+    }
+}
+
+pub(super) fn cells<'b>(body: &'b SetExpr, each: &mut impl FnMut(&'b Expr)) {
+    match body {
+        SetExpr::Values(values) => values.rows.iter().flat_map(|row| &row.content).for_each(each),
+        SetExpr::SetOperation { left, right, .. } => {
+            cells(left, each);
+            cells(right, each);
+        }
+        _ => {}
+    }
+}
+
+/// All columns in an expression, those of queries in it too.
+pub(super) fn named(tree: &Expr) -> Named {
+    let mut names = Names::default();
+    names.visit(tree);
+    names.columns += u32::try_from(names.nulls.len()).unwrap_or(u32::MAX);
+    names.found.extend(names.nulls);
+    Named { constant: names.columns == 0, names: names.found, columns: names.columns }
+}
+
+pub(super) fn star() -> Named {
+    Named { names: BTreeSet::from([ANY.to_owned()]), columns: 2, constant: false }
+}
+
+/// A name in lower case; one that may be the text of an expression, which the server makes a name, can be any.
+pub(super) fn written(name: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
+    if name.chars().all(plain) { name.to_lowercase() } else { ANY.to_owned() }
+}
+
+#[derive(Default)]
+pub(super) struct Names {
+    pub(super) found: BTreeSet<String>,
+    /// Of columns that are asked only whether they are NULL.
+    pub(super) nulls: BTreeSet<String>,
+    inside: usize,
+    /// How many columns there are.
+    pub(super) columns: u32,
+    pub(super) given: Given,
+}
+
+impl Names {
+    fn column(&mut self, name: String) {
+        self.found.insert(name);
+        self.columns += 1;
+    }
+
+    /// Adds what an expression names.
+    pub(super) fn visit(&mut self, tree: &Expr) {
+        let _: ControlFlow<()> = tree.visit(self);
+    }
+
+    /// What a query shows; its conditions are read for themselves.
+    fn query(&mut self, query: &Query) {
+        cells(&query.body, &mut |cell| self.visit(cell));
+        let mut stack = vec![query.body.as_ref()];
+        while let Some(body) = stack.pop() {
+            match body {
+                SetExpr::Select(select) => {
+                    for item in &select.projection {
+                        match value(item) {
+                            Some(value) => self.visit(value),
+                            None => self.any(),
+                        }
+                    }
+                }
+                SetExpr::Query(query) => stack.push(&query.body),
+                SetExpr::SetOperation { left, right, .. } => stack.extend([left.as_ref(), right.as_ref()]),
+                SetExpr::Values(_) => {}
+                _ => self.any(),
+            }
+        }
+    }
+
+    fn any(&mut self) {
+        self.column(ANY.to_owned());
+        self.column(ANY.to_owned());
+    }
+
+    fn is_free(tree: &Expr) -> bool {
+        match tree {
+            // Their own conditions are read for themselves.
+            Expr::Exists { .. } | Expr::Subquery(_) | Expr::In { target: InTarget::Subquery(_), .. } => true,
+            Expr::IsNull(inner) | Expr::IsNotNull(inner) => is_column(inner),
+            _ => false,
+        }
+    }
+}
+
+impl Visitor for Names {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, tree: &Expr) -> ControlFlow<()> {
+        if let (0, Expr::IsNull(column) | Expr::IsNotNull(column)) = (self.inside, tree) {
+            let name = match column.as_ref() {
+                Expr::Identifier(name) => Some(name),
+                Expr::CompoundIdentifier(parts) => parts.last(),
+                _ => None,
+            };
+            self.nulls.extend(name.map(|name| name.value.to_lowercase()));
+        }
+        match tree {
+            Expr::Subquery(query) if self.inside == 0 => self.query(query),
+            Expr::In { expr, target: InTarget::Subquery(query), .. } if self.inside == 0 => {
+                self.visit(expr);
+                self.query(query);
+            }
+            _ => {}
+        }
+        self.inside += usize::from(Self::is_free(tree));
+        if self.inside > 0 {
+            return ControlFlow::Continue(());
+        }
+        match tree {
+            Expr::Identifier(name) if name.quote_style.is_none() && name.value.starts_with('@') => {
+                self.given.moment = true;
+            }
+            Expr::Identifier(name) => self.column(written(&name.value)),
+            Expr::CompoundIdentifier(parts) => {
+                parts.last().into_iter().for_each(|part| self.column(written(&part.value)));
+            }
+            Expr::MatchAgainst { columns, .. } => {
+                self.given.constants += 1;
+                for name in columns {
+                    let last = name.0.last().and_then(|part| part.as_ident());
+                    self.column(last.map_or_else(|| ANY.to_owned(), |ident| ident.value.to_lowercase()));
+                }
+            }
+            Expr::Value(value) => {
+                self.given.constants += 1;
+                self.given.parameters |= matches!(value.value, Value::Placeholder(_));
+            }
+            Expr::Function(function) => {
+                self.given.moment |= !question::is_fixed(&function.name.to_string().to_lowercase());
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, tree: &Expr) -> ControlFlow<()> {
+        self.inside -= usize::from(Self::is_free(tree));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        if self.inside == 0 && select.projection.iter().any(|item| value(item).is_none()) {
+            self.any();
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+pub(super) fn is_distinct(function: &Function) -> bool {
+    match &function.args {
+        FunctionArguments::List(list) => list.duplicate_treatment == Some(DuplicateTreatment::Distinct),
+        _ => false,
+    }
+}
+
+/// The arguments of a function that gives one of them as it is, or counts them.
+pub(super) fn chosen(function: &Function) -> Option<Vec<&Expr>> {
+    const CHOOSING: [&str; 5] = ["any_value", "coalesce", "count", "ifnull", "nvl"];
+    let name = function.name.to_string().to_lowercase();
+    let FunctionArguments::List(list) = &function.args else { return None };
+    if function.over.is_some() || !list.clauses.is_empty() || !CHOOSING.contains(&name.as_str()) {
+        return None;
+    }
+    let mut arguments = Vec::new();
+    for argument in &list.args {
+        match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(tree)) => arguments.push(tree),
+            FunctionArg::Unnamed(FunctionArgExpr::Wildcard) => {}
+            _ => return None,
+        }
+    }
+    Some(arguments)
+}
