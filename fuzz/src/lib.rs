@@ -135,6 +135,7 @@ fn policy() -> Arc<Policy> {
         table: Glob::any(),
         column: Glob::new("email"),
         users: Vec::new(),
+        min_group: None,
         action: Action::Mask(strategy("email")),
     };
     Arc::new(Policy::new(vec![rule], Vec::new(), &key()))

@@ -38,6 +38,9 @@ pub(crate) fn proxy(config: &Config, key: &RootKey) -> Result<Proxy> {
             mysql_accounts.insert(name(), account);
         }
     }
+    if config.protection.questions.unknown_functions {
+        tracing::warn!("protection.mode is permissive: functions that are not known run over masked columns");
+    }
     Ok(Proxy::new(Parts {
         tls,
         routes: of(Protocol::Postgres).map(route).collect::<Result<_>>()?,

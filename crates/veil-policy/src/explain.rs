@@ -120,10 +120,19 @@ impl Columns<'_> {
                 Expr::Whole(of) if !matches!(self.value(value), Flow::Clean) => {
                     names.push(of.as_ref().map_or_else(|| "*".to_owned(), |of| format!("{of}.*")));
                 }
-                Expr::Nullness(inner) if !matches!(self.value(value), Flow::Clean) => stack.push(inner),
+                Expr::Nullness(inner) | Expr::Aggregate(inner)
+                    if !matches!(self.value(value), Flow::Clean) =>
+                {
+                    stack.push(inner);
+                }
                 Expr::From(parts) => stack.extend(parts.iter().rev()),
                 Expr::Chosen { among, by } => stack.extend(among.iter().chain(by).rev()),
-                Expr::Column { .. } | Expr::Whole(_) | Expr::Nullness(_) | Expr::Windows | Expr::Unknown => {}
+                Expr::Column { .. }
+                | Expr::Whole(_)
+                | Expr::Nullness(_)
+                | Expr::Aggregate(_)
+                | Expr::Windows
+                | Expr::Unknown => {}
             }
         }
         let mut seen = HashSet::new();

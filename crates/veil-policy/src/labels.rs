@@ -11,7 +11,7 @@ use veil_sql::{Catalog, Place, QualifiedName, Relation, RelationKind, Statement,
 
 use crate::judge::{self, Untraced};
 use crate::lineage::{Columns, Flow};
-use crate::rule::Policy;
+use crate::rule::{Masking, Policy};
 use crate::verdicts::{Verdict, Verdicts};
 
 /// Why and how a column is masked.
@@ -23,6 +23,15 @@ pub struct Label {
     pub masker: Arc<Masker>,
     /// The column's type in PostgreSQL, whose COPY does not say it.
     pub kind: Option<PgType>,
+    /// Sums and means over groups of at least so many rows are shown.
+    pub min_group: Option<u64>,
+}
+
+impl Label {
+    pub(crate) fn new(masking: Masking, kind: Option<PgType>) -> Self {
+        let Masking { rule, masker, min_group } = masking;
+        Self { rule, masker, kind, min_group }
+    }
 }
 
 /// What happens to a column of a relation in a result.
@@ -73,9 +82,9 @@ impl Labels {
                     table: relation.name.clone(),
                     column: column.name.clone(),
                 };
-                if let Some((rule, masker)) = policy.mask(database, user, &name) {
+                if let Some(masking) = policy.mask(database, user, &name) {
                     let attribute = Attribute { relation: oid, attnum: column.attnum };
-                    columns.insert(attribute, Label { rule, masker, kind: Some(column.kind) });
+                    columns.insert(attribute, Label::new(masking, Some(column.kind)));
                 }
             }
         }

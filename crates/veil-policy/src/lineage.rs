@@ -7,9 +7,9 @@ use std::collections::{HashMap, HashSet};
 use veil_model::Attribute;
 use veil_sql::lineage::{Expr, Lineage, Output};
 use veil_sql::question::{Asks, Question};
-use veil_sql::{Alias, AliasSource, Facts, Field, QualifiedName, Statement};
+use veil_sql::{Alias, AliasSource, Facts, Field, QualifiedName, RelationKind, Statement};
 
-use crate::judge;
+use crate::judge::{self, named};
 use crate::labels::{Fate, Label, Labels, Standing};
 use crate::question::{self, Charge, Mixed};
 
@@ -111,6 +111,7 @@ impl<'a> Columns<'a> {
             doubtful: Vec::new(),
             made_up: Flow::Clean,
             windows: Flow::Clean,
+            group_rows: lineage.group_rows,
         };
         tracer.settle(lineage);
         let shapes = lineage.arms.iter().map(|arm| Shape::of(arm)).collect();
@@ -201,6 +202,7 @@ impl<'a> Columns<'a> {
                     self.name(inner, named);
                 }
             }
+            Expr::Aggregate(inner) => self.name(inner, named),
             Expr::Column { of, name } => {
                 let given = self.tracer.given(of.as_deref(), name);
                 let values = self.lineage.named.iter().filter(|(known, _)| match known {
@@ -311,6 +313,8 @@ struct Tracer<'a> {
     made_up: Flow,
     /// What windows that have names depend on.
     windows: Flow,
+    /// Each group has so many rows.
+    group_rows: u64,
 }
 
 impl<'a> Tracer<'a> {
@@ -367,12 +371,26 @@ impl<'a> Tracer<'a> {
             },
             Expr::Column { of, name } => self.column(of.as_deref(), name),
             Expr::Whole(of) => self.whole(of.as_deref()),
+            Expr::Aggregate(of) => match self.expr(of) {
+                Flow::Verbatim(label) if self.shows_groups(&label) => Flow::Clean,
+                other => Flow::computed(std::iter::once(other)),
+            },
             Expr::From(parts) => all(parts),
             Expr::Chosen { among, by } => match all(by) {
                 Flow::Clean => among.iter().map(|part| self.expr(part)).fold(Flow::Clean, Flow::or),
                 Flow::Verbatim(_) | Flow::Closed => Flow::Closed,
             },
         }
+    }
+
+    /// Whether what sums up the rows of a group is shown: there are enough rows, all of one table.
+    fn shows_groups(&self, label: &Label) -> bool {
+        let mut relations = self.facts.relations.iter().flat_map(|name| named(name, self.labels));
+        let table = |oid| self.labels.catalog().relation(oid).is_some_and(|r| r.kind == RelationKind::Table);
+        label.min_group.is_some_and(|least| self.group_rows >= least)
+            && self.facts.aliases.len() == 1
+            && !self.facts.unnamed
+            && relations.all(table)
     }
 
     fn column(&self, of: Option<&str>, name: &str) -> Flow {

@@ -31,6 +31,8 @@ pub struct Rule {
     pub column: Glob,
     /// Users that it is for; all if empty.
     pub users: Vec<String>,
+    /// Sums and means over groups of at least so many rows are shown.
+    pub min_group: Option<u64>,
     /// What it does.
     pub action: Action,
 }
@@ -56,6 +58,24 @@ struct Armed {
     masker: Option<Arc<Masker>>,
 }
 
+/// What a rule does to a column.
+#[derive(Clone)]
+pub struct Masking {
+    /// Name of the rule.
+    pub rule: Arc<str>,
+    /// Its function.
+    pub masker: Arc<Masker>,
+    /// Sums and means over groups of at least so many rows are shown.
+    pub min_group: Option<u64>,
+}
+
+impl Armed {
+    fn masking(&self) -> Option<Masking> {
+        let (rule, masker) = (Arc::clone(&self.name), self.masker.clone()?);
+        Some(Masking { rule, masker, min_group: self.rule.min_group })
+    }
+}
+
 /// Whether clients may ask questions about masked columns: conditions, joins and orders over them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Predicates {
@@ -68,18 +88,20 @@ pub enum Predicates {
     Deny,
 }
 
-/// What clients may ask about masked columns.
+/// What clients may do with masked columns besides to look at them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Questions {
     /// Whether.
     pub predicates: Predicates,
     /// How many in an hour, where they are counted.
     pub budget: u32,
+    /// Functions that are not known may run together with masked columns, and what they return is NULL.
+    pub unknown_functions: bool,
 }
 
 impl Default for Questions {
     fn default() -> Self {
-        Self { predicates: Predicates::default(), budget: 100 }
+        Self { predicates: Predicates::default(), budget: 100, unknown_functions: false }
     }
 }
 
@@ -128,6 +150,12 @@ impl Policy {
         self.questions.predicates
     }
 
+    /// Whether functions that are not known may run together with masked columns.
+    #[must_use]
+    pub const fn unknown_functions(&self) -> bool {
+        self.questions.unknown_functions
+    }
+
     /// How many questions a user may ask in an hour, where they are counted.
     #[must_use]
     pub const fn budget(&self) -> u32 {
@@ -160,16 +188,16 @@ impl Policy {
         self.trusted.iter().any(|trusted| trusted == name || Some(trusted) == full.as_ref())
     }
 
-    /// The rule that masks `column` for `user`: its name and its function.
+    /// What masks `column` for `user`.
     #[must_use]
-    pub fn mask(&self, database: &str, user: &str, column: &ColumnName) -> Option<(Arc<str>, Arc<Masker>)> {
+    pub fn mask(&self, database: &str, user: &str, column: &ColumnName) -> Option<Masking> {
         let first = self.rules.iter().find(|armed| {
             armed.rule.concerns(database, user)
                 && armed.rule.column.matches(&column.column)
                 && armed.rule.table.matches(&column.table)
                 && armed.rule.schema.matches(&column.schema)
         })?;
-        first.masker.clone().map(|masker| (Arc::clone(&first.name), masker))
+        first.masking()
     }
 
     /// What is to be done about sessions of `user` on a MySQL server, in which a statement may name any database.
@@ -190,12 +218,7 @@ impl Policy {
     /// The rule that masks a column of a MySQL server for `user`. Database and schema are one there; names of columns
     /// have no case, those of databases and tables as the server has it.
     #[must_use]
-    pub fn mask_mysql(
-        &self,
-        user: &str,
-        column: &ColumnName,
-        folds: bool,
-    ) -> Option<(Arc<str>, Arc<Masker>)> {
+    pub fn mask_mysql(&self, user: &str, column: &ColumnName, folds: bool) -> Option<Masking> {
         let case = if folds { Case::Folded } else { Case::Kept };
         let first = self.rules.iter().find(|armed| {
             let rule = &armed.rule;
@@ -205,6 +228,6 @@ impl Policy {
                 && rule.database.fits(&column.schema, case)
                 && rule.schema.fits(&column.schema, case)
         })?;
-        first.masker.clone().map(|masker| (Arc::clone(&first.name), masker))
+        first.masking()
     }
 }

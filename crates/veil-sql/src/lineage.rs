@@ -28,6 +28,8 @@ pub enum Expr {
     Nullness(Box<Self>),
     /// It is computed from all these: from nothing at all where there are none.
     From(Vec<Self>),
+    /// A sum, a mean or a spread of this over the rows of a group.
+    Aggregate(Box<Self>),
     /// Whatever the windows that the statement defines by name depend on.
     Windows,
     /// What is not followed.
@@ -40,7 +42,7 @@ impl Expr {
     pub fn is_constant(&self) -> bool {
         match self {
             Self::Column { .. } | Self::Whole(_) | Self::Windows | Self::Unknown => false,
-            Self::Nullness(inner) => inner.is_constant(),
+            Self::Nullness(inner) | Self::Aggregate(inner) => inner.is_constant(),
             Self::From(parts) => parts.iter().all(Self::is_constant),
             Self::Chosen { among, by } => among.iter().chain(by).all(Self::is_constant),
         }
@@ -71,6 +73,8 @@ pub struct Lineage {
     pub asked: Vec<Question<Vec<Expr>>>,
     /// Values that any query in the statement computes, whether or not they are shown: computing them may fail, or take long.
     pub computed: Vec<Question<Vec<Expr>>>,
+    /// So many rows of one table, at least, are in each group: in the only one, where there are no groups.
+    pub group_rows: u64,
     /// Rows are sorted, grouped, joined or put into windows.
     pub keeps_rows: bool,
 }

@@ -150,6 +150,10 @@ const TOTAL: [&str; 43] = [
     "upper",
 ];
 
+/// Functions that sum up the rows of a group: what one row holds does not follow, where there are many.
+pub(crate) const AGGREGATES: [&str; 9] =
+    ["avg", "std", "stddev", "stddev_pop", "stddev_samp", "sum", "var_pop", "var_samp", "variance"];
+
 /// Whether a function never fails.
 pub(crate) fn is_total(name: &str) -> bool {
     TOTAL.binary_search(&name).is_ok()

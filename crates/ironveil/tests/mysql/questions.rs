@@ -1,9 +1,9 @@
 //! Questions about masked columns that are counted: each costs once, and what would answer many at once is refused.
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Row};
+use mysql_async::{Conn, Row, Value};
 
-use crate::harness::{Pair, flavours, number, of, text};
+use crate::harness::{Pair, Proxy, binary, config, connect, flavours, number, of, sample_server, text};
 use crate::raw::{Raw, execute_payload};
 
 async fn refusal(client: &mut Conn, sql: &str) -> String {
@@ -122,4 +122,67 @@ async fn rows_are_not_compared_with_rows() {
             runs(&mut client, sql).await;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sums_over_groups_that_are_large_enough_are_shown() {
+    for flavour in flavours() {
+        let server = sample_server(of(flavour));
+        server.sql("shop", "create view twice as select u.* from users u join items").unwrap();
+        let rules = config(server.port(), "")
+            .replace("salary, strategy: hash }", "salary, strategy: hash, min_group: 2 }");
+        let proxy = Proxy::start(&rules);
+        let (mut client, mut direct) = (connect(proxy.port()).await, connect(server.port()).await);
+        for sql in [
+            "select avg(salary) from users having count(*) >= 2",
+            "select id > 0, round(avg(u.salary), 2) + 1, count(*) from users u group by 1 having 1 < count(*) and max(id) > 0 order by 1",
+            "select sum(salary) / count(salary) as mean from users having (count(*) > 2 and true)",
+            "select s from (select sum(salary) as s from users having count(*) >= 2) d",
+        ] {
+            let clear = text(&mut direct, sql).await.unwrap();
+            assert!(
+                !clear.is_empty() && text(&mut client, sql).await.unwrap() == clear,
+                "{flavour:?}: {sql}"
+            );
+            assert_eq!(
+                binary(&mut client, sql).await.unwrap(),
+                binary(&mut direct, sql).await.unwrap(),
+                "{sql}"
+            );
+        }
+        for sql in [
+            "select avg(salary) from users",
+            "select avg(salary) from users having count(*) >= 1",
+            "select avg(salary) from users having count(*) >= 2 or true",
+            "select avg(salary) from users having count(id) >= 2",
+            "select avg(salary) from users having not count(*) < 2",
+            "select sum(distinct salary) from users having count(*) >= 2",
+            "select max(salary) + 0 from users having count(*) >= 2",
+            "select avg(salary + 0) from users having count(*) >= 2",
+            "select avg(salary) from twice where id = 1 having count(*) >= 2",
+            "select avg(salary) from users join items where users.id = 1 having count(*) >= 2",
+            "select avg(salary) from (select u.salary from users u join items where u.id = 1) d having count(*) >= 2",
+            "select (select avg(u.salary) from items having count(*) >= 2) from users u where id = 1",
+            "select (select avg(u.salary) from users having count(*) >= 2) from users u where id = 1",
+            "with users as (select u.salary from shop.users u join items where u.id = 1) select sum(salary) from users having count(*) >= 2",
+        ] {
+            let seen = text(&mut client, sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            assert!(seen.iter().all(|row| row[0] == Value::NULL), "{flavour:?}: {sql}: {seen:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_permissive_mode_runs_unknown_functions_and_shows_nothing_of_them() {
+    let pair = Pair::with(of(None), "protection: { mode: permissive }");
+    pair.server.sql("shop", "create function echo(x text) returns text deterministic return x").unwrap();
+    let mut client = pair.client().await;
+    for sql in [
+        "select echo(email) from users where id = 1",
+        "select concat(echo('x'), email) from users where id = 1",
+    ] {
+        assert_eq!(text(&mut client, sql).await.unwrap(), [[Value::NULL]], "{sql}");
+    }
+    refusal(&mut client, "select load_file(email) from users").await;
+    refusal(&mut client, "insert into items (id, label) select 9, echo(email) from users").await;
 }

@@ -123,3 +123,64 @@ async fn the_strict_mode_answers_none_and_allow_all() {
         client.simple_query(&format!("select id from users where email like '{at}%'")).await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sums_over_groups_that_are_large_enough_are_shown() {
+    let rules = "\n  - { table: users, column: salary, strategy: 'null', min_group: 2 }\n";
+    let pair = crate::harness::Pair::with(veil_testkit::PostgresOptions::default(), rules);
+    pair.server.psql("shop", "create view twice as select u.* from users u, generate_series(1, 2)").unwrap();
+    let (client, direct) = (pair.client().await, pair.direct().await);
+    for sql in [
+        "select avg(salary) from users having count(*) >= 2",
+        "select age > 0, round(avg(u.salary), 2) + 1, count(*) from users u group by 1 having 1 < count(*) and max(id) > 0 order by 1",
+        "select sum(salary) / count(salary) as mean from users having (count(*) > 2 and true)",
+    ] {
+        let (seen, clear) = (client.query(sql, &[]).await.unwrap(), direct.query(sql, &[]).await.unwrap());
+        assert!(!clear.is_empty() && format!("{seen:?}") == format!("{clear:?}"), "{sql}");
+        let (seen, clear) =
+            (client.simple_query(sql).await.unwrap(), direct.simple_query(sql).await.unwrap());
+        assert_eq!(format!("{seen:?}"), format!("{clear:?}"), "{sql}");
+    }
+    for sql in [
+        "select avg(salary) from users",
+        "select avg(salary) from users having count(*) >= 1",
+        "select avg(salary) from users having count(*) >= 2 or true",
+        "select avg(salary) from users having count(id) >= 2",
+        "select avg(salary) from users having not count(*) < 2",
+        "select avg(salary) from users where id = 1 having count(*) >= 0 + 2 or 1 = 1",
+        "select sum(distinct salary) from users having count(*) >= 2",
+        "select sum(salary) filter (where id = 1) from users having count(*) >= 2",
+        "select max(salary) + 0 from users having count(*) >= 2",
+        "select avg(salary + 0) from users having count(*) >= 2",
+        "select avg(salary) from twice where id = 1 having count(*) >= 2",
+        "select avg(salary) from users, generate_series(1, 2) where id = 1 having count(*) >= 2",
+        "select avg(salary) from (select u.* from users u, items where u.id = 1) d having count(*) >= 2",
+        "select (select avg(u.salary) from items having count(*) >= 2) from users u where id = 1",
+        "select avg(salary) over () from users where id = 1 group by salary having count(*) >= 1",
+    ] {
+        for row in client.simple_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}")) {
+            if let tokio_postgres::SimpleQueryMessage::Row(row) = row {
+                assert_eq!(row.get(0), None, "{sql}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_permissive_mode_runs_unknown_functions_and_shows_nothing_of_them() {
+    let (server, proxy, client) = proxy("mode: permissive").await;
+    let made = "create function peek(x text) returns text language sql as 'select x'";
+    server.psql("shop", made).unwrap();
+    for sql in [
+        "select peek(email), id from users where id = 1",
+        "select peek('x') || email from users where id = 1",
+    ] {
+        let rows = client.query(sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        assert_eq!(rows[0].get::<_, Option<&str>>(0), None, "{sql}");
+    }
+    assert!(refusal(&client, "select pg_read_file('x'), email from users").await.contains("pg_read_file"));
+    assert!(
+        refusal(&client, "insert into items (label) select peek(email) from users").await.contains("write")
+    );
+    assert!(proxy.log().contains("permissive"));
+}

@@ -220,7 +220,7 @@ const BUDGET_MAX: u32 = 100_000;
 
 fn protection(value: &Value<'_>, faults: &mut Faults) -> Protection {
     let Some(mut map) = value.map(faults) else { return Protection::default() };
-    let mode = map.take("mode").and_then(|value| mode(&value, faults));
+    let mode = map.take("mode").and_then(|value| mode(&value, faults)).unwrap_or_default();
     let predicates = map.take("predicates").and_then(|value| predicates(&value, faults));
     let budget = map.take("predicate_budget").and_then(|value| budget(&value, faults));
     let protection = Protection {
@@ -230,20 +230,25 @@ fn protection(value: &Value<'_>, faults: &mut Faults) -> Protection {
             .unwrap_or_default(),
         local_infile: map.take("local_infile").and_then(|value| value.bool(faults)).unwrap_or(false),
         questions: Questions {
-            predicates: predicates.unwrap_or_else(|| mode.unwrap_or_default()),
-            budget: budget.unwrap_or(Questions::default().budget),
+            predicates: predicates.unwrap_or(mode.predicates),
+            budget: budget.unwrap_or(mode.budget),
+            ..mode
         },
     };
     map.end(faults, &["mode", "trusted_functions", "local_infile", "predicates", "predicate_budget"]);
     protection
 }
 
-/// What a mode says of questions.
-fn mode(value: &Value<'_>, faults: &mut Faults) -> Option<Predicates> {
+/// What a mode stands for.
+fn mode(value: &Value<'_>, faults: &mut Faults) -> Option<Questions> {
+    let standard = Questions::default();
     match value.text(faults)?.as_str() {
-        "standard" => Some(Predicates::Audit),
-        "strict" => Some(Predicates::Deny),
-        _ => wrong(value, faults, "\"mode\" is \"standard\" or \"strict\""),
+        "standard" => Some(standard),
+        "strict" => Some(Questions { predicates: Predicates::Deny, ..standard }),
+        "permissive" => {
+            Some(Questions { predicates: Predicates::Allow, unknown_functions: true, ..standard })
+        }
+        _ => wrong(value, faults, "\"mode\" is \"standard\", \"strict\" or \"permissive\""),
     }
 }
 
@@ -277,6 +282,7 @@ fn rule(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {
     let users = map.take("who").map(|value| who(&value, faults)).unwrap_or_default();
     let unmask = map.take("unmask").and_then(|value| value.bool(faults)).unwrap_or(false);
     let reason = map.take("reason").and_then(|value| value.text(faults));
+    let min_group = map.take("min_group").and_then(|value| min_group(&value, faults));
     let action = match (map.take("strategy"), unmask, reason) {
         (Some(value), false, None) => strategy(&value, map, faults).map(Action::Mask),
         (None, true, Some(reason)) => {
@@ -292,7 +298,18 @@ fn rule(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {
         }
     };
     let name = name.unwrap_or_else(|| rule_name(&schema, &table, &column));
-    Some(Rule { name, database, schema, table, column, users, action: action? })
+    if let (Some(_), Some(Action::Unmask(_))) = (min_group, &action) {
+        return wrong(value, faults, "\"min_group\" does not go together with \"unmask\"");
+    }
+    Some(Rule { name, database, schema, table, column, users, min_group, action: action? })
+}
+
+fn min_group(value: &Value<'_>, faults: &mut Faults) -> Option<u64> {
+    match value.scalar() {
+        Some(Scalar::Integer(number)) => u64::try_from(*number).ok().filter(|number| *number > 1),
+        _ => None,
+    }
+    .or_else(|| wrong(value, faults, "\"min_group\" is a whole number from 2"))
 }
 
 fn rule_name(schema: &Glob, table: &Glob, column: &Glob) -> String {
@@ -382,6 +399,7 @@ pub fn rule_from_argument(text: &str) -> Result<Rule, String> {
         table,
         column,
         users: vec![],
+        min_group: None,
         action: Action::Mask(strategy),
     })
 }

@@ -119,8 +119,8 @@ impl Labels {
     pub fn rule(&self, database: &str, table: &str, column: &str) -> Option<Label> {
         let name =
             ColumnName { schema: database.to_owned(), table: table.to_owned(), column: column.to_owned() };
-        let (rule, masker) = self.policy.mask_mysql(&self.user, &name, self.catalog.folds())?;
-        Some(Label { rule, masker, kind: None })
+        let masking = self.policy.mask_mysql(&self.user, &name, self.catalog.folds())?;
+        Some(Label::new(masking, None))
     }
 
     /// What a name in a statement stands for. `database` is the session's.

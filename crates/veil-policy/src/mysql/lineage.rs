@@ -3,6 +3,7 @@
 //! Names are resolved as the server does it: the innermost scope first, tables before what lies outside of them. What
 //! does not resolve to exactly one thing is closed.
 
+mod because;
 mod flow;
 mod output;
 mod scope;
@@ -273,6 +274,7 @@ impl<'a> Resolver<'a, '_> {
             merged: select.merged,
             names: names.collect(),
             windows: &select.windows,
+            group_rows: select.group_rows,
             around: around.scope,
         };
         for from in &select.from {
@@ -369,6 +371,14 @@ impl<'a> Resolver<'a, '_> {
                 Flow::Clean | Flow::Verbatim { .. } => Flow::Clean,
                 Flow::Closed => Flow::Closed,
             },
+            Expr::Aggregate(inner) => match self.expr(inner, around) {
+                Flow::Verbatim { label, .. }
+                    if around.scope.is_some_and(|scope| scope.shows_groups(inner, &label, self)) =>
+                {
+                    Flow::Clean
+                }
+                other => other.computed(),
+            },
             // MariaDB orders windows by selected columns before those of tables.
             Expr::Named(name) if around.scope.is_some_and(|scope| scope.gives(name)) => Flow::Closed,
             Expr::Default(parts) => match self.column(parts, around).base {
@@ -412,36 +422,6 @@ impl<'a> Resolver<'a, '_> {
                 .query(query, around)
                 .is_some_and(|columns| columns.iter().all(|column| column.flow.is_clean())),
             other => self.expr(other, around).computed().is_clean(),
-        }
-    }
-
-    /// The names in a closed value that are not clean.
-    fn because(&self, expr: &Expr, around: &Around<'a, '_>, names: &mut Vec<String>) {
-        match expr {
-            Expr::Column(parts) if !self.column(parts, around).flow.is_clean() => {
-                let name = parts.join(".");
-                if !names.contains(&name) {
-                    names.push(name);
-                }
-            }
-            Expr::Call(function) if !self.is_clean(expr, around) => {
-                names.push(format!("{}()", function.name))
-            }
-            Expr::From(parts) => parts.iter().for_each(|part| self.because(part, around, names)),
-            Expr::Chosen { among, by } => {
-                among.iter().chain(by).for_each(|part| self.because(part, around, names));
-            }
-            Expr::Named(name) if !self.is_clean(expr, around) => names.push(name.clone()),
-            Expr::Nullness(inner) if !self.is_clean(expr, around) => self.because(inner, around, names),
-            Expr::Column(_)
-            | Expr::Named(_)
-            | Expr::Nullness(_)
-            | Expr::Call(_)
-            | Expr::Free
-            | Expr::Default(_)
-            | Expr::Windows
-            | Expr::Query(_)
-            | Expr::Unknown => {}
         }
     }
 

@@ -54,6 +54,7 @@ fn labels_with(folds: &str, trusted: &[&str], predicates: Predicates) -> Labels 
         table: Glob::new("users"),
         column: Glob::new("Email"),
         users: Vec::new(),
+        min_group: None,
         action: Action::Mask(Strategy::parse("email", &std::collections::BTreeMap::new()).unwrap()),
     };
     let trusted = trusted.iter().map(|name| (*name).to_owned()).collect();

@@ -1,6 +1,7 @@
 //! From PostgreSQL's trees to lineage.
 
 mod asked;
+mod group;
 
 use std::collections::HashSet;
 use std::ptr;
@@ -36,7 +37,15 @@ pub(super) fn read(root: Node<'_>) -> Option<Lineage> {
     }
     reader.inside(root)?;
     let asked::Questions { asked, computed, keeps_rows } = asked::read(root);
-    Some(Lineage { arms: outputs, named: reader.named, windows: reader.windows, asked, computed, keeps_rows })
+    Some(Lineage {
+        arms: outputs,
+        named: reader.named,
+        windows: reader.windows,
+        asked,
+        computed,
+        group_rows: group::rows(root),
+        keeps_rows,
+    })
 }
 
 #[derive(Default)]
@@ -300,7 +309,10 @@ pub(super) fn expr(node: Node<'_>, depth: usize) -> Expr {
         Node::SubLink(link) => sublink(link, depth + 1),
         Node::FuncCall(call) => match chosen_argument(call) {
             Some(argument) => one_of(vec![deeper(argument)]),
-            None => Expr::From(parts(node, depth + 1)),
+            None => match group::aggregated(call) {
+                Some(argument) => Expr::Aggregate(Box::new(deeper(argument))),
+                None => Expr::From(parts(node, depth + 1)),
+            },
         },
         other => Expr::From(parts(other, depth + 1)),
     }
@@ -430,6 +442,7 @@ fn parts(root: Node<'_>, depth: usize) -> Vec<Expr> {
             // A column, for older servers.
             Node::FuncCall(_) if is_system_user(node) => found.push(Expr::Unknown),
             Node::FuncCall(call) if last_name(call.funcname()).is_none() => found.push(Expr::Unknown),
+            Node::FuncCall(call) if group::aggregated(call).is_some() => found.push(expr(node, depth + 1)),
             other => descend(other, &mut stack),
         }
     }

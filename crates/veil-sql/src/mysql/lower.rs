@@ -1,5 +1,7 @@
 //! From the grammar's trees to queries. What is not listed here is not followed.
 
+mod counts;
+
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
@@ -8,6 +10,8 @@ use sqlparser::ast::{
     SelectItemQualifiedWildcardKind, SetExpr, TableFactor, TableWithJoins, TimezoneInfo, Visit, Visitor,
     WildcardAdditionalOptions, WindowType,
 };
+
+use counts::{counted, is_count, is_counted, nullness};
 
 use super::facts::{function_name, is_dual, table_name};
 use super::query::{Body, Expr, From, Item, Query, Rows, Select, With};
@@ -36,6 +40,7 @@ fn body(tree: &SetExpr) -> Option<Body> {
             merged: is_merged(&select.from),
             items: items(&select.projection)?,
             windows: select.named_window.iter().flat_map(named_window).collect(),
+            group_rows: counts::rows(select.having.as_ref()),
         })),
         SetExpr::Query(inner) => Some(Body::Query(Box::new(query(inner)?))),
         SetExpr::SetOperation { .. } => {
@@ -286,6 +291,10 @@ fn call(tree: &ast::Function) -> Expr {
         ("count", Some(list)) if tree.over.is_none() && list.iter().all(|one| is_counted(one)) => {
             Expr::From(list.iter().map(|one| counted(one)).collect())
         }
+        (_, Some([FunctionArgExpr::Expr(of)])) if counts::is_aggregate(tree) => {
+            let summed = Expr::Aggregate(Box::new(expr(of)));
+            Expr::From(vec![summed, Expr::Call(function)])
+        }
         (
             "min" | "max" | "any_value" | "first_value" | "last_value" | "nth_value" | "lag" | "lead",
             Some([FunctionArgExpr::Expr(first), rest @ ..]),
@@ -310,29 +319,6 @@ fn call(tree: &ast::Function) -> Expr {
             Expr::From(found)
         }
         _ => whole(function),
-    }
-}
-
-/// What can be counted without a look at values other than whether they are NULL or the same.
-fn is_counted(argument: &FunctionArgExpr) -> bool {
-    match argument {
-        FunctionArgExpr::Expr(tree) => is_column(tree) || matches!(tree, ast::Expr::Value(_)),
-        _ => false,
-    }
-}
-
-fn counted(argument: &FunctionArgExpr) -> Expr {
-    match argument {
-        FunctionArgExpr::Expr(tree) => nullness(tree),
-        _ => Expr::Unknown,
-    }
-}
-
-/// Whether a column is NULL.
-fn nullness(tree: &ast::Expr) -> Expr {
-    match expr(tree) {
-        Expr::Free => Expr::Free,
-        column => Expr::Nullness(Box::new(column)),
     }
 }
 
@@ -408,7 +394,9 @@ fn as_whole(tree: &ast::Expr) -> Option<Expr> {
     match tree {
         ast::Expr::Exists { .. } => Some(Expr::Free),
         ast::Expr::IsNull(inner) | ast::Expr::IsNotNull(inner) if is_column(inner) => Some(nullness(inner)),
-        ast::Expr::Function(function) if function.over.is_some() || is_count(function) => {
+        ast::Expr::Function(function)
+            if function.over.is_some() || is_count(function) || counts::is_aggregate(function) =>
+        {
             Some(call(function))
         }
         _ => None,
@@ -420,19 +408,11 @@ fn is_whole(tree: &ast::Expr) -> bool {
     match tree {
         ast::Expr::Exists { .. } => true,
         ast::Expr::IsNull(inner) | ast::Expr::IsNotNull(inner) => is_column(inner),
-        ast::Expr::Function(function) => function.over.is_some() || is_count(function),
+        ast::Expr::Function(function) => {
+            function.over.is_some() || is_count(function) || counts::is_aggregate(function)
+        }
         _ => false,
     }
-}
-
-/// A count of rows, or of columns that are not NULL.
-fn is_count(tree: &ast::Function) -> bool {
-    let plain = |list: Vec<&FunctionArgExpr>| {
-        matches!(list.as_slice(), [FunctionArgExpr::Wildcard]) || list.iter().all(|one| is_counted(one))
-    };
-    function_name(tree).is_some_and(|name| name.database.is_none() && name.name == "count")
-        && tree.over.is_none()
-        && arguments(tree).is_some_and(plain)
 }
 
 /// Collects what an expression is computed from. Queries inside are taken whole.

@@ -49,6 +49,8 @@ pub struct Select {
     pub items: Vec<Item>,
     /// What windows that have names are made by.
     pub windows: Vec<Expr>,
+    /// So many rows, at least, are in each group: in the only one, where there are no groups.
+    pub group_rows: u64,
 }
 
 /// One source of rows.
@@ -105,6 +107,8 @@ pub enum Expr {
     Windows,
     /// Whether this is NULL.
     Nullness(Box<Self>),
+    /// A sum, a mean or a spread of this over the rows of a group.
+    Aggregate(Box<Self>),
     /// Nothing: literals, parameters, settings, counts of rows.
     Free,
     /// It is one of these values as they are, by what these others say.

@@ -4,6 +4,7 @@ use veil_sql::mysql::query::Expr;
 use veil_sql::mysql::{Table, TableName};
 
 use super::{Flow, Output, Resolver};
+use crate::labels::Label;
 
 /// The sources of a SELECT.
 pub(super) struct Scope<'a, 's> {
@@ -13,6 +14,8 @@ pub(super) struct Scope<'a, 's> {
     pub(super) names: Vec<&'s str>,
     /// What windows that have names are made by.
     pub(super) windows: &'s [Expr],
+    /// Each group has so many rows.
+    pub(super) group_rows: u64,
     pub(super) around: Option<&'s Self>,
 }
 
@@ -43,6 +46,19 @@ pub(super) enum Known<'a> {
 }
 
 impl<'a> Scope<'a, '_> {
+    /// Whether what sums up the rows of a group is shown: there are enough rows, all of one table.
+    pub(super) fn shows_groups(&self, summed: &Expr, label: &Label, resolver: &Resolver<'a, '_>) -> bool {
+        let ([Source { rows: Known::Table(table), .. }], Expr::Column(parts)) =
+            (self.sources.as_slice(), summed)
+        else {
+            return false;
+        };
+        let Some((name, qualifier)) = parts.split_last() else { return false };
+        // A column from further out would be summed up there.
+        let own = table.column(name).is_some() && self.named(qualifier, resolver).is_some();
+        own && table.kind.keeps_rows() && label.min_group.is_some_and(|least| self.group_rows >= least)
+    }
+
     /// Whether the SELECT gives a name to a column.
     pub(super) fn gives(&self, name: &str) -> bool {
         self.names.iter().any(|known| perhaps_same(known, name))
