@@ -264,7 +264,7 @@ impl Labels {
             // All that it names is clean; a rule is on a column of its own.
             Untraced::Show => attributes(oid, view).map(|(attribute, _)| (attribute, Flow::Clean)).collect(),
             Untraced::Follow => {
-                let Some(columns) = Columns::new(definition, self) else { return };
+                let Some(columns) = Columns::of_view(definition, self) else { return };
                 let flow = |attribute: Attribute, name| match usize::try_from(attribute.attnum - 1) {
                     Ok(at) => columns.flow(at, view.columns.len(), Some(name)),
                     Err(_) => Flow::Closed,

@@ -2,16 +2,17 @@
 //!
 //! A name stands for everything in the statement that goes by it; so what is found here is too strict rather than wrong.
 
-use std::collections::{HashMap, HashSet};
+mod charges;
+
+use std::collections::HashMap;
 
 use veil_model::Attribute;
 use veil_sql::lineage::{Expr, Lineage, Output};
-use veil_sql::question::{Asks, Question};
 use veil_sql::{Alias, AliasSource, Facts, Field, QualifiedName, RelationKind, Statement};
 
 use crate::judge::{self, named};
 use crate::labels::{Fate, Label, Labels, Standing};
-use crate::question::{self, Charge, Mixed};
+use crate::rule::Predicates;
 
 /// Names that are made of each other are followed until nothing changes, so often at most.
 const ROUNDS_MAX: usize = 32;
@@ -96,6 +97,15 @@ impl Shape {
 impl<'a> Columns<'a> {
     /// `None` if they cannot be followed: a relation is not known.
     pub(crate) fn new(statement: &'a Statement, labels: &'a Labels) -> Option<Self> {
+        Self::read(statement, labels, labels.policy().predicates() != Predicates::Allow)
+    }
+
+    /// Those of a view, which is not of a client's making.
+    pub(crate) fn of_view(definition: &'a Statement, labels: &'a Labels) -> Option<Self> {
+        Self::read(definition, labels, false)
+    }
+
+    fn read(statement: &'a Statement, labels: &'a Labels, guesses: bool) -> Option<Self> {
         let lineage = statement.lineage.as_ref()?;
         let facts = &statement.facts;
         if facts.relations.iter().any(|name| labels.standing(name) == Standing::Missing) {
@@ -112,6 +122,7 @@ impl<'a> Columns<'a> {
             made_up: Flow::Clean,
             windows: Flow::Clean,
             group_rows: lineage.group_rows,
+            guesses,
         };
         tracer.settle(lineage);
         let shapes = lineage.arms.iter().map(|arm| Shape::of(arm)).collect();
@@ -124,8 +135,8 @@ impl<'a> Columns<'a> {
             return Flow::Closed;
         }
         let arms = self.lineage.arms.iter().zip(&self.shapes);
-        let arms = arms.map(|(arm, shape)| self.of_arm(arm, *shape, at, count, name));
-        arms.fold(Flow::Clean, Flow::or)
+        let arms = arms.map(|(arm, shape)| (self.of_arm(arm, *shape, at, count, name), is_written(arm, at)));
+        self.tracer.together(arms.collect())
     }
 
     /// What all columns hold; `None` if their number cannot be told.
@@ -156,76 +167,6 @@ impl<'a> Columns<'a> {
     fn computes_nothing(&self) -> bool {
         let mut values = self.lineage.computed.iter().flat_map(|question| &question.about);
         values.all(|value| !matches!(self.tracer.expr(value), Flow::Closed))
-    }
-
-    /// What it costs to answer what the statement asks about what is labelled.
-    ///
-    /// # Errors
-    /// Something is asked that would tell too much at once.
-    pub(crate) fn charges(&self) -> Result<Vec<Charge>, Mixed> {
-        let asked = self.lineage.asked.iter().chain(&self.lineage.computed);
-        asked.filter_map(|question| self.charge(question).transpose()).collect()
-    }
-
-    fn charge(&self, question: &Question<Vec<Expr>>) -> Result<Option<Charge>, Mixed> {
-        let flows = question.about.iter().map(|value| self.tracer.expr(value));
-        // The value of a column as it is: computing it asks nothing.
-        let harmless = |flow: Flow| match flow {
-            Flow::Clean => true,
-            Flow::Verbatim(_) => matches!(question.asks, Asks::Computed | Asks::Total),
-            Flow::Closed => false,
-        };
-        if flows.into_iter().all(harmless) {
-            return Ok(None);
-        }
-        let mut named = Named { seen: HashSet::new(), columns: 0, doubtful: false };
-        question.about.iter().for_each(|value| self.name(value, &mut named));
-        // In one table, rows are compared with themselves.
-        let facts = self.tracer.facts;
-        let mixed = named.columns > 1 && named.doubtful && (facts.aliases.len() > 1 || facts.unnamed);
-        question::charge(question.asks, question.given, mixed, named.columns)
-    }
-
-    /// Counts the columns that a value depends on.
-    fn name<'v>(&'v self, value: &'v Expr, named: &mut Named<'v>) {
-        match value {
-            Expr::Unknown => named.add(true),
-            Expr::Whole(_) => {
-                named.add(true);
-                named.add(true);
-            }
-            Expr::Windows if named.seen.insert("") => {
-                self.lineage.windows.iter().for_each(|value| self.name(value, named));
-            }
-            Expr::Nullness(inner) => {
-                if let Flow::Closed = self.tracer.expr(inner) {
-                    self.name(inner, named);
-                }
-            }
-            Expr::Aggregate(inner) => self.name(inner, named),
-            Expr::Column { of, name } => {
-                let given = self.tracer.given(of.as_deref(), name);
-                let values = self.lineage.named.iter().filter(|(known, _)| match known {
-                    Some(known) => perhaps_same(known, name),
-                    None => true,
-                });
-                if given && named.seen.insert(name) {
-                    for (_, value) in values {
-                        self.name(value, named);
-                        // What is made of nothing may be any number of guesses.
-                        if value.is_constant() {
-                            named.add(true);
-                        }
-                    }
-                }
-                if !given || self.tracer.in_relations(self.tracer.facts.relations.iter(), name).is_some() {
-                    named.add(!self.tracer.is_labelled(of.as_deref(), name));
-                }
-            }
-            Expr::Chosen { among, by } => among.iter().chain(by).for_each(|value| self.name(value, named)),
-            Expr::From(parts) => parts.iter().for_each(|value| self.name(value, named)),
-            Expr::Windows => {}
-        }
     }
 
     /// Whether the server keeps nothing that is labelled while it runs: it names nothing of that, or only passes over one table.
@@ -276,20 +217,10 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// The columns that something depends on.
-struct Named<'a> {
-    /// Names of the statement's own that have been followed.
-    seen: HashSet<&'a str>,
-    columns: u32,
-    /// Some column may be one that is not labelled.
-    doubtful: bool,
-}
-
-impl Named<'_> {
-    fn add(&mut self, doubtful: bool) {
-        self.columns += 1;
-        self.doubtful |= doubtful;
-    }
+/// Whether a constant stands in a place of a query.
+fn is_written(arm: &[Output], at: usize) -> bool {
+    matches!(arm.get(at), Some(Output::Value(value)) if value.is_constant())
+        && arm.iter().all(|output| matches!(output, Output::Value(_)))
 }
 
 /// Whether two names may be one. Where the database's letters are single bytes, the server makes those outside of ASCII
@@ -315,6 +246,8 @@ struct Tracer<'a> {
     windows: Flow,
     /// Each group has so many rows.
     group_rows: u64,
+    /// The client may be guessing.
+    guesses: bool,
 }
 
 impl<'a> Tracer<'a> {
@@ -377,7 +310,7 @@ impl<'a> Tracer<'a> {
             },
             Expr::From(parts) => all(parts),
             Expr::Chosen { among, by } => match all(by) {
-                Flow::Clean => among.iter().map(|part| self.expr(part)).fold(Flow::Clean, Flow::or),
+                Flow::Clean => self.beside(among.iter()),
                 Flow::Verbatim(_) | Flow::Closed => Flow::Closed,
             },
         }
@@ -391,6 +324,24 @@ impl<'a> Tracer<'a> {
             && self.facts.aliases.len() == 1
             && !self.facts.unnamed
             && relations.all(table)
+    }
+
+    /// One of these values.
+    fn beside<'e>(&self, values: impl Iterator<Item = &'e Expr>) -> Flow {
+        self.together(values.map(|value| (self.expr(value), value.is_constant())).collect())
+    }
+
+    /// One of these, which may be constants. Where clients may be guessing, what is not labelled is not masked beside what is,
+    /// unless it comes from the same rows.
+    fn together(&self, flows: Vec<(Flow, bool)>) -> Flow {
+        let several = self.facts.aliases.len() > 1 || self.facts.unnamed;
+        let guesses = several && self.guesses;
+        let labelled = flows.iter().any(|(flow, _)| !matches!(flow, Flow::Clean));
+        let other = flows.iter().any(|(flow, constant)| matches!(flow, Flow::Clean) && !constant);
+        if guesses && labelled && other {
+            return Flow::Closed;
+        }
+        flows.into_iter().map(|(flow, _)| flow).fold(Flow::Clean, Flow::or)
     }
 
     fn column(&self, of: Option<&str>, name: &str) -> Flow {

@@ -31,6 +31,8 @@ pub(crate) struct Mixed;
 pub(crate) fn charge(asks: Asks, given: Given, mixed: bool, columns: u32) -> Result<Option<Charge>, Mixed> {
     let unit = match asks {
         Asks::Alike | Asks::Total => return Ok(None),
+        Asks::Beside if given.constants == 0 => return Ok(None),
+        Asks::Beside => 1,
         Asks::Equality | Asks::Other if mixed => return Err(Mixed),
         // It confirms a guess, no more.
         Asks::Equality => 1,

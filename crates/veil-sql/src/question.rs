@@ -24,6 +24,8 @@ pub enum Asks {
     Computed,
     /// Nothing: something is computed that cannot fail.
     Total,
+    /// Nothing, but constants may stand beside its value: they are masked like it, so that equal masks confirm a guess.
+    Beside,
     /// Anything else.
     Other,
 }

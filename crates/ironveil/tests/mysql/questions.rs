@@ -33,6 +33,7 @@ async fn a_question_costs_once_and_the_budget_ends() {
                 "select email, count(*) from users group by email",
                 "select distinct full_name, ssn from users where email is not null",
                 "select upper(email), concat(full_name, ' ', email), count(email) from users group by email, full_name",
+                "select coalesce(email, ''), case when id = 1 then email end from users union all select email, null from users",
                 "select lag(email) over (order by id) from users",
                 "select u.id, o.id from users u join orders o on o.user_id = u.id where u.id > 1 order by o.id",
                 "update users set email = 'zqcanary1@mail.test' where id = 1",
@@ -40,6 +41,8 @@ async fn a_question_costs_once_and_the_budget_ends() {
                 runs(&mut client, sql).await;
             }
         }
+        let guesses = "select 'g0' union all select email from users where id = 1";
+        runs(&mut client, guesses).await;
         // The values of parameters count.
         let by = client.prep("select id from users where ? > 0 and email < ?").await.unwrap();
         for value in ["a", "a"] {
@@ -120,6 +123,15 @@ async fn rows_are_not_compared_with_rows() {
             "select id from users where concat(full_name, note) like '%x%'",
         ] {
             runs(&mut client, sql).await;
+        }
+        // The masks of guesses.
+        for sql in [
+            "select email from users where id = 1 union all select label from items",
+            "select coalesce(null, e) from (select email e from users union all select label from items) d",
+            "select case when u.id = 1 then i.label else u.email end from users u join items i",
+        ] {
+            let seen = text(&mut client, sql).await.unwrap();
+            assert!(seen.iter().all(|row| row[0] == Value::NULL), "{flavour:?}: {sql}: {seen:?}");
         }
     }
 }

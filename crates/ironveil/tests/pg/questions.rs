@@ -37,9 +37,13 @@ async fn a_question_costs_once_and_the_budget_ends() {
             "select upper(email), full_name || ' ' || email, count(email), lag(email) over (order by id) from users group by email, full_name, id",
             "select u.id, o.id from users u join orders o on o.user_id = u.id where u.id > 1 order by o.id",
             "update users set email = 'zqcanary1@mail.test' where id = 1",
+            "select coalesce(email, ''), case when id = 1 then email end from users union all select email, null from users",
         ] {
             client.simple_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
         }
+    }
+    for sql in ["select 'g0' union all select email from users", "select coalesce(email, 'g1') from users"] {
+        client.simple_query(sql).await.unwrap();
     }
     // The values of parameters count, and so do those of settings.
     let by = client.prepare("select id from users where $2 > 0 and email < $1").await.unwrap();
@@ -109,12 +113,39 @@ async fn rows_are_not_compared_with_rows() {
     ] {
         client.simple_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     }
+    // The masks of guesses.
+    for sql in [
+        "select email from users where id = 1 union all select label from items",
+        "select x from (select email as x from users union all select label from items) d",
+        "with recursive r(x) as (select email from users union all select label from items) select x from r",
+        "select coalesce(null, i.label, u.email) from users u cross join items i",
+        "select case when u.id = 1 then i.label else u.email end from users u join items i on true",
+        "select coalesce(e, g) from (select email as e, 'guess' as g from users) d",
+    ] {
+        for row in client.simple_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}")) {
+            if let tokio_postgres::SimpleQueryMessage::Row(row) = row {
+                assert_eq!(row.get(0), None, "{sql}");
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_strict_mode_answers_none_and_allow_all() {
     let (server, _proxy, client) = proxy("mode: strict").await;
-    assert!(refusal(&client, "select id from users where email = 'x'").await.contains("may not depend"));
+    for sql in [
+        "select id from users where email = 'x'",
+        "select coalesce(email, 'guess') from users",
+        "select email from users union all values ('guess')",
+        "select case when id = 3 then 'gu' || 'ess' else email end from users",
+    ] {
+        assert!(refusal(&client, sql).await.contains("may not depend"));
+    }
+    for sql in
+        ["select coalesce(email, ''), case when id = 1 then email end from users", "select email from users"]
+    {
+        client.simple_query(sql).await.unwrap();
+    }
     drop(client.copy_out("copy users to stdout").await.unwrap());
     let text = format!("{}protection: {{ mode: strict, predicates: allow }}\n", config(server.port(), RULES));
     let open = Proxy::start(&text);

@@ -15,11 +15,12 @@ const COMPARED_MAX: usize = 1 << 18;
 
 /// Whether what decides which rows come names nothing labelled.
 pub(super) fn asks_nothing(facts: &Facts, labels: &Labels, database: Option<&str>) -> bool {
-    let asked = facts.asked.iter().flat_map(|question| &question.about.names);
+    let asks = |question: &&Question<Named>| question.asks != Asks::Beside || question.given.constants > 0;
+    let asked = facts.asked.iter().filter(asks).flat_map(|question| &question.about.names);
     let mut asked: BTreeSet<&str> = asked.map(String::as_str).collect();
     // What is computed may be NULL because of what it is computed from.
     let named =
-        |name: &&str| facts.given.iter().flat_map(|(given, _)| given).any(|given| perhaps_same(given, name));
+        |name: &&str| facts.given.iter().flat_map(|(given, _)| given).any(|given| is_called(given, name));
     let given: usize = facts.given.iter().map(|(given, named)| given.len() + named.names.len()).sum();
     if (asked.len() + facts.asked_null.len() + given).saturating_mul(given) > COMPARED_MAX {
         return false;
@@ -27,7 +28,7 @@ pub(super) fn asks_nothing(facts: &Facts, labels: &Labels, database: Option<&str
     // Under a name that the statement gives, one value or another may stand.
     asked.extend(facts.asked_null.iter().map(String::as_str).filter(named));
     loop {
-        let answers = |name: &String| asked.iter().any(|asked| perhaps_same(asked, name));
+        let answers = |name: &String| asked.iter().any(|asked| is_called(name, asked));
         let given = facts.given.iter().filter(|(given, _)| given.iter().any(answers));
         let more: BTreeSet<&str> = given.flat_map(|(_, named)| &named.names).map(String::as_str).collect();
         let before = asked.len();
@@ -39,7 +40,28 @@ pub(super) fn asks_nothing(facts: &Facts, labels: &Labels, database: Option<&str
     if asked.contains("*") || asked.contains("_rowid") {
         return false;
     }
+    // Servers make names, too.
+    let known = |name: &&str| named(name) || has_column(name, facts, labels, database);
+    if !asked.iter().all(known) {
+        return false;
+    }
     asked.is_empty() || facts.tables.iter().all(|name| answers(name, &asked, facts, labels, database))
+}
+
+/// Whether a table has a column of a name, or cannot be told.
+fn has_column(name: &str, facts: &Facts, labels: &Labels, database: Option<&str>) -> bool {
+    facts.tables.iter().any(|table| {
+        let known = table.database.as_deref().or(database);
+        let known = known.and_then(|database| labels.catalog().table(database, &table.name));
+        known.map_or(!facts.expressions.contains(&table.name.to_lowercase()), |known| {
+            known.columns.iter().any(|column| perhaps_same(&column.name, name))
+        })
+    })
+}
+
+/// Whether what the statement calls `given` may go by a name.
+fn is_called(given: &str, name: &str) -> bool {
+    given == "*" || perhaps_same(given, name)
 }
 
 /// Whether no column of a table that goes by one of these names is labelled.
@@ -78,7 +100,7 @@ pub(super) fn charges(facts: &Facts, labels: &Labels, database: Option<&str>) ->
     }
     for name in &facts.asked_null {
         // Under a name that the statement gives, something computed may stand.
-        if facts.given.iter().any(|(given, _)| given.iter().any(|given| perhaps_same(given, name))) {
+        if facts.given.iter().any(|(given, _)| given.iter().any(|given| is_called(given, name))) {
             let about = Named { names: BTreeSet::from([name.clone()]), columns: 1, constant: false };
             charges.extend(scope.charge(&Question { about, asks: Asks::Other, given: Given::default() })?);
         }
@@ -102,7 +124,13 @@ impl Scope<'_> {
         if !self.facts.tables.iter().any(guarded) {
             return Ok(None);
         }
-        if names.contains("*") || names.contains("_rowid") || !self.is_clean(&known) {
+        let (facts, labels) = (self.facts, self.labels);
+        let given =
+            |name: &&str| facts.given.iter().flat_map(|(given, _)| given).any(|given| is_called(given, name));
+        let mut made =
+            names.iter().filter(|name| !given(name) && !has_column(name, facts, labels, self.database));
+        if names.contains("*") || names.contains("_rowid") || made.next().is_some() || !self.is_clean(&known)
+        {
             let doubtful = constant || !names.iter().all(|name| self.is_labelled(name));
             let mixed = columns > 1 && doubtful && self.facts.sources > 1;
             return question::charge(question.asks, question.given, mixed, columns);
@@ -118,7 +146,7 @@ impl Scope<'_> {
         loop {
             let before = left.len();
             left.retain(|(given, inside)| {
-                let answers = given.iter().any(|given| names.iter().any(|name| perhaps_same(given, name)));
+                let answers = given.iter().any(|given| names.iter().any(|name| is_called(given, name)));
                 if answers {
                     names.extend(inside.names.iter().map(String::as_str));
                     // They stand in the place of a name.

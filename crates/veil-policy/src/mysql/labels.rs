@@ -82,7 +82,7 @@ impl Labels {
             }
             for (view, statement) in ready {
                 let flows = statement.result.as_ref().filter(|_| statement.facts.opaque.is_none());
-                let flows = flows.and_then(|query| lineage::flows(query, self, Some(&view.database)));
+                let flows = flows.and_then(|query| lineage::flows_of_view(query, self, Some(&view.database)));
                 if let Some(flows) = flows.filter(|flows| flows.len() == view.columns.len()) {
                     self.views.insert(key(view), flows);
                 }

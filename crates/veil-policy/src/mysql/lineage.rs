@@ -3,6 +3,7 @@
 //! Names are resolved as the server does it: the innermost scope first, tables before what lies outside of them. What
 //! does not resolve to exactly one thing is closed.
 
+mod around;
 mod because;
 mod flow;
 mod output;
@@ -14,6 +15,7 @@ use veil_sql::mysql::functions::Effect;
 use veil_sql::mysql::query::{Body, Expr, From, Item, Query, Rows, Select, With};
 use veil_sql::mysql::{Table, TableName, catalog, system};
 
+use self::around::{Around, Expressions};
 pub(super) use self::flow::Flow;
 pub(super) use self::output::Output;
 use self::output::{placed, renamed, same_flows};
@@ -21,6 +23,7 @@ pub(super) use self::scope::perhaps_same;
 use self::scope::{Known, Scope, Source};
 use super::judge;
 use super::labels::Labels;
+use crate::rule::Predicates;
 
 /// Queries inside queries deeper than this are closed.
 const DEPTH_MAX: usize = 64;
@@ -71,8 +74,12 @@ fn outputs_of<'a>(resolver: &Resolver<'a, '_>, query: &Query) -> Option<Outputs<
 
 /// What the rows of `query` hold, in order; `None` if that cannot be told.
 pub(super) fn flows(query: &Query, labels: &Labels, database: Option<&str>) -> Option<Vec<Flow>> {
-    let outputs = Resolver::new(labels, database).query(query, &Around::default())?;
-    Some(outputs.into_iter().map(|output| output.flow).collect())
+    Resolver::new(labels, database).flows(query)
+}
+
+/// The same of a view's definition.
+pub(super) fn flows_of_view(query: &Query, labels: &Labels, database: Option<&str>) -> Option<Vec<Flow>> {
+    Resolver { guesses: false, ..Resolver::new(labels, database) }.flows(query)
 }
 
 struct Resolver<'a, 's> {
@@ -82,38 +89,14 @@ struct Resolver<'a, 's> {
     left: Cell<usize>,
     /// Somebody wants to know what closed a column.
     explains: bool,
-}
-
-/// What names mean around a query, from the inside out.
-#[derive(Clone, Copy, Default)]
-struct Around<'a, 's> {
-    scope: Option<&'s Scope<'a, 's>>,
-    expressions: Option<&'s Expressions<'a, 's>>,
-    depth: usize,
-    /// How many of the queries around have common table expressions.
-    level: usize,
-}
-
-impl Around<'_, '_> {
-    /// Whether a common table expression around goes by a name.
-    fn hides(&self, name: &str) -> bool {
-        let around = std::iter::successors(self.expressions, |expressions| expressions.around);
-        around.into_iter().any(|known| perhaps_same(known.name, name))
-    }
-}
-
-/// A common table expression, and those around it.
-struct Expressions<'a, 's> {
-    name: &'s str,
-    /// `None` if they are not known.
-    columns: Option<Vec<Output<'a>>>,
-    around: Option<&'s Self>,
-    level: usize,
+    /// The client may be guessing: what is not labelled is not masked beside what is.
+    guesses: bool,
 }
 
 impl<'a, 's> Resolver<'a, 's> {
-    const fn new(labels: &'a Labels, database: Option<&'s str>) -> Self {
-        Self { labels, database, left: Cell::new(COLUMNS_MAX), explains: false }
+    fn new(labels: &'a Labels, database: Option<&'s str>) -> Self {
+        let guesses = !matches!(labels.policy().predicates(), Predicates::Allow);
+        Self { labels, database, left: Cell::new(COLUMNS_MAX), explains: false, guesses }
     }
 }
 
@@ -122,6 +105,11 @@ impl<'a> Resolver<'a, '_> {
     fn count(&self, columns: usize) -> Option<()> {
         self.left.set(self.left.get().checked_sub(columns)?);
         Some(())
+    }
+
+    fn flows(&self, query: &Query) -> Option<Vec<Flow>> {
+        let outputs = self.query(query, &Around::default())?;
+        Some(outputs.into_iter().map(|output| output.flow).collect())
     }
 
     fn query(&self, query: &Query, around: &Around<'a, '_>) -> Option<Vec<Output<'a>>> {
@@ -203,16 +191,19 @@ impl<'a> Resolver<'a, '_> {
                 // Arms of other lengths are those of other tables than the server will read.
                 let count = arms.first()?.len();
                 arms.iter().all(|arm| arm.len() == count).then_some(())?;
-                arms.into_iter()
-                    .reduce(|first, next| first.into_iter().zip(next).map(|(a, b)| a.or(b)).collect())
+                arms.into_iter().reduce(|first, next| {
+                    first.into_iter().zip(next).map(|(a, b)| a.beside(b, self.guesses)).collect()
+                })
             }
             Body::Values(rows) => {
                 let rows = rows.iter().map(|row| {
-                    let cells = row.iter().map(|cell| self.expr(cell, around));
-                    cells.map(|flow| Output::of(flow, None)).collect::<Vec<_>>()
+                    let cells = row.iter().map(|cell| (self.expr(cell, around), cell.is_constant()));
+                    cells
+                        .map(|(flow, constant)| Output { constant, ..Output::of(flow, None) })
+                        .collect::<Vec<_>>()
                 });
                 rows.reduce(|first, next| {
-                    first.into_iter().zip(next).map(|(a, b)| Output::of(a.flow.or(b.flow), None)).collect()
+                    first.into_iter().zip(next).map(|(a, b)| a.beside(b, self.guesses)).collect()
                 })
             }
         }
@@ -243,7 +234,8 @@ impl<'a> Resolver<'a, '_> {
                     if self.explains && matches!(flow, Flow::Closed) {
                         self.because(expr, &inside, &mut because);
                     }
-                    outputs.push(Output { because, ..Output::of(flow, name.clone()) });
+                    let constant = expr.is_constant();
+                    outputs.push(Output { because, constant, ..Output::of(flow, name.clone()) });
                 }
             }
         }
@@ -405,7 +397,16 @@ impl<'a> Resolver<'a, '_> {
             },
             Expr::Chosen { by, .. } if !by.iter().all(|part| self.is_clean(part, around)) => Flow::Closed,
             Expr::Chosen { among, .. } => {
-                among.iter().map(|part| self.expr(part, around)).fold(Flow::Clean, Flow::or)
+                let guesses = self.guesses && !around.scope.is_some_and(Scope::is_one_table);
+                let output = |part: &Expr| {
+                    let flow = self.expr(part, around);
+                    Output { constant: part.is_constant(), ..Output::of(flow, None) }
+                };
+                among
+                    .iter()
+                    .map(output)
+                    .reduce(|a, b| a.beside(b, guesses))
+                    .map_or(Flow::Clean, |one| one.flow)
             }
             Expr::Query(query) => match self.query(query, around).as_deref() {
                 Some([only]) => only.flow.clone(),

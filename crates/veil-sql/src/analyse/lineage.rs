@@ -187,22 +187,22 @@ impl Reader {
             self.named.push((None, Expr::Unknown));
             return;
         }
-        let mut arms = arms.into_iter();
         let first = set_arms(select).into_iter().next();
         let names: Vec<Option<String>> =
             first.into_iter().flat_map(|first| first.target_list().iter().map(name_of)).collect();
-        let Some(first) = arms.next() else { return };
-        for arm in arms.chain([first]) {
+        let mut places: Vec<Vec<Expr>> = names.iter().map(|_| Vec::new()).collect();
+        for arm in arms {
             if arm.len() != names.len() {
                 self.named.push((None, Expr::Unknown));
                 return;
             }
-            for (name, output) in names.iter().zip(arm) {
+            for (place, output) in places.iter_mut().zip(arm) {
                 if let Output::Value(value) = output {
-                    self.named.push((name.clone(), value));
+                    place.push(value);
                 }
             }
         }
+        self.named.extend(names.into_iter().zip(places.into_iter().map(one_of)));
     }
 
     fn all(&mut self, names: &NodeList, value: &Expr) {

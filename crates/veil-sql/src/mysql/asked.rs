@@ -7,16 +7,19 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Assignment, AssignmentTarget, BinaryOperator, Distinct, Expr, FromTable, Function, GroupByExpr,
-    JoinConstraint, LimitClause, NamedWindowDefinition, NamedWindowExpr, OnInsert, OrderBy, OrderByKind,
-    Query, Select, SelectItem, SetExpr, SetQuantifier, Statement, TableFactor, TableWithJoins, UnaryOperator,
-    Value, Visit, Visitor, WindowSpec, WindowType,
+    Assignment, AssignmentTarget, BinaryOperator, Distinct, Expr, FromTable, Function, FunctionArguments,
+    GroupByExpr, Ident, JoinConstraint, LimitClause, NamedWindowDefinition, NamedWindowExpr, OnInsert,
+    OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, SetQuantifier, Statement, TableFactor,
+    TableWithJoins, UnaryOperator, Value, Visit, Visitor, WindowSpec, WindowType,
 };
 
 use super::lower::constraint;
 use super::statement::{Facts, Named};
 use crate::question::{Asks, Given, Question};
-use names::{ANY, Names, cells, chosen, cost, is_column, is_distinct, is_equality, named, star, value};
+use names::{
+    ANY, Names, cells, chosen, cost, first, guesses, is_column, is_distinct, is_equality, named, rows, star,
+    value,
+};
 
 /// Collects what `tree` asks about.
 pub(super) fn collect(tree: &Statement, facts: &mut Facts) {
@@ -38,6 +41,10 @@ impl Visitor for Asked<'_> {
             }
             Statement::Insert(insert) => {
                 self.shown(insert.returning.iter().flatten());
+                // How many rows change tells whether one was the same before.
+                if insert.replace_into {
+                    self.star(Asks::Alike);
+                }
                 if let Some(OnInsert::DuplicateKeyUpdate(assignments)) = &insert.on {
                     self.assigned(assignments);
                 }
@@ -70,10 +77,7 @@ impl Visitor for Asked<'_> {
         cells(&query.body, &mut |cell| self.computed(cell));
         if let Some(with) = &query.with {
             for table in &with.cte_tables {
-                self.renamed(
-                    table.alias.columns.iter().map(|column| column.name.value.as_str()),
-                    &table.query,
-                );
+                self.renamed(table.alias.columns.iter().map(|column| &column.name), &table.query);
             }
         }
         ControlFlow::Continue(())
@@ -101,7 +105,10 @@ impl Visitor for Asked<'_> {
         self.shown(select.projection.iter());
         for item in &select.projection {
             if let SelectItem::ExprWithAlias { expr, alias } = item {
-                self.0.given.push((vec![alias.value.to_lowercase()], named(expr)));
+                self.0.given.push((vec![given_name(alias)], named(expr)));
+            }
+            if let Some(value) = value(item).filter(|value| guesses(value) > 0 && !is_column(value)) {
+                self.beside(value);
             }
         }
         ControlFlow::Continue(())
@@ -118,7 +125,7 @@ impl Visitor for Asked<'_> {
         self.0.sources += 1;
         match factor {
             TableFactor::Derived { subquery, alias: Some(alias), .. } => {
-                self.renamed(alias.columns.iter().map(|column| column.name.value.as_str()), subquery);
+                self.renamed(alias.columns.iter().map(|column| &column.name), subquery);
             }
             // Rows may be in a partition by what is masked.
             TableFactor::Table { partitions, .. } if !partitions.is_empty() => self.any(),
@@ -177,6 +184,16 @@ impl Asked<'_> {
         let constants = std::mem::take(&mut names.given);
         names.given = Given { key: Given::written(part.to_string(), 0).key, ..constants };
         self.add(names, asks);
+    }
+
+    /// Literals that stand beside a value are masked like it.
+    fn beside(&mut self, value: &Expr) {
+        let mut names = Names::default();
+        names.visit(value);
+        names.given =
+            Given { constants: guesses(value), key: Given::written(value.to_string(), 0).key, ..names.given };
+        names.given.moment = false;
+        self.add(names, Asks::Beside);
     }
 
     /// Rows come in the order in which a window has sorted them.
@@ -264,28 +281,30 @@ impl Asked<'_> {
         }
     }
 
-    /// The names of a union are those of its first arm, and stand for all arms.
+    /// The names of a union are those of its first arm, and stand for all arms; those of written rows are the server's choice.
     fn arms(&mut self, body: &SetExpr) {
-        if !matches!(body, SetExpr::SetOperation { .. }) {
-            return;
-        }
-        let mut first = None;
-        arms(body, &mut |select| {
-            first.get_or_insert_with(|| select.projection.iter().map(shown_as).collect::<Vec<_>>());
-        });
-        self.give(first.unwrap_or_default(), body);
+        let first = match first(body) {
+            Some(SetExpr::Select(select)) if matches!(body, SetExpr::SetOperation { .. }) => {
+                select.projection.iter().map(shown_as).collect()
+            }
+            Some(SetExpr::Values(values)) => {
+                vec![Some(ANY.to_owned()); values.rows.first().map_or(0, |row| row.content.len())]
+            }
+            _ => return,
+        };
+        self.give(first, body);
     }
 
     /// Gives names to the columns of queries, by their places, or all to all if these cannot be told.
     fn give(&mut self, names: Vec<Option<String>>, body: &SetExpr) {
         let mut places: Vec<Named> = Vec::new();
         let mut plain = true;
-        arms(body, &mut |select| {
-            plain &= select.projection.len() == names.len();
-            places.resize_with(places.len().max(select.projection.len()), Named::default);
-            for (item, place) in select.projection.iter().zip(&mut places) {
-                let named = value(item).map_or_else(star, named);
-                plain &= value(item).is_some();
+        rows(body, &mut |values| {
+            plain &= values.len() == names.len();
+            places.resize_with(places.len().max(values.len()), Named::default);
+            for (value, place) in values.iter().zip(&mut places) {
+                let named = value.map_or_else(star, named);
+                plain &= value.is_some();
                 place.columns += named.columns;
                 place.constant |= named.constant;
                 place.names.extend(named.names);
@@ -302,11 +321,7 @@ impl Asked<'_> {
             inside.constant |= place.constant;
             inside.names.extend(place.names);
         }
-        let names: Vec<String> = names.into_iter().flatten().collect();
-        if names.iter().any(|name| name == ANY) {
-            self.0.given.push((inside.names.iter().cloned().collect(), inside.clone()));
-        }
-        self.0.given.push((names, inside));
+        self.0.given.push((names.into_iter().flatten().collect(), inside));
     }
 
     /// What rows are ordered by: a number is that of a column of the result.
@@ -349,65 +364,82 @@ impl Asked<'_> {
         }
     }
 
-    /// Sets compare what they are made of with each other: what stands in one place in all of them.
+    /// Sets compare what they are made of with each other: what stands in one place in all of them. Where they do not, what
+    /// stands beside a value is masked like it.
     fn set(&mut self, body: &SetExpr) {
-        let SetExpr::SetOperation { set_quantifier, .. } = body else { return };
-        if *set_quantifier == SetQuantifier::All && !compares(body) {
+        if !matches!(body, SetExpr::SetOperation { .. } | SetExpr::Values(_)) {
             return;
         }
         let mut places: Vec<Names> = Vec::new();
         let mut plain = true;
-        arms(body, &mut |select| {
-            for (at, item) in select.projection.iter().enumerate() {
-                if places.len() <= at {
-                    places.push(Names::default());
-                }
-                let Some(place) = places.get_mut(at) else { continue };
-                let Some(value) = value(item) else {
+        rows(body, &mut |values| {
+            places.resize_with(places.len().max(values.len()), Names::default);
+            for (value, place) in values.iter().zip(&mut places) {
+                let Some(value) = value else {
                     plain = false;
                     continue;
                 };
+                let constants = place.given.constants;
                 place.visit(value);
+                place.given.constants = constants + guesses(value);
                 place.given.moment |= !is_column(value);
             }
         });
-        let constants = rows(body);
+        let asks = |place: &Names| match compares(body) {
+            false => Asks::Beside,
+            true if place.given.moment => Asks::Other,
+            true => Asks::Equality,
+        };
         for mut place in places {
-            let asks = if place.given.moment || constants > 0 { Asks::Other } else { Asks::Equality };
-            place.given.constants += constants;
-            place.given.key = Given::written(&place.found, 0).key;
+            place.given.key = Given::written((body.to_string(), &place.found), 0).key;
+            place.given.moment &= compares(body);
+            let asks = asks(&place);
             self.add(place, asks);
         }
-        if !plain {
+        if !plain && compares(body) {
             self.any();
         }
     }
 
     /// Names that a list gives to the columns of a query.
-    fn renamed<'n>(&mut self, columns: impl Iterator<Item = &'n str>, query: &Query) {
-        let names: Vec<_> = columns.map(|name| Some(name.to_lowercase())).collect();
+    fn renamed<'n>(&mut self, columns: impl Iterator<Item = &'n Ident>, query: &Query) {
+        let names: Vec<_> = columns.map(|name| Some(given_name(name))).collect();
         if !names.is_empty() {
             self.give(names, &query.body);
         }
     }
 }
 
-/// The name that an item has in a result, in lower case; a star has any.
+/// The name that an item has in a result, in lower case; `None` for one that is written with more than letters and figures.
 fn shown_as(item: &SelectItem) -> Option<String> {
     match item {
-        SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.to_lowercase()),
-        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name.value.to_lowercase()),
-        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => {
-            parts.last().map(|part| part.value.to_lowercase())
-        }
-        SelectItem::UnnamedExpr(Expr::Value(value)) => match &value.value {
-            Value::SingleQuotedString(text) | Value::Number(text, _) => Some(text.to_lowercase()),
-            _ => None,
-        },
-        SelectItem::UnnamedExpr(_) => None,
+        SelectItem::ExprWithAlias { alias, .. } => Some(given_name(alias)),
+        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(given_name(name)),
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => parts.last().map(given_name),
+        SelectItem::UnnamedExpr(
+            Expr::BinaryOp { .. }
+            | Expr::Case { .. }
+            | Expr::Subquery(_)
+            | Expr::Exists { .. }
+            | Expr::IsNull(_)
+            | Expr::IsNotNull(_)
+            | Expr::Function(Function { args: FunctionArguments::List(_), .. }),
+        ) => None,
+        // Of literals and words, servers make names in ways of their own.
         _ => Some(ANY.to_owned()),
     }
 }
+
+/// A name that the statement gives, in lower case; any, where servers trim or cut it.
+fn given_name(name: &Ident) -> String {
+    let starts =
+        name.value.chars().next().is_some_and(|first| first.is_ascii_graphic() || first.is_alphanumeric());
+    let kept = starts && name.value.len() <= NAME_MAX && !name.value.contains('\0');
+    if kept { name.value.to_lowercase() } else { ANY.to_owned() }
+}
+
+/// Longer names are cut by some servers.
+const NAME_MAX: usize = 64;
 
 /// Whether anything but UNION ALL is in it.
 fn compares(body: &SetExpr) -> bool {
@@ -419,27 +451,6 @@ fn compares(body: &SetExpr) -> bool {
                 || compares(right)
         }
         _ => false,
-    }
-}
-
-/// Rows that are written out.
-fn rows(body: &SetExpr) -> u32 {
-    match body {
-        SetExpr::Values(values) => u32::try_from(values.rows.len()).unwrap_or(u32::MAX),
-        SetExpr::SetOperation { left, right, .. } => rows(left).saturating_add(rows(right)),
-        _ => 0,
-    }
-}
-
-fn arms(body: &SetExpr, each: &mut impl FnMut(&Select)) {
-    match body {
-        SetExpr::Select(select) => each(select),
-        SetExpr::Query(query) => arms(&query.body, each),
-        SetExpr::SetOperation { left, right, .. } => {
-            arms(left, each);
-            arms(right, each);
-        }
-        _ => {}
     }
 }
 
@@ -470,9 +481,9 @@ fn number(tree: &Expr) -> Option<usize> {
 /// What stands in a place of a result, in all queries of a set operation; `None` if it cannot be told.
 fn place(body: &SetExpr, at: usize) -> Option<Names> {
     let (mut names, mut found, mut plain, mut columns) = (Names::default(), false, true, true);
-    arms(body, &mut |select| {
-        plain &= select.projection.iter().all(|item| value(item).is_some());
-        match select.projection.get(at).and_then(value) {
+    rows(body, &mut |values| {
+        plain &= values.iter().all(Option::is_some);
+        match values.get(at).copied().flatten() {
             Some(value) => {
                 names.visit(value);
                 (found, columns) = (true, columns && is_column(value));
@@ -482,5 +493,5 @@ fn place(body: &SetExpr, at: usize) -> Option<Names> {
     });
     names.given.key = Given::written(&names.found, 0).key;
     names.given.moment |= !columns;
-    (found && plain && rows(body) == 0).then_some(names)
+    (found && plain).then_some(names)
 }

@@ -94,6 +94,25 @@ pub enum Item {
     },
 }
 
+impl Expr {
+    /// Whether it is made of no column and no query.
+    #[must_use]
+    pub fn is_constant(&self) -> bool {
+        match self {
+            Self::Free | Self::Call(_) => true,
+            Self::Nullness(inner) | Self::Aggregate(inner) => inner.is_constant(),
+            Self::From(parts) => parts.iter().all(Self::is_constant),
+            Self::Chosen { among, by } => among.iter().chain(by).all(Self::is_constant),
+            Self::Column(_)
+            | Self::Named(_)
+            | Self::Default(_)
+            | Self::Windows
+            | Self::Query(_)
+            | Self::Unknown => false,
+        }
+    }
+}
+
 /// A value, by what it depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expr {

@@ -15,23 +15,31 @@ pub(in crate::mysql) struct Output<'a> {
     pub(in crate::mysql) name: Option<String>,
     /// Its place is no longer sure if a table without labels gets other columns.
     pub(in crate::mysql) moves: bool,
+    /// It is written out.
+    pub(super) constant: bool,
 }
 
 impl Output<'_> {
     /// What stands in one place of a query and of those that follow from it: they are cut to its type.
     pub(super) fn recur(self, next: Self) -> Self {
         let fits = self.flow.is_clean() == next.flow.is_clean();
-        let joined = self.or(next);
+        let joined = self.beside(next, false);
         if fits { joined } else { Self { flow: Flow::Closed, ..joined } }
     }
 
-    /// What stands in one place of two queries.
-    pub(super) fn or(self, other: Self) -> Self {
-        Self { moves: self.moves && other.moves, ..Self::of(self.flow.or(other.flow), self.name) }
+    /// What stands in one place of two queries; where clients may be guessing, other columns do not stand beside labelled ones.
+    pub(super) fn beside(self, other: Self, guesses: bool) -> Self {
+        let made_up = |output: &Self| output.flow.is_clean() && !output.constant;
+        let mixed = guesses
+            && (made_up(&self) != made_up(&other))
+            && !(self.flow.is_clean() && other.flow.is_clean());
+        let constant = self.constant && other.constant;
+        let flow = if mixed { Flow::Closed } else { self.flow.or(other.flow) };
+        Self { moves: self.moves && other.moves, constant, ..Self::of(flow, self.name) }
     }
 
     pub(super) const fn of(flow: Flow, name: Option<String>) -> Self {
-        Self { flow, base: None, because: Vec::new(), name, moves: false }
+        Self { flow, base: None, because: Vec::new(), name, moves: false, constant: false }
     }
 }
 

@@ -46,6 +46,12 @@ pub(super) enum Known<'a> {
 }
 
 impl<'a> Scope<'a, '_> {
+    /// Whether it reads the rows of one table, and nothing around it.
+    pub(super) fn is_one_table(&self) -> bool {
+        let table = matches!(self.sources.as_slice(), [Source { rows: Known::Table(table), .. }] if table.kind.keeps_rows());
+        table && self.around.is_none()
+    }
+
     /// Whether what sums up the rows of a group is shown: there are enough rows, all of one table.
     pub(super) fn shows_groups(&self, summed: &Expr, label: &Label, resolver: &Resolver<'a, '_>) -> bool {
         let ([Source { rows: Known::Table(table), .. }], Expr::Column(parts)) =

@@ -7,10 +7,10 @@ use pg_raw_parse::list::NodeList;
 use pg_raw_parse::raw::SetOperation;
 use pg_raw_parse::{ConstValue, Node, nodes};
 
-use super::{VALUES_MAX, arms, descend, expr, name_of, parts};
+use super::{VALUES_MAX, arms, descend, expr, name_of, parts, set_arms};
 use crate::analyse::last_name;
 use crate::lineage::{Expr, Output};
-use crate::question::{Asks, Question};
+use crate::question::{Asks, Given, Question};
 
 type Asked = Question<Vec<Expr>>;
 
@@ -45,7 +45,10 @@ pub(super) fn read(root: Node<'_>) -> Questions {
                     }
                 }
             }
-            Node::ResTarget(target) => computed.extend(value(target)),
+            Node::ResTarget(target) => {
+                computed.extend(value(target));
+                asked.extend(beside(vec![expr(target.val(), 0)], &[target.val()]));
+            }
             // Rows come in the order in which a window has sorted them.
             Node::WindowDef(window) => {
                 asked.extend(window.partition_clause().iter().map(alike));
@@ -128,6 +131,17 @@ fn value(target: &nodes::ResTarget) -> Option<Asked> {
     }
 }
 
+/// Literals that stand beside a value are masked like it.
+fn beside(values: Vec<Expr>, written: &[Node<'_>]) -> Option<Asked> {
+    let guesses: u32 = written.iter().map(|node| given::guesses(*node)).sum();
+    if guesses == 0 || values.iter().all(Expr::is_constant) {
+        return None;
+    }
+    let mut question = about(values, Asks::Beside, written);
+    question.given = Given { constants: guesses, moment: false, ..question.given };
+    Some(question)
+}
+
 /// What is computed.
 fn cell(value: Node<'_>) -> Asked {
     value_of(value, if given::is_total(value) { Asks::Total } else { Asks::Computed })
@@ -153,8 +167,9 @@ fn of_select(select: &nodes::SelectStmt, asked: &mut Vec<Asked>) {
         }
     }
     // Sets compare what they are made of with each other, and DISTINCT rows with rows.
-    if select.larg().is_some() && !(select.all && select.op == SetOperation::SETOP_UNION) {
-        compared(&arms(select, 0), asked);
+    if select.larg().is_some() {
+        let compares = !(select.all && select.op == SetOperation::SETOP_UNION);
+        compared(&arms(select, 0), select, compares, asked);
     } else if !select.distinct_clause().is_empty() {
         asked.extend(select.target_list().iter().map(|target| match expr(target.val(), 0) {
             Expr::Whole(_) => about(vec![Expr::Whole(None)], Asks::Alike, &[]),
@@ -164,13 +179,19 @@ fn of_select(select: &nodes::SelectStmt, asked: &mut Vec<Asked>) {
 }
 
 /// What stands in one place in all queries of a set operation; everything at once where there are stars.
-fn compared(arms: &[Vec<Output>], asked: &mut Vec<Asked>) {
+fn compared(arms: &[Vec<Output>], select: &nodes::SelectStmt, compares: bool, asked: &mut Vec<Asked>) {
+    let written: Vec<Vec<Node<'_>>> = set_arms(select).into_iter().flat_map(given::shown).collect();
     for at in 0..arms.iter().map(Vec::len).max().unwrap_or(0) {
         let values = arms.iter().map(|arm| match arm.get(at) {
             Some(Output::Value(value)) => value.clone(),
             Some(Output::Star | Output::Fields(_)) | None => Expr::Whole(None),
         });
         let values: Vec<Expr> = values.collect();
+        if !compares {
+            let written: Vec<Node<'_>> = written.iter().filter_map(|arm| arm.get(at).copied()).collect();
+            asked.extend(beside(values, &written));
+            continue;
+        }
         let columns = values.iter().filter(|value| matches!(value, Expr::Column { .. })).count();
         let asks = if columns == values.len() { Asks::Equality } else { Asks::Other };
         let mut question = about(values, asks, &[]);

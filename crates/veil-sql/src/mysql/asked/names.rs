@@ -255,3 +255,63 @@ pub(super) fn chosen(function: &Function) -> Option<Vec<&Expr>> {
     }
     Some(arguments)
 }
+
+/// The first query of a set operation.
+pub(super) fn first(body: &SetExpr) -> Option<&SetExpr> {
+    match body {
+        SetExpr::SetOperation { left, .. } => first(left),
+        SetExpr::Query(query) => first(&query.body),
+        other => Some(other),
+    }
+}
+
+/// What the queries of a set operation show, and the rows that are written out; `None` for what is a star.
+pub(super) fn rows<'b>(body: &'b SetExpr, each: &mut impl FnMut(&[Option<&'b Expr>])) {
+    match body {
+        SetExpr::Select(select) => each(&select.projection.iter().map(value).collect::<Vec<_>>()),
+        SetExpr::Query(query) => rows(&query.body, each),
+        SetExpr::SetOperation { left, right, .. } => {
+            rows(left, each);
+            rows(right, each);
+        }
+        SetExpr::Values(values) => {
+            for row in &values.rows {
+                each(&row.content.iter().map(Some).collect::<Vec<_>>());
+            }
+        }
+        _ => each(&[None]),
+    }
+}
+
+/// Literals and parameters that may stand in the place of a value.
+pub(super) fn guesses(tree: &Expr) -> u32 {
+    match tree {
+        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => guesses(inner),
+        Expr::Value(value) => match &value.value {
+            Value::Null => 0,
+            Value::SingleQuotedString(text) => u32::from(!text.is_empty()),
+            _ => 1,
+        },
+        Expr::Case { conditions, else_result, .. } => {
+            conditions.iter().map(|when| &when.result).chain(else_result.as_deref()).map(guesses).sum()
+        }
+        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("if") => match &function
+            .args
+        {
+            FunctionArguments::List(list) => list.args.iter().skip(1).filter_map(argument).map(guesses).sum(),
+            _ => 1,
+        },
+        Expr::Function(function) if chosen(function).is_some() => {
+            chosen(function).into_iter().flatten().map(guesses).fold(0, u32::saturating_add)
+        }
+        // Where something is computed from columns, it is not shown.
+        other => u32::from(named(other).columns == 0),
+    }
+}
+
+fn argument(argument: &FunctionArg) -> Option<&Expr> {
+    match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(tree)) => Some(tree),
+        _ => None,
+    }
+}

@@ -3,10 +3,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::mem::discriminant;
 
-use pg_raw_parse::Node;
 use pg_raw_parse::raw::A_Expr_Kind;
+use pg_raw_parse::{ConstValue, Node, nodes};
 
-use super::descend;
+use super::super::chosen_argument;
+use super::{descend, expr};
 use crate::analyse::last_name;
 use crate::lineage::Expr;
 use crate::question::{self, Given, is_fixed};
@@ -111,4 +112,44 @@ pub(super) fn is_total(value: Node<'_>) -> bool {
         further(node, &mut stack);
     }
     true
+}
+
+/// Literals and parameters that may stand in the place of a value.
+pub(super) fn guesses(value: Node<'_>) -> u32 {
+    let all = |values: &mut dyn Iterator<Item = Node<'_>>| values.map(guesses).fold(0, u32::saturating_add);
+    match value {
+        Node::None | Node::ColumnRef(_) => 0,
+        Node::A_Const(constant) => match constant.val() {
+            None | Some(ConstValue::String("")) => 0,
+            Some(_) => 1,
+        },
+        Node::CollateClause(inner) => guesses(inner.arg()),
+        Node::CoalesceExpr(inner) => all(&mut inner.args().iter()),
+        Node::CaseExpr(case) => {
+            let results = case.args().iter().map(|when| match when {
+                Node::CaseWhen(when) => when.result(),
+                other => other,
+            });
+            all(&mut results.chain([case.defresult()]))
+        }
+        Node::FuncCall(call) => match chosen_argument(call) {
+            Some(argument) => guesses(argument),
+            None => u32::from(expr(value, 0).is_constant()),
+        },
+        // Where something is computed from columns, it is not shown.
+        other => u32::from(expr(other, 0).is_constant()),
+    }
+}
+
+/// What a query shows, once for each row that is written out.
+pub(super) fn shown(select: &nodes::SelectStmt) -> Vec<Vec<Node<'_>>> {
+    let rows = select.values_lists();
+    if rows.is_empty() {
+        return vec![select.target_list().iter().map(nodes::ResTarget::val).collect()];
+    }
+    let row = |row| match row {
+        Node::NodeList(row) => row.iter().collect(),
+        _ => Vec::new(),
+    };
+    rows.iter().map(row).collect()
 }
