@@ -246,7 +246,10 @@ fn set(words: &[String], tokens: &[Token]) -> Head {
     if words.get(1).is_some_and(|word| word == "statement") {
         return Head::Is(Kind::Refused("SET STATEMENT"));
     }
-    if mentions(tokens, &["select", "values", "table", "with"]) {
+    if words.get(1).is_some_and(|word| word == "password") {
+        return Head::Is(Kind::Refused("SET PASSWORD"));
+    }
+    if mentions(tokens, &["from", "values", "table", "with"]) {
         return Head::Is(Kind::Refused("SET to the result of a query"));
     }
     let of_server = |token: &Token| {

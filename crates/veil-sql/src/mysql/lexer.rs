@@ -155,6 +155,10 @@ impl Lexer<'_> {
         }
         if let Some(rewritten) = &mut self.lexed.rewritten {
             rewritten.push_str(self.text.get(self.copied..).unwrap_or_default());
+            // To the server, a comment is a text, and nothing is none.
+            if rewritten.trim().is_empty() {
+                rewritten.push_str("/* */");
+            }
         }
         Ok(())
     }
