@@ -30,11 +30,12 @@ mod proxy;
 
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::process::Command;
 use std::time::Duration;
 
 use compare::{Class, Outcome, Tally, classify, holds_canary};
 use grammar::{Dialect, Grammar, Query, Random, Taint};
-use veil_testkit::{Flavour, MySql};
+use veil_testkit::{Flavour, MySql, Postgres};
 
 /// Statements in a run, unless the environment says otherwise.
 const STATEMENTS: usize = 1_500;
@@ -193,6 +194,27 @@ fn fuzz<S: Client>(what: &str, dialect: Dialect, asks: bool, start: impl Fn() ->
     assert!(tally.count(Class::Unstable) * 10 <= tally.statements, "too many answers differ by themselves");
 }
 
+/// Runs given statements in several ways and panics at a difference of data.
+fn replay<S: Client>(what: &str, texts: &[String], ways: &[S::Way], mut worlds: Worlds<S>) -> Tally {
+    let (mut tally, mut leaks) = (Tally::default(), Vec::new());
+    for sql in texts {
+        for way in ways {
+            let statement = Statement { sql: sql.clone(), way: *way, clean: false, rows: false };
+            if step(&statement, &mut worlds, true, &mut tally) == Class::Leak {
+                leaks.push(format!("{way:?} {sql}"));
+            }
+        }
+    }
+    eprintln!("{what}: {tally}");
+    assert!(leaks.is_empty(), "{} statements show what they must not:\n{}", leaks.len(), leaks.join("\n\n"));
+    tally
+}
+
+/// Statements that showed secrets once.
+fn found(text: &str) -> Vec<String> {
+    text.lines().filter(|line| !line.starts_with("--")).map(str::to_owned).collect()
+}
+
 /// Whether a server is dying: it may take connections for a while yet.
 fn is_gone(port: u16) -> bool {
     (0..25).any(|_| {
@@ -278,14 +300,49 @@ impl Drop for OnPanic<'_> {
 
 fn postgres(asks: bool) {
     let what = if asks { "PostgreSQL, predicates: deny" } else { "PostgreSQL" };
-    fuzz(what, Dialect::Pg, asks, || {
-        let server = pg::start();
-        let proxy = pg::proxy(&server, asks);
-        let (through, to) = (proxy.port(), server.port());
-        Worlds::new(to, (proxy, server), |proxied, name| {
-            pg::Session::open(if proxied { through } else { to }, name)
-        })
-    });
+    fuzz(what, Dialect::Pg, asks, || postgres_worlds(pg::start(), asks));
+}
+
+fn postgres_worlds(server: Postgres, asks: bool) -> Worlds<pg::Session> {
+    let proxy = pg::proxy(&server, asks);
+    let (through, to) = (proxy.port(), server.port());
+    Worlds::new(to, (proxy, server), |proxied, name| {
+        pg::Session::open(if proxied { through } else { to }, name)
+    })
+}
+
+#[test]
+fn postgres_tells_nothing_that_it_told_once() {
+    use pg::Way;
+    let texts = found(include_str!("leaks/found/postgres.sql"));
+    let ways = [Way::Simple, Way::Binary, Way::Portal, Way::Prepared, Way::Pipeline];
+    let tally = replay("PostgreSQL, found", &texts, &ways, postgres_worlds(pg::start(), false));
+    assert!(tally.telling * 2 > tally.valid, "they tell nothing without a proxy");
+}
+
+/// Statements of sqlsmith, where no question is answered: then nothing may differ.
+#[test]
+fn sqlsmith_is_told_no_secrets() {
+    let server = pg::start();
+    let statements = number("IRONVEIL_LEAK_STATEMENTS", STATEMENTS).min(20_000);
+    let target = format!("host=127.0.0.1 port={} dbname=leaka user={}", server.port(), Postgres::superuser());
+    let seed = number("IRONVEIL_LEAK_SEED", 1);
+    let made = Command::new("sqlsmith")
+        .args([&format!("--target={target}"), "--exclude-catalog", "--dry-run"])
+        .args([format!("--seed={seed}"), format!("--max-queries={statements}")])
+        .output();
+    let Ok(made) = made else {
+        eprintln!("not tested with sqlsmith, which is not installed");
+        return;
+    };
+    let text = String::from_utf8(made.stdout).unwrap();
+    let texts: Vec<String> = text.split(";\n").map(|sql| sql.trim().to_owned()).collect();
+    assert!(texts.len() >= statements, "sqlsmith made {} statements", texts.len());
+    let ways = [pg::Way::Simple, pg::Way::Binary];
+    let tally =
+        replay("PostgreSQL, sqlsmith, predicates: deny", &texts, &ways, postgres_worlds(server, true));
+    assert_eq!((tally.count(Class::Order), tally.count(Class::ErrorBit)), (0, 0), "answers to questions");
+    assert!(tally.count(Class::Equal) > 0, "none runs");
 }
 
 #[test]
@@ -301,14 +358,37 @@ fn postgres_answers_no_questions() {
 fn mysql(flavour: Option<Flavour>, asks: bool) {
     let flavour = flavour.unwrap_or_else(|| Flavour::of_environment().unwrap());
     let what = format!("{flavour}{}", if asks { ", predicates: deny" } else { "" });
-    fuzz(&what, Dialect::MySql { mariadb: flavour.is_mariadb() }, asks, || {
-        let server = mysql::start(flavour);
-        let proxy = mysql::proxy(&server, asks);
-        let (through, to) = (proxy.port(), server.port());
-        Worlds::new(to, (proxy, server), |proxied, name| {
-            mysql::Session::open(if proxied { through } else { to }, through, name)
-        })
-    });
+    let dialect = Dialect::MySql { mariadb: flavour.is_mariadb() };
+    fuzz(&what, dialect, asks, || mysql_worlds(flavour, asks));
+}
+
+fn mysql_worlds(flavour: Flavour, asks: bool) -> Worlds<mysql::Session> {
+    let server = mysql::start(flavour);
+    let proxy = mysql::proxy(&server, asks);
+    let (through, to) = (proxy.port(), server.port());
+    Worlds::new(to, (proxy, server), |proxied, name| {
+        mysql::Session::open(if proxied { through } else { to }, through, name)
+    })
+}
+
+fn mysql_found(flavour: Flavour) {
+    let texts = found(include_str!("leaks/found/mysql.sql"));
+    let what = format!("{flavour}, found");
+    let tally = replay(&what, &texts, &mysql::FOUND, mysql_worlds(flavour, false));
+    assert!(tally.telling * 2 > tally.valid, "they tell nothing without a proxy");
+}
+
+#[test]
+fn mariadb_tells_nothing_that_it_told_once() {
+    mysql_found(Flavour::of_environment().unwrap());
+}
+
+#[test]
+fn mysql_itself_tells_nothing_that_it_told_once() {
+    match MySql::available(Flavour::MySql9) {
+        Ok(()) => mysql_found(Flavour::MySql9),
+        Err(reason) => eprintln!("not tested with MySQL: {reason}"),
+    }
 }
 
 #[test]

@@ -54,6 +54,9 @@ pub enum Way {
     Write,
 }
 
+/// Those in which statements are run again.
+pub const FOUND: [Way; 3] = [Way::Text, Way::Prepared, Way::Cursor];
+
 const WAYS: [Way; 10] = [
     Way::Text,
     Way::Text,
