@@ -13,6 +13,8 @@
     reason = "tests"
 )]
 
+#[path = "support/canary.rs"]
+mod canary;
 #[path = "leaks/compare.rs"]
 mod compare;
 #[path = "leaks/grammar.rs"]
@@ -33,7 +35,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::Command;
 use std::time::Duration;
 
-use compare::{Class, Outcome, Tally, classify, holds_canary};
+use canary::holds_canary;
+use compare::{Class, Outcome, Tally, classify};
 use grammar::{Dialect, Grammar, Query, Random, Taint};
 use veil_testkit::{Flavour, MySql, Postgres};
 

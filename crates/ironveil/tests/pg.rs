@@ -10,6 +10,8 @@
     reason = "tests"
 )]
 
+#[path = "support/canary.rs"]
+mod canary;
 #[path = "support/proxy.rs"]
 mod proxy;
 

@@ -3,10 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use memchr::memmem;
-
-use crate::proxy::CANARY;
-
 /// All that a client is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
@@ -62,25 +58,6 @@ fn sorted(outcome: &Outcome) -> Vec<&[u8]> {
     rows
 }
 
-/// Whether the bytes hold the marker of a secret in any of the ways in which it may be written.
-pub fn holds_canary(bytes: &[u8]) -> bool {
-    let marker = CANARY.as_bytes();
-    let hex: String = marker.iter().map(|byte| format!("{byte:02x}")).collect();
-    let half = &hex[4..hex.len() - 4];
-    let reversed: Vec<u8> = marker.iter().rev().copied().collect();
-    // Between two letters in UTF-16 stands a zero, whichever byte comes first.
-    let wide: Vec<u8> = marker.iter().flat_map(|byte| [0, *byte]).skip(1).collect();
-    // The middle of base64 at each of the three places where a marker may begin.
-    let coded = ["enFjYW5hcn", "pxY2FuYXJ5", "6cWNhbmFye"].map(str::as_bytes);
-    let lower = bytes.to_ascii_lowercase();
-    let has = |hay: &[u8], needle: &[u8]| memmem::find(hay, needle).is_some();
-    has(&lower, marker)
-        || has(&lower, half.as_bytes())
-        || has(&lower, &reversed)
-        || has(&lower, &wide)
-        || coded.iter().any(|code| has(bytes, &code[..code.len() - 1]))
-}
-
 /// Counts, as they are printed.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -134,22 +111,4 @@ impl fmt::Display for Tally {
         )?;
         write!(f, "  valid and sensitive: {}, run {:.2} %", self.sensitive, share(self.ran, self.sensitive))
     }
-}
-
-#[test]
-fn canaries_are_found_however_they_are_written() {
-    for written in [
-        "zqcanary",
-        "ZQCanary",
-        "x7a7163616e617279",
-        "yranacqz",
-        "enFjYW5hcnkx",
-        "YXpxY2FuYXJ5MQ==",
-        "YWF6cWNhbmFyeTE=",
-    ] {
-        assert!(holds_canary(written.as_bytes()), "{written}");
-    }
-    assert!(holds_canary(b"\0z\0q\0c\0a\0n\0a\0r\0y"));
-    assert!(holds_canary(b"z\0q\0c\0a\0n\0a\0r\0y\0"));
-    assert!(!holds_canary(b"zqcan ary"));
 }

@@ -206,7 +206,7 @@ async fn stars_inside_and_names_inside_are_followed() {
             "vm",
         ),
         ("select * from (select i.label, u.* from users u join items i on i.id = u.id) d", "v"),
-        ("select id, email from users where id = 1 union all select id, label from items where id = 1", "vm"),
+        ("select id, email from users where id = 1 union all select id, label from items where id = 1", "v0"),
         ("select (select label from items i where i.id = u.id) from users u", "v"),
         ("select (select i.note from (select 'x' as note) i) from users u", "v"),
     ] {

@@ -50,7 +50,9 @@ async fn what_is_said_of_statements_is_what_they_give() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn harmless_statements_are_untouched() {
-    let pair = Pair::with(of(Some(Flavour::MariaDb10)), "");
+    let mut pair = Pair::with(of(Some(Flavour::MariaDb10)), "");
+    // A column's type lists it.
+    pair.proxy.shows_marker();
     let (mut client, mut direct) = (pair.client().await, pair.direct().await);
     let mut wrong = Vec::new();
     for sql in statements("mysql-harmless.txt") {

@@ -9,13 +9,15 @@ use std::time::{Duration, Instant};
 
 use veil_testkit::free_port;
 
-/// Every secret of the sample data holds this marker, which no mask ever produces.
-pub const CANARY: &str = "zqcanary";
+pub use crate::canary::CANARY;
+use crate::canary::Scanner;
 
 /// A running proxy.
 pub struct Proxy {
     child: Child,
     port: u16,
+    /// Between clients and the proxy, unless they may see secrets.
+    scanner: Option<Scanner>,
     directory: tempfile::TempDir,
 }
 
@@ -50,8 +52,10 @@ impl Proxy {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let mut proxy = Self { child, port, directory };
+        let mut proxy = Self { child, port, scanner: None, directory };
         proxy.wait();
+        // Those whom a rule exempts see secrets.
+        proxy.scanner = (!config.contains("unmask")).then(|| Scanner::start(port));
         proxy
     }
 
@@ -64,8 +68,14 @@ impl Proxy {
         }
     }
 
+    /// Where clients connect whose answers must hold no secret.
     pub fn port(&self) -> u16 {
-        self.port
+        self.scanner.as_ref().map_or(self.port, Scanner::port)
+    }
+
+    /// Lets clients that connect from here on see the marker of secrets, where it stands in what is none.
+    pub fn shows_marker(&mut self) {
+        self.scanner = None;
     }
 
     /// What `ironveil explain` prints of statements, by the configuration of this proxy.
@@ -114,6 +124,8 @@ impl Drop for Proxy {
         } else {
             assert!(!log.contains(CANARY), "a value is in the log: {log}");
             assert!(!log.contains("panicked"), "the proxy panicked: {log}");
+            let found = self.scanner.as_ref().and_then(Scanner::found);
+            assert!(found.is_none(), "a secret came through: {}", found.unwrap_or_default());
         }
     }
 }
