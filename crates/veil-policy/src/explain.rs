@@ -131,6 +131,7 @@ impl Columns<'_> {
                 | Expr::Whole(_)
                 | Expr::Nullness(_)
                 | Expr::Aggregate(_)
+                | Expr::Literal
                 | Expr::Windows
                 | Expr::Unknown => {}
             }

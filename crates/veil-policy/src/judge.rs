@@ -14,7 +14,7 @@ use veil_sql::{
 use crate::copy::copied;
 use crate::labels::{Labels, Standing};
 use crate::lineage::{Columns, Flow};
-use crate::question::{Charge, refuse_mixed};
+use crate::question::refuse_mixed;
 use crate::rule::Predicates;
 
 /// Why a statement is not run.
@@ -246,7 +246,8 @@ fn judge_guarded(statement: &Statement, worst: Effect, labels: &Labels) -> Resul
     if statement.kind == Kind::CopyIn {
         return refuse("COPY into a table with masked columns".to_owned(), "Use INSERT.");
     }
-    if worst != Effect::Pure && !labels.policy().unknown_functions() {
+    let allowed = worst == Effect::Unknown && labels.policy().unknown_functions();
+    if worst != Effect::Pure && !allowed {
         let facts = &statement.facts;
         let called = facts.functions.iter().map(|function| &function.name);
         let fields = facts.fields.iter().filter(|field| calls_function(field, facts, labels));
@@ -258,7 +259,7 @@ fn judge_guarded(statement: &Statement, worst: Effect, labels: &Labels) -> Resul
     if names_guarded(&statement.facts, labels) && !copies_table(statement) {
         match (labels.policy().predicates(), Columns::new(statement, labels)) {
             (Predicates::Allow, _) => {}
-            (Predicates::Audit, Some(columns)) if columns.charges().is_err() => return refuse_mixed(),
+            (Predicates::Audit, Some(columns)) if columns.cost().is_err() => return refuse_mixed(),
             (Predicates::Deny, Some(columns)) if !columns.asks_nothing() => return refuse_question(),
             (Predicates::Audit | Predicates::Deny, Some(_)) => {}
             (Predicates::Audit | Predicates::Deny, None) => return refuse_question(),
@@ -287,11 +288,13 @@ fn copies_table(statement: &Statement) -> bool {
 }
 
 /// What it costs to answer what a statement that may run asks.
-pub(crate) fn charges(statement: &Statement, labels: &Labels) -> Vec<Charge> {
-    if labels.policy().predicates() != Predicates::Audit || !names_guarded(&statement.facts, labels) {
-        return Vec::new();
+pub(crate) fn cost(statement: &Statement, labels: &Labels) -> u32 {
+    let counted = labels.policy().predicates() == Predicates::Audit;
+    if !counted || copies_table(statement) || !names_guarded(&statement.facts, labels) {
+        return 0;
     }
-    Columns::new(statement, labels).and_then(|columns| columns.charges().ok()).unwrap_or_default()
+    let columns = Columns::new(statement, labels);
+    columns.and_then(|columns| columns.cost().ok()).unwrap_or(u32::MAX)
 }
 
 /// A relation of the server's own (`pg_settings` can be updated), one whose rules make something else of a

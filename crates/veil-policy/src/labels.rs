@@ -125,9 +125,7 @@ impl Labels {
     /// # Errors
     /// The refusal, for the client.
     pub fn verdict(&self, statement: &Arc<Statement>) -> Verdict {
-        self.verdicts.of(statement, (), || {
-            Ok((judge::judge(statement, self)?, judge::charges(statement, self).into()))
-        })
+        self.verdicts.of(statement, (), || Ok((judge::judge(statement, self)?, judge::cost(statement, self))))
     }
 
     /// What a name in a statement may stand for: clean only if every relation of that name is.

@@ -121,7 +121,8 @@ impl<'a> Columns<'a> {
             doubtful: Vec::new(),
             made_up: Flow::Clean,
             windows: Flow::Clean,
-            group_rows: lineage.group_rows,
+            counted: &lineage.counted,
+            selects: lineage.selects,
             guesses,
         };
         tracer.settle(lineage);
@@ -135,7 +136,8 @@ impl<'a> Columns<'a> {
             return Flow::Closed;
         }
         let arms = self.lineage.arms.iter().zip(&self.shapes);
-        let arms = arms.map(|(arm, shape)| (self.of_arm(arm, *shape, at, count, name), is_written(arm, at)));
+        let arms =
+            arms.map(|(arm, shape)| (self.of_arm(arm, *shape, at, count, name), self.may_be_masked(arm, at)));
         self.tracer.together(arms.collect())
     }
 
@@ -190,6 +192,11 @@ impl<'a> Columns<'a> {
         self.tracer.expr(value)
     }
 
+    fn may_be_masked(&self, arm: &[Output], at: usize) -> bool {
+        matches!(arm.get(at), Some(Output::Value(value)) if self.tracer.may_be_masked(value))
+            && arm.iter().all(|output| matches!(output, Output::Value(_)))
+    }
+
     fn of_arm(&self, arm: &[Output], shape: Shape, at: usize, count: usize, name: Option<&str>) -> Flow {
         let Shape { before, after } = shape;
         if before == arm.len() && arm.len() != count {
@@ -217,12 +224,6 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Whether a constant stands in a place of a query.
-fn is_written(arm: &[Output], at: usize) -> bool {
-    matches!(arm.get(at), Some(Output::Value(value)) if value.is_constant())
-        && arm.iter().all(|output| matches!(output, Output::Value(_)))
-}
-
 /// Whether two names may be one. Where the database's letters are single bytes, the server makes those outside of ASCII
 /// small by its locale, which may even make one of ASCII of them.
 fn perhaps_same(a: &str, b: &str) -> bool {
@@ -244,8 +245,10 @@ struct Tracer<'a> {
     made_up: Flow,
     /// What windows that have names depend on.
     windows: Flow,
-    /// Each group has so many rows.
-    group_rows: u64,
+    /// So many values of columns are in each group.
+    counted: &'a [(String, u64)],
+    /// SELECTs in the statement.
+    selects: usize,
     /// The client may be guessing.
     guesses: bool,
 }
@@ -296,6 +299,7 @@ impl<'a> Tracer<'a> {
         let all = |parts: &[Expr]| Flow::computed(parts.iter().map(|part| self.expr(part)));
         match expr {
             Expr::Unknown => Flow::Closed,
+            Expr::Literal => Flow::Clean,
             Expr::Windows => self.windows.clone(),
             // What is computed may be NULL because of what it is computed from.
             Expr::Nullness(inner) => match self.expr(inner) {
@@ -305,7 +309,7 @@ impl<'a> Tracer<'a> {
             Expr::Column { of, name } => self.column(of.as_deref(), name),
             Expr::Whole(of) => self.whole(of.as_deref()),
             Expr::Aggregate(of) => match self.expr(of) {
-                Flow::Verbatim(label) if self.shows_groups(&label) => Flow::Clean,
+                Flow::Verbatim(label) if self.shows_groups(of, &label) => Flow::Clean,
                 other => Flow::computed(std::iter::once(other)),
             },
             Expr::From(parts) => all(parts),
@@ -317,10 +321,13 @@ impl<'a> Tracer<'a> {
     }
 
     /// Whether what sums up the rows of a group is shown: there are enough rows, all of one table.
-    fn shows_groups(&self, label: &Label) -> bool {
+    fn shows_groups(&self, summed: &Expr, label: &Label) -> bool {
+        let Expr::Column { name, .. } = summed else { return false };
+        let counted = self.counted.iter().filter(|(column, _)| column == name).map(|(_, least)| *least).max();
         let mut relations = self.facts.relations.iter().flat_map(|name| named(name, self.labels));
         let table = |oid| self.labels.catalog().relation(oid).is_some_and(|r| r.kind == RelationKind::Table);
-        label.min_group.is_some_and(|least| self.group_rows >= least)
+        label.min_group.is_some_and(|least| counted.is_some_and(|counted| counted >= least))
+            && self.selects == 1
             && self.facts.aliases.len() == 1
             && !self.facts.unnamed
             && relations.all(table)
@@ -328,17 +335,24 @@ impl<'a> Tracer<'a> {
 
     /// One of these values.
     fn beside<'e>(&self, values: impl Iterator<Item = &'e Expr>) -> Flow {
-        self.together(values.map(|value| (self.expr(value), value.is_constant())).collect())
+        self.together(values.map(|value| (self.expr(value), self.may_be_masked(value))).collect())
     }
 
-    /// One of these, which may be constants. Where clients may be guessing, what is not labelled is not masked beside what is,
-    /// unless it comes from the same rows.
+    /// Whether a value may be masked beside a labelled one: a literal, which counts as a guess, or a column of the same row.
+    fn may_be_masked(&self, value: &Expr) -> bool {
+        match value {
+            Expr::Literal => true,
+            Expr::Column { .. } => self.facts.aliases.len() == 1 && !self.facts.unnamed && self.selects <= 1,
+            Expr::Chosen { among, .. } => among.iter().all(|value| self.may_be_masked(value)),
+            _ => false,
+        }
+    }
+
+    /// One of these, which may be masked beside others or not, where clients may be guessing.
     fn together(&self, flows: Vec<(Flow, bool)>) -> Flow {
-        let several = self.facts.aliases.len() > 1 || self.facts.unnamed;
-        let guesses = several && self.guesses;
         let labelled = flows.iter().any(|(flow, _)| !matches!(flow, Flow::Clean));
-        let other = flows.iter().any(|(flow, constant)| matches!(flow, Flow::Clean) && !constant);
-        if guesses && labelled && other {
+        let other = flows.iter().any(|(flow, may)| matches!(flow, Flow::Clean) && !may);
+        if self.guesses && labelled && other {
             return Flow::Closed;
         }
         flows.into_iter().map(|(flow, _)| flow).fold(Flow::Clean, Flow::or)

@@ -7,13 +7,12 @@ use std::sync::{Arc, Weak};
 use quick_cache::sync::Cache;
 
 use crate::judge::{Refusal, Run};
-use crate::question::Charge;
 
 /// Statements whose verdicts are remembered.
 const VERDICTS_MAX: usize = 4096;
 
 /// How a statement runs, and what its questions cost.
-pub type Verdict = Result<(Run, Arc<[Charge]>), Refusal>;
+pub type Verdict = Result<(Run, u32), Refusal>;
 
 /// Verdicts by the address of a statement, and by what else they depend on. The weak reference keeps the address taken,
 /// but not what the statement holds.

@@ -1,16 +1,17 @@
 //! How many questions about masked columns each user has asked in the hour that began with the first of them.
 //!
-//! A question that has been paid for is free until the hour ends. What is kept of it is a hash.
+//! Decision: a statement that is asked again in the same words costs a tenth. It may be another question all the same, by
+//! settings or rows that have changed; so it is never free. What is kept of it is a hash.
 
 use std::collections::HashSet;
 use std::collections::hash_map::{HashMap, RandomState};
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing::info;
-use veil_policy::question::TENTHS;
-use veil_policy::{Charge, Refusal};
+use veil_policy::Refusal;
+use veil_policy::question::QUESTION;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -29,7 +30,7 @@ impl Budgets {
     /// So many questions for each.
     #[must_use]
     pub fn new(limit: u32) -> Self {
-        Self { limit: limit.saturating_mul(TENTHS), of: Mutex::default(), hasher: RandomState::new() }
+        Self { limit: limit.saturating_mul(QUESTION), of: Mutex::default(), hasher: RandomState::new() }
     }
 
     /// That of a user of a database; of a server where `database` is empty.
@@ -55,7 +56,7 @@ impl Budgets {
 #[derive(Debug)]
 pub struct Budget {
     user: String,
-    /// In tenths of a question.
+    /// In hundredths of a question.
     limit: u32,
     hasher: RandomState,
     spent: Mutex<Spent>,
@@ -64,81 +65,62 @@ pub struct Budget {
 #[derive(Debug, Default)]
 struct Spent {
     since: Option<Instant>,
-    tenths: u32,
+    hundredths: u32,
     paid: HashSet<u64>,
-    /// Questions that are asked for the first time whenever they are asked.
-    unique: u64,
 }
 
-/// What stands in the place of parameters.
-#[derive(Clone, Copy)]
-pub(crate) enum Parameters<'a> {
-    /// They are in these bytes, and perhaps there are none.
-    Bytes(&'a [u8]),
-    /// They are not known.
-    Unknown,
-}
+/// What is asked again costs so much less.
+const AGAIN: u32 = 10;
 
 impl Budget {
-    /// Pays for questions.
+    /// The words of a statement, or these and what stands in the place of its parameters.
+    pub(crate) fn words(&self, of: impl Hash) -> u64 {
+        self.hasher.hash_one(of)
+    }
+
+    /// Pays for questions, so many hundredths; `words` are `None` if they are not known.
     ///
     /// # Errors
     /// The budget is used up: nothing has been paid.
-    pub(crate) fn charge(
-        &self,
-        charges: &[Charge],
-        given: Parameters<'_>,
-        now: Instant,
-    ) -> Result<(), Refusal> {
-        if charges.is_empty() {
+    pub(crate) fn pay(&self, cost: u32, words: Option<u64>, now: Instant) -> Result<(), Refusal> {
+        if cost == 0 {
             return Ok(());
         }
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         let since = match spent.since {
             Some(since) if now.saturating_duration_since(since) < HOUR => since,
             _ => {
-                *spent = Spent { since: Some(now), unique: spent.unique, ..Spent::default() };
+                *spent = Spent { since: Some(now), ..Spent::default() };
                 now
             }
         };
-        let (mut cost, mut new) = (0_u32, Vec::new());
-        for charge in charges {
-            let key = match (charge.moment, charge.parameters, given) {
-                (false, false, _) => self.hasher.hash_one(charge.key),
-                (false, true, Parameters::Bytes(bytes)) => self.hasher.hash_one((charge.key, bytes)),
-                _ => {
-                    spent.unique += 1;
-                    self.hasher.hash_one((charge.key, "unique", spent.unique))
-                }
-            };
-            if !spent.paid.contains(&key) && !new.contains(&key) {
-                cost = cost.saturating_add(charge.tenths);
-                new.push(key);
-            }
+        let again = words.is_some_and(|words| spent.paid.contains(&words));
+        let price = if again { cost.div_ceil(AGAIN) } else { cost };
+        let total = spent.hundredths.saturating_add(price);
+        let fits = total <= self.limit;
+        if fits {
+            spent.hundredths = total;
+            spent.paid.extend(words);
         }
-        let tenths = spent.tenths.saturating_add(cost);
-        if cost > 0 && tenths > self.limit {
-            info!(user = self.user, "questions about masked columns: the budget of the hour is used up");
-            let left = HOUR.saturating_sub(now.saturating_duration_since(since)).as_secs().div_ceil(60);
-            return Err(Refusal {
-                code: "42501",
-                message: format!(
-                    "IronVeil refused: the questions about masked columns that this user may ask in an hour are used up; {left} minutes are left"
-                ),
-                hint: "Ask by columns that are not masked; protection.predicate_budget says how many questions there are.",
-            });
-        }
-        if cost > 0 {
+        drop(spent);
+        if fits {
             info!(
                 user = self.user,
-                tenths = cost,
-                left = self.limit - tenths,
+                hundredths = price,
+                left = self.limit - total,
                 "questions about masked columns"
             );
-            spent.tenths = tenths;
-            spent.paid.extend(new);
+            return Ok(());
         }
-        Ok(())
+        info!(user = self.user, "questions about masked columns: the budget of the hour is used up");
+        let left = HOUR.saturating_sub(now.saturating_duration_since(since)).as_secs().div_ceil(60);
+        Err(Refusal {
+            code: "42501",
+            message: format!(
+                "IronVeil refused: the questions about masked columns that this user may ask in an hour are used up; {left} minutes are left"
+            ),
+            hint: "Ask by columns that are not masked; protection.predicate_budget says how many questions there are.",
+        })
     }
 
     fn is_running(&self) -> bool {

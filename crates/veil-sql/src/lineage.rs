@@ -30,6 +30,8 @@ pub enum Expr {
     From(Vec<Self>),
     /// A sum, a mean or a spread of this over the rows of a group.
     Aggregate(Box<Self>),
+    /// A literal or parameter.
+    Literal,
     /// Whatever the windows that the statement defines by name depend on.
     Windows,
     /// What is not followed.
@@ -37,11 +39,23 @@ pub enum Expr {
 }
 
 impl Expr {
+    /// Takes sums for what is computed from each row.
+    pub(crate) fn ungroup(&mut self) {
+        match self {
+            Self::Aggregate(inner) => *self = Self::From(vec![std::mem::replace(inner, Self::Unknown)]),
+            Self::From(parts) => parts.iter_mut().for_each(Self::ungroup),
+            Self::Chosen { among, by } => among.iter_mut().chain(by).for_each(Self::ungroup),
+            Self::Nullness(inner) => inner.ungroup(),
+            Self::Column { .. } | Self::Whole(_) | Self::Literal | Self::Windows | Self::Unknown => {}
+        }
+    }
+
     /// Whether it is made of no column.
     #[must_use]
     pub fn is_constant(&self) -> bool {
         match self {
             Self::Column { .. } | Self::Whole(_) | Self::Windows | Self::Unknown => false,
+            Self::Literal => true,
             Self::Nullness(inner) | Self::Aggregate(inner) => inner.is_constant(),
             Self::From(parts) => parts.iter().all(Self::is_constant),
             Self::Chosen { among, by } => among.iter().chain(by).all(Self::is_constant),
@@ -73,8 +87,10 @@ pub struct Lineage {
     pub asked: Vec<Question<Vec<Expr>>>,
     /// Values that any query in the statement computes, whether or not they are shown: computing them may fail, or take long.
     pub computed: Vec<Question<Vec<Expr>>>,
-    /// So many rows of one table, at least, are in each group: in the only one, where there are no groups.
-    pub group_rows: u64,
+    /// In each group, at least so many values of these columns are not NULL.
+    pub counted: Vec<(String, u64)>,
+    /// SELECTs, those inside too.
+    pub selects: usize,
     /// Rows are sorted, grouped, joined or put into windows.
     pub keeps_rows: bool,
 }

@@ -1,7 +1,5 @@
 //! What a statement asks about: each condition, join, order and group by itself, so that what it costs to answer can be told.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 /// One thing that decides which rows come, how many, or in what order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question<T> {
@@ -9,7 +7,7 @@ pub struct Question<T> {
     pub about: T,
     /// What it asks of them.
     pub asks: Asks,
-    /// Its constants.
+    /// What it compares them with.
     pub given: Given,
 }
 
@@ -18,98 +16,30 @@ pub struct Question<T> {
 pub enum Asks {
     /// Whether a column as it is equals something.
     Equality,
-    /// Which rows are alike in a column as it is: groups, DISTINCT, conflicts of unique values.
+    /// Which rows are alike in a column: groups, DISTINCT, conflicts of unique values.
     Alike,
     /// Nothing: something is computed, which may fail or take long.
     Computed,
     /// Nothing: something is computed that cannot fail.
     Total,
-    /// Nothing, but constants may stand beside its value: they are masked like it, so that equal masks confirm a guess.
+    /// Nothing, but literals may stand beside its value: they are masked like it, so that equal masks confirm a guess.
     Beside,
     /// Anything else.
     Other,
 }
 
-/// Literals and parameters.
+/// What columns are compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Given {
-    /// How many there are.
+    /// Literals and parameters.
     pub constants: u32,
-    /// The same where the same is written.
-    pub key: u64,
-    /// Parameters are among them.
-    pub parameters: bool,
-    /// The answer may depend on what is not written: the time, a variable.
-    pub moment: bool,
-}
-
-impl Given {
-    /// Those of a text that has so many.
-    pub(crate) fn written(text: impl Hash, constants: u32) -> Self {
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        Self { constants, key: hasher.finish(), ..Self::default() }
-    }
-}
-
-/// Functions whose values follow from their arguments, as far as a question has to know: by these, what is written alike is one question.
-const FIXED: [&str; 44] = [
-    "abs",
-    "ascii",
-    "btrim",
-    "char_length",
-    "character_length",
-    "coalesce",
-    "concat",
-    "concat_ws",
-    "count",
-    "date",
-    "date_part",
-    "date_trunc",
-    "day",
-    "extract",
-    "floor",
-    "greatest",
-    "hour",
-    "if",
-    "ifnull",
-    "initcap",
-    "instr",
-    "lcase",
-    "least",
-    "left",
-    "length",
-    "lower",
-    "ltrim",
-    "max",
-    "md5",
-    "min",
-    "month",
-    "nullif",
-    "nvl",
-    "octet_length",
-    "position",
-    "replace",
-    "right",
-    "round",
-    "rtrim",
-    "substr",
-    "substring",
-    "trim",
-    "upper",
-    "year",
-];
-
-/// Whether a function's value follows from its arguments.
-pub(crate) fn is_fixed(name: &str) -> bool {
-    FIXED.binary_search(&name).is_ok()
+    /// Something stands in it that may be any number of constants: rows that are counted or made.
+    pub many: bool,
 }
 
 /// Functions of any values that do not fail and take no longer than it takes to read these.
-const TOTAL: [&str; 43] = [
+const TOTAL: [&str; 34] = [
     "any_value",
-    "array_agg",
-    "avg",
     "btrim",
     "char_length",
     "character_length",
@@ -123,8 +53,6 @@ const TOTAL: [&str; 43] = [
     "group_concat",
     "ifnull",
     "initcap",
-    "json_agg",
-    "jsonb_agg",
     "lag",
     "last_value",
     "lcase",
@@ -135,21 +63,16 @@ const TOTAL: [&str; 43] = [
     "max",
     "md5",
     "min",
-    "nth_value",
-    "ntile",
     "nullif",
     "nvl",
     "octet_length",
     "percent_rank",
     "rank",
     "row_number",
-    "row_to_json",
     "rtrim",
     "string_agg",
-    "sum",
     "trim",
     "ucase",
-    "upper",
 ];
 
 /// Functions that sum up the rows of a group: what one row holds does not follow, where there are many.
@@ -158,16 +81,63 @@ pub(crate) const AGGREGATES: [&str; 9] =
 
 /// Whether a function never fails.
 pub(crate) fn is_total(name: &str) -> bool {
-    TOTAL.binary_search(&name).is_ok()
+    TOTAL.binary_search(&name).is_ok() || name == "upper"
+}
+
+/// Functions whose values differ from row to row without a column, or that make rows.
+const MANY: [&str; 38] = [
+    "aclexplode",
+    "count",
+    "cume_dist",
+    "dense_rank",
+    "generate_series",
+    "generate_subscripts",
+    "json_array_elements",
+    "json_array_elements_text",
+    "json_each",
+    "json_each_text",
+    "json_object_keys",
+    "json_populate_recordset",
+    "json_to_recordset",
+    "jsonb_array_elements",
+    "jsonb_array_elements_text",
+    "jsonb_each",
+    "jsonb_each_text",
+    "jsonb_object_keys",
+    "jsonb_path_query",
+    "jsonb_path_query_tz",
+    "jsonb_populate_recordset",
+    "jsonb_to_recordset",
+    "ntile",
+    "percent_rank",
+    "rand",
+    "random",
+    "rank",
+    "regexp_matches",
+    "regexp_split_to_table",
+    "row_number",
+    "string_to_table",
+    "ts_debug",
+    "ts_parse",
+    "ts_token_type",
+    "txid_snapshot_xip",
+    "unnest",
+    "uuid",
+    "xpath_table",
+];
+
+/// Whether the values of a function may be any number.
+pub(crate) fn is_many(name: &str) -> bool {
+    MANY.binary_search(&name).is_ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FIXED, TOTAL};
+    use super::{MANY, TOTAL};
 
     #[test]
     fn names_are_in_order() {
-        assert!(FIXED.is_sorted());
         assert!(TOTAL.is_sorted());
+        assert!(MANY.is_sorted());
     }
 }

@@ -120,7 +120,7 @@ fn is_free(expr: &Expr) -> bool {
     match expr {
         Expr::Column { .. } | Expr::Whole(_) | Expr::Unknown | Expr::Windows => false,
         Expr::Chosen { among, by } => among.iter().chain(by).all(is_free),
-        Expr::Nullness(_) => true,
+        Expr::Nullness(_) | Expr::Literal => true,
         Expr::Aggregate(of) => is_free(of),
         Expr::From(parts) => parts.iter().all(is_free),
     }

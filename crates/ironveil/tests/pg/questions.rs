@@ -5,6 +5,7 @@ use tokio_postgres::Client;
 use veil_testkit::Postgres;
 
 use crate::harness::{Proxy, RULES, config, connect, sample_server};
+use crate::raw::{Raw, rows, tags};
 
 async fn proxy(protection: &str) -> (Postgres, Proxy, Client) {
     let server = sample_server(veil_testkit::PostgresOptions::default());
@@ -21,8 +22,8 @@ async fn refusal(client: &Client, sql: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_question_costs_once_and_the_budget_ends() {
-    let (_server, proxy, client) = proxy("predicate_budget: 4").await;
+async fn questions_cost_and_the_budget_ends() {
+    let (_server, proxy, client) = proxy("predicate_budget: 5").await;
     for _ in 0..3 {
         for sql in [
             // A tenth each: they confirm a guess, no more.
@@ -55,7 +56,7 @@ async fn a_question_costs_once_and_the_budget_ends() {
     let asked = refusal(&client, "select id from users where email > 'm'").await;
     assert!(asked.contains("minutes are left"), "{asked}");
     // What has been paid for, and what costs nothing, still runs; so does everything for other users.
-    client.simple_query("select id from users where email like 'zq%'").await.unwrap();
+    client.simple_query("select id from users where note = 'note1' or email like 'zq%'").await.unwrap();
     client.query(&by, &[&"a", &1_i32]).await.unwrap();
     client.simple_query("select id, email from users where id = 1").await.unwrap();
     client.simple_query("select id from items where label like 'i%' order by label").await.unwrap();
@@ -66,7 +67,7 @@ async fn a_question_costs_once_and_the_budget_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_written_is_another_question_each_time() {
-    let (_server, _proxy, client) = proxy("predicate_budget: 3").await;
+    let (_server, _proxy, client) = proxy("predicate_budget: 5").await;
     client.simple_query("prepare p as select id from users where email like $1").await.unwrap();
     for text in ["a", "b"] {
         client.simple_query(&format!("execute p('{text}')")).await.unwrap();
@@ -101,6 +102,9 @@ async fn rows_are_not_compared_with_rows() {
         "with g as (select label from items) select count(*) from users, g where email = label",
         "delete from items using users where items.label < users.email",
         "select n from users, generate_series(1, 100) n where ascii(email) > n",
+        "select u.id, min(i.id) from users u join items i on ascii(email) <= (select count(*) from items j where j.id <= i.id) group by u.id",
+        "select id from users order by email < unnest('{b,c,d}'::text[])",
+        "select x, p, array_agg(id) from (select u.id, u.email < g.p as x, g.p from users u, (values ('m'), ('z')) g(p)) d group by x, p",
     ] {
         let asked = refusal(&client, sql).await;
         assert!(asked.contains("compared with columns that are not masked"), "{sql}: {asked}");
@@ -110,6 +114,8 @@ async fn rows_are_not_compared_with_rows() {
         "select id from users where email in (select email from users where id = 1)",
         "select id, email from users union select id, email from users order by 1",
         "select id from users where full_name || note like '%x%'",
+        "select u.id from users u join orders o on o.user_id = u.id where u.full_name || u.note like '%x%'",
+        "update users set email = 'a' where email = 'b'",
     ] {
         client.simple_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     }
@@ -121,6 +127,10 @@ async fn rows_are_not_compared_with_rows() {
         "select coalesce(null, i.label, u.email) from users u cross join items i",
         "select case when u.id = 1 then i.label else u.email end from users u join items i on true",
         "select coalesce(e, g) from (select email as e, 'guess' as g from users) d",
+        "select case when id < 0 then email else 'zqcanary' || id || '@mail.test' end from users",
+        "select case when id < 0 then email else 'zqcanary1@mail.test' || left(note, 0) end from users",
+        "select coalesce(current_setting('my.g', true), email) from users where id = 1",
+        "select email from users where false union all select 'zqcanary' || generate_series(1, 5)",
     ] {
         for row in client.simple_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}")) {
             if let tokio_postgres::SimpleQueryMessage::Row(row) = row {
@@ -162,9 +172,9 @@ async fn sums_over_groups_that_are_large_enough_are_shown() {
     pair.server.psql("shop", "create view twice as select u.* from users u, generate_series(1, 2)").unwrap();
     let (client, direct) = (pair.client().await, pair.direct().await);
     for sql in [
-        "select avg(salary) from users having count(*) >= 2",
-        "select age > 0, round(avg(u.salary), 2) + 1, count(*) from users u group by 1 having 1 < count(*) and max(id) > 0 order by 1",
-        "select sum(salary) / count(salary) as mean from users having (count(*) > 2 and true)",
+        "select avg(salary) from users having count(salary) >= 2",
+        "select age > 0, round(avg(u.salary), 2) + 1, count(*) from users u group by 1 having 1 < count(u.salary) and max(id) > 0 order by 1",
+        "select sum(salary) / count(salary) as mean from users having (count(salary) > 2 and true)",
     ] {
         let (seen, clear) = (client.query(sql, &[]).await.unwrap(), direct.query(sql, &[]).await.unwrap());
         assert!(!clear.is_empty() && format!("{seen:?}") == format!("{clear:?}"), "{sql}");
@@ -173,20 +183,28 @@ async fn sums_over_groups_that_are_large_enough_are_shown() {
         assert_eq!(format!("{seen:?}"), format!("{clear:?}"), "{sql}");
     }
     for sql in [
+        "select (select sum(salary) from users where id = 5) from users having count(salary) >= 2",
+        "select (select avg(u.salary) from items having count(salary) >= 2) from users u where id = 1",
+        "select id from users where id = 1 group by id having sum(salary)::numeric(5, 2) > count(*) and count(salary) >= 2",
+    ] {
+        assert!(refusal(&client, sql).await.contains("compared with"));
+    }
+    for sql in [
         "select avg(salary) from users",
+        "select avg(salary) from users having count(*) >= 2",
+        "select avg(salary) from users having count(distinct salary) >= 2",
         "select avg(salary) from users having count(*) >= 1",
-        "select avg(salary) from users having count(*) >= 2 or true",
+        "select avg(salary) from users having count(salary) >= 2 or true",
         "select avg(salary) from users having count(id) >= 2",
-        "select avg(salary) from users having not count(*) < 2",
+        "select avg(salary) from users having not count(salary) < 2",
         "select avg(salary) from users where id = 1 having count(*) >= 0 + 2 or 1 = 1",
-        "select sum(distinct salary) from users having count(*) >= 2",
-        "select sum(salary) filter (where id = 1) from users having count(*) >= 2",
-        "select max(salary) + 0 from users having count(*) >= 2",
-        "select avg(salary + 0) from users having count(*) >= 2",
-        "select avg(salary) from twice where id = 1 having count(*) >= 2",
-        "select avg(salary) from users, generate_series(1, 2) where id = 1 having count(*) >= 2",
-        "select avg(salary) from (select u.* from users u, items where u.id = 1) d having count(*) >= 2",
-        "select (select avg(u.salary) from items having count(*) >= 2) from users u where id = 1",
+        "select sum(distinct salary) from users having count(salary) >= 2",
+        "select sum(salary) filter (where id = 1) from users having count(salary) >= 2",
+        "select max(salary) + 0 from users having count(salary) >= 2",
+        "select avg(salary + 0) from users having count(salary) >= 2",
+        "select avg(salary) from twice where id = 1 having count(salary) >= 2",
+        "select avg(salary) from users, generate_series(1, 2) where id = 1 having count(salary) >= 2",
+        "select avg(salary) from (select u.* from users u, items where u.id = 1) d having count(salary) >= 2",
         "select avg(salary) over () from users where id = 1 group by salary having count(*) >= 1",
     ] {
         for row in client.simple_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}")) {
@@ -214,4 +232,60 @@ async fn the_permissive_mode_runs_unknown_functions_and_shows_nothing_of_them() 
         refusal(&client, "insert into items (label) select peek(email) from users").await.contains("write")
     );
     assert!(proxy.log().contains("permissive"));
+}
+
+/// Where there is no budget, everything that costs is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_answers_a_question_costs() {
+    let (_server, proxy, client) = proxy("predicate_budget: 0").await;
+    client.simple_query("prepare p(text) as select id from users where email < $1").await.unwrap();
+    for sql in [
+        "select id from users where email = 'x'",
+        "select array_agg(id) from (select id, email < 'f' as x from users) d group by x",
+        "select distinct on (x) id from (select id, email < 'f' as x from users) d",
+        "select row_number() over (partition by x), id from (select id, email < 'f' as x from users) d",
+        "select id from (select id, email < 'f' as x from users) d where x",
+        "select id from (select id, nullif(email, 'x') as x from users) d where x is null",
+        "select id from users where email = any('{a,b}')",
+        "select id from users where email = any(array['a', 'b'])",
+        "select ntile(case when email < 'f' then 1 else 0 end) over () from users",
+        "select sum(case when email < 'f' then 1e308::float8 else 0 end) from users",
+        "select 1 / (case when email < 'f' then 0 else 1 end) from users",
+        "select max(email) from users where id in (1, 2)",
+        "select id from users where birth::timestamptz < '1980-01-02 12:00:00+00'",
+        "select coalesce(email, 'guess') from users",
+        "select email from users union all select 'guess'",
+        "declare c scroll cursor with hold for select id from users where email < 'f'",
+        "explain select id from users where email < 'f'",
+        "execute p('f')",
+        "prepare q as select id from users where email < 'f'; execute q",
+        "copy (select id from users order by email) to stdout",
+        "delete from users where email < 'a'",
+        "insert into items (id) select id from users where email < 'a'",
+    ] {
+        assert!(refusal(&client, sql).await.contains("used up"), "{sql}");
+    }
+    for sql in ["select id from users where email = 'x'", "execute p('f')"] {
+        let error = client.query(sql, &[]).await.unwrap_err();
+        assert!(error.as_db_error().unwrap().message().contains("used up"), "{sql}: {error:?}");
+    }
+    // Two messages before an answer: the name is not confirmed yet.
+    let mut raw = Raw::connect(proxy.port());
+    raw.send(b"");
+    let replies = raw.group(|group| {
+        group.parse("r", "prepare s as select id from users where email < 'f'").bind("", "r").execute("", 0);
+        group.parse("t", "execute s").bind("", "t").execute("", 0)
+    });
+    assert!(replies.iter().any(|reply| reply.tag == 'E'), "{}", tags(&replies));
+    assert!(rows(&replies).is_empty());
+    for sql in [
+        "select email, count(*) from users group by email order by 2",
+        "select id, upper(email), full_name || ' ' || email, count(email) over (), sum(age) over () from users where id < 9",
+        "update users set email = 'x', note = 'y' where id = 99",
+        "insert into users (id, email) values (99, lower('X'))",
+        "select u.id, o.total from users u join orders o on o.user_id = u.id order by o.total limit 5",
+        "select coalesce(email, ''), case when id = 1 then email end from users where email is not null",
+    ] {
+        client.simple_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    }
 }

@@ -16,8 +16,8 @@ use crate::canary::Scanner;
 pub struct Proxy {
     child: Child,
     port: u16,
-    /// Between clients and the proxy, unless they may see secrets.
-    scanner: Option<Scanner>,
+    /// Between clients and the proxy, unless they may see secrets, or their marker in what is none.
+    pub scanner: Option<Scanner>,
     directory: tempfile::TempDir,
 }
 
@@ -71,11 +71,6 @@ impl Proxy {
     /// Where clients connect whose answers must hold no secret.
     pub fn port(&self) -> u16 {
         self.scanner.as_ref().map_or(self.port, Scanner::port)
-    }
-
-    /// Lets clients that connect from here on see the marker of secrets, where it stands in what is none.
-    pub fn shows_marker(&mut self) {
-        self.scanner = None;
     }
 
     /// What `ironveil explain` prints of statements, by the configuration of this proxy.

@@ -6,92 +6,159 @@ use veil_sql::lineage::Expr;
 use veil_sql::question::{Asks, Question};
 
 use super::{Columns, Flow, perhaps_same};
-use crate::question::{self, Charge, Mixed};
+use crate::question::{self, Mixed};
+
+/// Names that are followed for the questions of one statement, times names that it gives.
+const WORK_MAX: usize = 1 << 20;
+
+/// Names of names that are followed.
+const DEPTH_MAX: usize = 64;
 
 impl Columns<'_> {
     /// What it costs to answer what the statement asks about what is labelled.
     ///
     /// # Errors
     /// Something is asked that would tell too much at once.
-    pub(crate) fn charges(&self) -> Result<Vec<Charge>, Mixed> {
-        let asked = self.lineage.asked.iter().chain(&self.lineage.computed);
-        asked.filter_map(|question| self.charge(question).transpose()).collect()
+    pub(crate) fn cost(&self) -> Result<u32, Mixed> {
+        let (mut sum, mut work) = (0_u32, WORK_MAX);
+        for question in self.lineage.asked.iter().chain(&self.lineage.computed) {
+            sum = sum.saturating_add(self.cost_of(question, &mut work)?);
+        }
+        Ok(sum)
     }
 
-    fn charge(&self, question: &Question<Vec<Expr>>) -> Result<Option<Charge>, Mixed> {
-        let flows = question.about.iter().map(|value| self.tracer.expr(value));
+    fn cost_of(&self, question: &Question<Vec<Expr>>, work: &mut usize) -> Result<u32, Mixed> {
+        let flows: Vec<Flow> = question.about.iter().map(|value| self.tracer.expr(value)).collect();
+        let computed = flows.iter().any(|flow| matches!(flow, Flow::Closed));
+        let asks = match question.asks {
+            // What is computed may be made to be alike.
+            Asks::Alike if computed => Asks::Other,
+            asks => asks,
+        };
         // The value of a column as it is: computing it asks nothing.
-        let harmless = |flow: Flow| match flow {
+        let harmless = |flow: &Flow| match flow {
             Flow::Clean => true,
-            Flow::Verbatim(_) => matches!(question.asks, Asks::Computed | Asks::Total),
+            Flow::Verbatim(_) => matches!(asks, Asks::Computed | Asks::Total),
             Flow::Closed => false,
         };
-        if flows.into_iter().all(harmless) {
-            return Ok(None);
+        if flows.iter().all(harmless)
+            || matches!(asks, Asks::Alike | Asks::Total | Asks::Beside | Asks::Computed)
+        {
+            let asked = !flows.iter().all(harmless);
+            return if asked { question::cost(asks, question.given, false) } else { Ok(0) };
         }
-        let mut named = Named { seen: HashSet::new(), columns: 0, doubtful: false };
-        question.about.iter().for_each(|value| self.name(value, &mut named));
-        // In one table, rows are compared with themselves.
+        let mut named = Named { seen: HashSet::new(), columns: 0, doubtful: false, of: Row::Unknown, work };
+        question.about.iter().for_each(|value| self.name(value, &mut named, 0));
+        // In one row, it is compared with itself.
         let facts = self.tracer.facts;
-        let mixed = named.columns > 1 && named.doubtful && (facts.aliases.len() > 1 || facts.unnamed);
-        question::charge(question.asks, question.given, mixed, named.columns)
+        let several =
+            (facts.aliases.len() > 1 || facts.unnamed || self.lineage.selects > 1) && !self.is_one(&named.of);
+        question::cost(asks, question.given, named.columns > 1 && named.doubtful && several)
+    }
+
+    /// Whether a name stands for one row of a relation.
+    fn is_one(&self, of: &Row<'_>) -> bool {
+        match of {
+            Row::Of(of) => {
+                let relations = self.tracer.relations(of);
+                let named = self.tracer.facts.aliases.iter().filter(|alias| perhaps_same(&alias.name, of));
+                relations.is_some() && named.count() == 1 && self.lineage.selects <= 1
+            }
+            Row::Unknown | Row::Several => false,
+        }
     }
 
     /// Counts the columns that a value depends on.
-    fn name<'v>(&'v self, value: &'v Expr, named: &mut Named<'v>) {
+    fn name<'v>(&'v self, value: &'v Expr, named: &mut Named<'v, '_>, depth: usize) {
+        if depth > DEPTH_MAX || *named.work == 0 {
+            return named.give_up();
+        }
+        *named.work -= 1;
         match value {
-            Expr::Unknown => named.add(true),
-            Expr::Whole(_) => {
-                named.add(true);
-                named.add(true);
-            }
-            Expr::Windows if named.seen.insert("") => {
-                self.lineage.windows.iter().for_each(|value| self.name(value, named));
-            }
-            Expr::Nullness(inner) => {
-                if let Flow::Closed = self.tracer.expr(inner) {
-                    self.name(inner, named);
+            Expr::Unknown | Expr::Whole(_) => named.give_up(),
+            Expr::Literal => {}
+            Expr::Windows => {
+                if named.seen.insert("") {
+                    self.lineage.windows.iter().for_each(|value| self.name(value, named, depth + 1));
                 }
             }
-            Expr::Aggregate(inner) => self.name(inner, named),
-            Expr::Column { of, name } => {
-                let given = self.tracer.given(of.as_deref(), name);
-                let values = self.lineage.named.iter().filter(|(known, _)| match known {
-                    Some(known) => perhaps_same(known, name),
-                    None => true,
-                });
-                if given && named.seen.insert(name) {
-                    for (_, value) in values {
-                        self.name(value, named);
-                        // What is made of nothing may be any number of guesses.
-                        if value.is_constant() {
-                            named.add(true);
-                        }
-                    }
-                }
-                if !given || self.tracer.in_relations(self.tracer.facts.relations.iter(), name).is_some() {
-                    named.add(!self.tracer.is_labelled(of.as_deref(), name));
+            Expr::Nullness(inner) => match self.tracer.expr(inner) {
+                Flow::Closed => self.name(inner, named, depth + 1),
+                Flow::Verbatim(_) => {}
+                // Another value, of two.
+                Flow::Clean => named.add(true, None),
+            },
+            Expr::Aggregate(inner) => self.name(inner, named, depth + 1),
+            Expr::Column { of, name } => self.name_column(of.as_deref(), name, named, depth),
+            Expr::Chosen { among, by } => {
+                among.iter().chain(by).for_each(|value| self.name(value, named, depth + 1));
+            }
+            Expr::From(parts) => parts.iter().for_each(|value| self.name(value, named, depth + 1)),
+        }
+    }
+
+    fn name_column<'v>(
+        &'v self,
+        of: Option<&'v str>,
+        name: &'v str,
+        named: &mut Named<'v, '_>,
+        depth: usize,
+    ) {
+        let given = self.tracer.given(of, name);
+        if given && named.seen.insert(name) {
+            named.of = Row::Several;
+            *named.work = named.work.saturating_sub(self.lineage.named.len());
+            let values = self.lineage.named.iter().filter(|(known, _)| match known {
+                Some(known) => perhaps_same(known, name),
+                None => true,
+            });
+            for (_, value) in values {
+                self.name(value, named, depth + 1);
+                // What is made of nothing may be any number of guesses.
+                if value.is_constant() {
+                    named.add(true, None);
                 }
             }
-            Expr::Chosen { among, by } => among.iter().chain(by).for_each(|value| self.name(value, named)),
-            Expr::From(parts) => parts.iter().for_each(|value| self.name(value, named)),
-            Expr::Windows => {}
+        }
+        if !given || self.tracer.in_relations(self.tracer.facts.relations.iter(), name).is_some() {
+            named.add(!self.tracer.is_labelled(of, name), of);
         }
     }
 }
 
 /// The columns that something depends on.
-struct Named<'a> {
+struct Named<'a, 'w> {
     /// Names of the statement's own that have been followed.
     seen: HashSet<&'a str>,
     columns: u32,
     /// Some column may be one that is not labelled.
     doubtful: bool,
+    of: Row<'a>,
+    work: &'w mut usize,
 }
 
-impl Named<'_> {
-    fn add(&mut self, doubtful: bool) {
+/// Whose columns they are.
+#[derive(Clone, Copy)]
+enum Row<'a> {
+    Unknown,
+    Of(&'a str),
+    Several,
+}
+
+impl<'a> Named<'a, '_> {
+    fn add(&mut self, doubtful: bool, of: Option<&'a str>) {
         self.columns += 1;
         self.doubtful |= doubtful;
+        self.of = match (self.of, of) {
+            (Row::Unknown, Some(of)) => Row::Of(of),
+            (Row::Of(known), Some(of)) if known == of => Row::Of(of),
+            _ => Row::Several,
+        };
+    }
+
+    /// It may be anything.
+    fn give_up(&mut self) {
+        self.add(true, None);
+        self.add(true, None);
     }
 }

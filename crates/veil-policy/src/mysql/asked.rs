@@ -1,5 +1,6 @@
 //! Questions about masked columns, by the names that they are asked of.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use veil_sql::mysql::{Facts, Named, TableName};
@@ -8,7 +9,7 @@ use veil_sql::question::{Asks, Given, Question};
 use super::labels::Labels;
 use super::lineage::perhaps_same;
 use crate::labels::Standing;
-use crate::question::{self, Charge, Mixed};
+use crate::question::{self, Mixed};
 
 /// Names compared with names, for one statement.
 const COMPARED_MAX: usize = 1 << 18;
@@ -26,7 +27,8 @@ pub(super) fn asks_nothing(facts: &Facts, labels: &Labels, database: Option<&str
         return false;
     }
     // Under a name that the statement gives, one value or another may stand.
-    asked.extend(facts.asked_null.iter().map(String::as_str).filter(named));
+    let made = |name: &&str| named(name) || !has_column(name, facts, labels, database);
+    asked.extend(facts.asked_null.iter().map(String::as_str).filter(made));
     loop {
         let answers = |name: &String| asked.iter().any(|asked| is_called(name, asked));
         let given = facts.given.iter().filter(|(given, _)| given.iter().any(answers));
@@ -88,24 +90,28 @@ fn answers(
 ///
 /// # Errors
 /// Something is asked that would tell too much at once.
-pub(super) fn charges(facts: &Facts, labels: &Labels, database: Option<&str>) -> Result<Vec<Charge>, Mixed> {
-    let given: usize = facts.given.iter().map(|(given, named)| given.len() + named.names.len()).sum();
-    if facts.asked.len().saturating_mul(given) > COMPARED_MAX {
-        return Err(Mixed);
+pub(super) fn cost(facts: &Facts, labels: &Labels, database: Option<&str>) -> Result<u32, Mixed> {
+    let guarded = |table: &TableName| labels.standing(table, facts, database) == Standing::Guarded;
+    if !facts.tables.iter().any(guarded) {
+        return Ok(0);
     }
-    let scope = Scope { facts, labels, database };
-    let mut charges = Vec::new();
+    let scope = Scope { facts, labels, database, work: Cell::new(COMPARED_MAX) };
+    let mut sum = 0_u32;
     for question in &facts.asked {
-        charges.extend(scope.charge(question)?);
+        sum = sum.saturating_add(scope.cost(question)?);
     }
     for name in &facts.asked_null {
-        // Under a name that the statement gives, something computed may stand.
-        if facts.given.iter().any(|(given, _)| given.iter().any(|given| is_called(given, name))) {
-            let about = Named { names: BTreeSet::from([name.clone()]), columns: 1, constant: false };
-            charges.extend(scope.charge(&Question { about, asks: Asks::Other, given: Given::default() })?);
+        // Under a name that the statement gives, or the server makes, something computed may stand.
+        if scope.gives(name) || !has_column(name, facts, labels, database) {
+            let about = Named { names: BTreeSet::from([name.clone()]), columns: 1, ..Named::default() };
+            sum = sum.saturating_add(scope.cost(&Question {
+                about,
+                asks: Asks::Other,
+                given: Given::default(),
+            })?);
         }
     }
-    Ok(charges)
+    Ok(sum)
 }
 
 /// A statement's names and what they may stand for.
@@ -113,51 +119,63 @@ struct Scope<'a> {
     facts: &'a Facts,
     labels: &'a Labels,
     database: Option<&'a str>,
+    /// Names that may still be compared.
+    work: Cell<usize>,
 }
 
 impl Scope<'_> {
-    fn charge(&self, question: &Question<Named>) -> Result<Option<Charge>, Mixed> {
-        let (names, columns, constant) = self.followed(&question.about);
-        let known: BTreeSet<&str> = names.iter().copied().collect();
-        let guarded =
-            |table: &TableName| self.labels.standing(table, self.facts, self.database) == Standing::Guarded;
-        if !self.facts.tables.iter().any(guarded) {
-            return Ok(None);
-        }
+    fn cost(&self, question: &Question<Named>) -> Result<u32, Mixed> {
+        let about = self.followed(&question.about).ok_or(Mixed)?;
         let (facts, labels) = (self.facts, self.labels);
-        let given =
-            |name: &&str| facts.given.iter().flat_map(|(given, _)| given).any(|given| is_called(given, name));
+        let names: BTreeSet<&str> = about.names.iter().map(String::as_str).collect();
         let mut made =
-            names.iter().filter(|name| !given(name) && !has_column(name, facts, labels, self.database));
-        if names.contains("*") || names.contains("_rowid") || made.next().is_some() || !self.is_clean(&known)
-        {
-            let doubtful = constant || !names.iter().all(|name| self.is_labelled(name));
-            let mixed = columns > 1 && doubtful && self.facts.sources > 1;
-            return question::charge(question.asks, question.given, mixed, columns);
+            names.iter().filter(|name| !self.gives(name) && !has_column(name, facts, labels, self.database));
+        let clean = !names.contains("*")
+            && !names.contains("_rowid")
+            && made.next().is_none()
+            && self.is_clean(&names);
+        if clean {
+            return Ok(0);
         }
-        Ok(None)
+        let asks = match question.asks {
+            // What is computed may be made to be alike.
+            Asks::Alike if about.computed => Asks::Other,
+            asks => asks,
+        };
+        let doubtful = about.constant || !names.iter().all(|name| self.is_labelled(name));
+        let mixed = about.columns > 1 && doubtful && facts.sources > 1;
+        let given = Given { many: question.given.many || about.many, ..question.given };
+        question::cost(asks, given, mixed)
     }
 
-    /// All names that a value is made of, how many columns these are, and whether some are none.
-    fn followed<'n>(&'n self, named: &'n Named) -> (BTreeSet<&'n str>, u32, bool) {
-        let mut names: BTreeSet<&str> = named.names.iter().map(String::as_str).collect();
-        let (mut columns, mut constant) = (named.columns, false);
+    fn gives(&self, name: &str) -> bool {
+        self.facts.given.iter().flat_map(|(given, _)| given).any(|given| is_called(given, name))
+    }
+
+    /// All names that a value is made of, and how many columns these are; `None` if they are too many to follow.
+    fn followed(&self, named: &Named) -> Option<Named> {
+        let mut about = named.clone();
         let mut left: Vec<&(Vec<String>, Named)> = self.facts.given.iter().collect();
         loop {
             let before = left.len();
+            let compared = before.saturating_mul(about.names.len() + 1);
+            self.work.set(self.work.get().checked_sub(compared)?);
             left.retain(|(given, inside)| {
-                let answers = given.iter().any(|given| names.iter().any(|name| is_called(given, name)));
+                let answers = given.iter().any(|given| about.names.iter().any(|name| is_called(given, name)));
                 if answers {
-                    names.extend(inside.names.iter().map(String::as_str));
+                    about.names.extend(inside.names.iter().cloned());
                     // They stand in the place of a name.
-                    columns = columns.saturating_add(inside.columns.max(1)) - u32::from(columns > 0);
+                    about.columns =
+                        about.columns.saturating_add(inside.columns.max(1)) - u32::from(about.columns > 0);
                     // What is made of nothing may be any number of guesses.
-                    constant |= inside.constant;
+                    about.constant |= inside.constant;
+                    about.computed |= inside.computed;
+                    about.many |= inside.many;
                 }
                 !answers
             });
             if left.len() == before {
-                return (names, columns, constant);
+                return Some(about);
             }
         }
     }

@@ -10,7 +10,7 @@ use super::labels::Labels;
 use super::lineage::{self, perhaps_same};
 use crate::judge::{HINT_DIRECT, HINT_SELECT, HINT_TRUST, Refusal, Run, Untraced, refuse, refuse_question};
 use crate::labels::Standing;
-use crate::question::{Charge, refuse_mixed};
+use crate::question::refuse_mixed;
 use crate::rule::Predicates;
 
 /// Judges a statement of a session whose database is `database`. A name that is not known makes it closed.
@@ -132,7 +132,8 @@ fn judge_guarded(
     database: Option<&str>,
 ) -> Result<(), Refusal> {
     let facts = &statement.facts;
-    if worst != Effect::Pure && !labels.policy().unknown_functions() {
+    let allowed = worst == Effect::Unknown && labels.policy().unknown_functions();
+    if worst != Effect::Pure && !allowed {
         return refuse(
             format!("{} may not be used together with masked columns", culprit(facts, labels)),
             HINT_TRUST,
@@ -143,7 +144,7 @@ fn judge_guarded(
     }
     match labels.policy().predicates() {
         Predicates::Deny if !asks_nothing(facts, labels, database) => return refuse_question(),
-        Predicates::Audit if asked::charges(facts, labels, database).is_err() => return refuse_mixed(),
+        Predicates::Audit if asked::cost(facts, labels, database).is_err() => return refuse_mixed(),
         Predicates::Allow | Predicates::Audit | Predicates::Deny => {}
     }
     match facts.writes.iter().find(|write| !may_write(write, facts, labels, database)) {
@@ -159,12 +160,12 @@ fn judge_guarded(
 }
 
 /// What it costs to answer what a statement that may run asks.
-pub(super) fn charges(statement: &Statement, labels: &Labels, database: Option<&str>) -> Vec<Charge> {
+pub(super) fn cost(statement: &Statement, labels: &Labels, database: Option<&str>) -> u32 {
     let facts = &statement.facts;
     if labels.policy().predicates() != Predicates::Audit || names_only_clean(facts, labels, database) {
-        return Vec::new();
+        return 0;
     }
-    asked::charges(facts, labels, database).unwrap_or_default()
+    asked::cost(facts, labels, database).unwrap_or(u32::MAX)
 }
 
 /// Whether a statement may run code that its text does not show: triggers, and functions that are not known.

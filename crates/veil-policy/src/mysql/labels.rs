@@ -97,8 +97,7 @@ impl Labels {
     /// The refusal, for the client.
     pub fn verdict(&self, statement: &Arc<Statement>, database: Option<&Arc<str>>) -> Verdict {
         let here = database.map(AsRef::as_ref);
-        let judge =
-            || Ok((judge::judge(statement, self, here)?, judge::charges(statement, self, here).into()));
+        let judge = || Ok((judge::judge(statement, self, here)?, judge::cost(statement, self, here)));
         self.verdicts.of(statement, database.cloned(), judge)
     }
 

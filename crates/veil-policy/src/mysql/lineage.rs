@@ -197,7 +197,7 @@ impl<'a> Resolver<'a, '_> {
             }
             Body::Values(rows) => {
                 let rows = rows.iter().map(|row| {
-                    let cells = row.iter().map(|cell| (self.expr(cell, around), cell.is_constant()));
+                    let cells = row.iter().map(|cell| (self.expr(cell, around), cell.is_literal()));
                     cells
                         .map(|(flow, constant)| Output { constant, ..Output::of(flow, None) })
                         .collect::<Vec<_>>()
@@ -234,7 +234,7 @@ impl<'a> Resolver<'a, '_> {
                     if self.explains && matches!(flow, Flow::Closed) {
                         self.because(expr, &inside, &mut because);
                     }
-                    let constant = expr.is_constant();
+                    let constant = expr.is_literal();
                     outputs.push(Output { because, constant, ..Output::of(flow, name.clone()) });
                 }
             }
@@ -266,7 +266,7 @@ impl<'a> Resolver<'a, '_> {
             merged: select.merged,
             names: names.collect(),
             windows: &select.windows,
-            group_rows: select.group_rows,
+            counted: &select.counted,
             around: around.scope,
         };
         for from in &select.from {
@@ -355,7 +355,7 @@ impl<'a> Resolver<'a, '_> {
 
     fn expr(&self, expr: &Expr, around: &Around<'a, '_>) -> Flow {
         match expr {
-            Expr::Free => Flow::Clean,
+            Expr::Free | Expr::Literal => Flow::Clean,
             Expr::Unknown => Flow::Closed,
             Expr::Column(parts) => self.column(parts, around).flow,
             // What is computed may be NULL because of what it is computed from.
@@ -397,16 +397,14 @@ impl<'a> Resolver<'a, '_> {
             },
             Expr::Chosen { by, .. } if !by.iter().all(|part| self.is_clean(part, around)) => Flow::Closed,
             Expr::Chosen { among, .. } => {
-                let guesses = self.guesses && !around.scope.is_some_and(Scope::is_one_table);
+                // Columns of one row stand beside each other.
+                let one_row = around.scope.is_some_and(Scope::is_one_table);
                 let output = |part: &Expr| {
-                    let flow = self.expr(part, around);
-                    Output { constant: part.is_constant(), ..Output::of(flow, None) }
+                    let constant = part.is_literal() || (one_row && matches!(part, Expr::Column(_)));
+                    Output { constant, ..Output::of(self.expr(part, around), None) }
                 };
-                among
-                    .iter()
-                    .map(output)
-                    .reduce(|a, b| a.beside(b, guesses))
-                    .map_or(Flow::Clean, |one| one.flow)
+                let all = among.iter().map(output).reduce(|a, b| a.beside(b, self.guesses));
+                all.map_or(Flow::Clean, |one| one.flow)
             }
             Expr::Query(query) => match self.query(query, around).as_deref() {
                 Some([only]) => only.flow.clone(),

@@ -36,14 +36,15 @@ pub(super) fn read(root: Node<'_>) -> Option<Lineage> {
         return None;
     }
     reader.inside(root)?;
-    let asked::Questions { asked, computed, keeps_rows } = asked::read(root);
+    let asked::Questions { asked, computed, keeps_rows, selects } = asked::read(root);
     Some(Lineage {
         arms: outputs,
         named: reader.named,
         windows: reader.windows,
         asked,
         computed,
-        group_rows: group::rows(root),
+        counted: group::counted(root),
+        selects,
         keeps_rows,
     })
 }
@@ -89,6 +90,11 @@ impl Reader {
                     if select.larg().is_some() {
                         self.set(select);
                     }
+                }
+                // What is written to goes by no name.
+                Node::UpdateStmt(update) => self.own.extend(update.target_list().iter().map(ptr::from_ref)),
+                Node::OnConflictClause(conflict) => {
+                    self.own.extend(conflict.target_list().iter().map(ptr::from_ref));
                 }
                 Node::WithClause(with) => {
                     for cte in with.ctes().iter() {
@@ -294,6 +300,8 @@ pub(super) fn expr(node: Node<'_>, depth: usize) -> Expr {
     }
     match node {
         Node::ColumnRef(column) => reference(column),
+        Node::None | Node::A_Const(_) | Node::ParamRef(_) => Expr::Literal,
+        Node::TypeCast(cast) if matches!(cast.arg(), Node::A_Const(_) | Node::ParamRef(_)) => Expr::Literal,
         Node::CollateClause(inner) => deeper(inner.arg()),
         Node::CoalesceExpr(inner) => one_of(inner.args().iter().map(deeper).collect()),
         Node::CaseExpr(case) => {

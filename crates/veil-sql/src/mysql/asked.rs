@@ -17,8 +17,8 @@ use super::lower::constraint;
 use super::statement::{Facts, Named};
 use crate::question::{Asks, Given, Question};
 use names::{
-    ANY, Names, cells, chosen, cost, first, guesses, is_column, is_distinct, is_equality, named, rows, star,
-    value,
+    ANY, Names, cells, chosen, cost, first, guesses, is_column, is_distinct, is_equality, is_extreme, named,
+    rows, star, value,
 };
 
 /// Collects what `tree` asks about.
@@ -43,7 +43,7 @@ impl Visitor for Asked<'_> {
                 self.shown(insert.returning.iter().flatten());
                 // How many rows change tells whether one was the same before.
                 if insert.replace_into {
-                    self.star(Asks::Alike);
+                    self.name(BTreeSet::from([ANY.to_owned()]), 1, Asks::Equality);
                 }
                 if let Some(OnInsert::DuplicateKeyUpdate(assignments)) = &insert.on {
                     self.assigned(assignments);
@@ -118,6 +118,12 @@ impl Visitor for Asked<'_> {
         if let Expr::Function(Function { over: Some(WindowType::WindowSpec(window)), .. }) = tree {
             self.window(window);
         }
+        // The greatest of some is known by what it is shown as.
+        if let Expr::Function(function) = tree
+            && is_extreme(function)
+        {
+            self.question(tree, Asks::Other);
+        }
         ControlFlow::Continue(())
     }
 
@@ -150,14 +156,14 @@ impl Asked<'_> {
     }
 
     fn name(&mut self, names: BTreeSet<String>, columns: u32, asks: Asks) {
-        let given = Given::written(&names, 0);
-        self.0.asked.push(Question { about: Named { names, columns, constant: false }, asks, given });
+        let about = Named { names, columns, ..Named::default() };
+        self.0.asked.push(Question { about, asks, given: Given::default() });
     }
 
     fn add(&mut self, names: Names, asks: Asks) {
         self.0.asked_null.extend(names.nulls);
         if !names.found.is_empty() {
-            let about = Named { names: names.found, columns: names.columns, constant: false };
+            let about = Named { names: names.found, columns: names.columns, ..Named::default() };
             self.0.asked.push(Question { about, asks, given: names.given });
         }
     }
@@ -181,8 +187,6 @@ impl Asked<'_> {
     fn question(&mut self, part: &Expr, asks: Asks) {
         let mut names = Names::default();
         names.visit(part);
-        let constants = std::mem::take(&mut names.given);
-        names.given = Given { key: Given::written(part.to_string(), 0).key, ..constants };
         self.add(names, asks);
     }
 
@@ -190,9 +194,7 @@ impl Asked<'_> {
     fn beside(&mut self, value: &Expr) {
         let mut names = Names::default();
         names.visit(value);
-        names.given =
-            Given { constants: guesses(value), key: Given::written(value.to_string(), 0).key, ..names.given };
-        names.given.moment = false;
+        names.given = Given { constants: guesses(value), many: false };
         self.add(names, Asks::Beside);
     }
 
@@ -215,7 +217,7 @@ impl Asked<'_> {
                 AssignmentTarget::Tuple(_) => None,
             };
             let name = last.map_or_else(|| ANY.to_owned(), |ident| ident.value.to_lowercase());
-            self.name(BTreeSet::from([name]), 1, Asks::Alike);
+            self.name(BTreeSet::from([name]), 1, Asks::Equality);
         }
     }
 
@@ -241,10 +243,13 @@ impl Asked<'_> {
             }
             Expr::Function(function) => match chosen(function) {
                 // Counting what is distinct compares.
-                Some(arguments) if is_distinct(function) => {
+                Some((_, arguments)) if is_distinct(function) => {
                     arguments.into_iter().for_each(|argument| self.alike(argument));
                 }
-                Some(arguments) => arguments.into_iter().for_each(|argument| self.computed(argument)),
+                Some((by, among)) => {
+                    by.into_iter().for_each(|condition| self.condition(Some(condition)));
+                    among.into_iter().for_each(|argument| self.computed(argument));
+                }
                 None => self.question(tree, cost(tree)),
             },
             other => self.question(other, cost(other)),
@@ -307,6 +312,8 @@ impl Asked<'_> {
                 plain &= value.is_some();
                 place.columns += named.columns;
                 place.constant |= named.constant;
+                place.computed |= named.computed;
+                place.many |= named.many;
                 place.names.extend(named.names);
             }
         });
@@ -319,6 +326,7 @@ impl Asked<'_> {
         for place in places {
             inside.columns += place.columns;
             inside.constant |= place.constant;
+            inside.many |= place.many;
             inside.names.extend(place.names);
         }
         self.0.given.push((names.into_iter().flatten().collect(), inside));
@@ -371,7 +379,7 @@ impl Asked<'_> {
             return;
         }
         let mut places: Vec<Names> = Vec::new();
-        let mut plain = true;
+        let (mut plain, mut plain_places) = (true, true);
         rows(body, &mut |values| {
             places.resize_with(places.len().max(values.len()), Names::default);
             for (value, place) in values.iter().zip(&mut places) {
@@ -379,24 +387,21 @@ impl Asked<'_> {
                     plain = false;
                     continue;
                 };
-                let constants = place.given.constants;
+                let given = place.given;
                 place.visit(value);
-                place.given.constants = constants + guesses(value);
-                place.given.moment |= !is_column(value);
+                place.given =
+                    Given { constants: given.constants.saturating_add(guesses(value)), many: given.many };
+                plain_places &= is_column(value);
             }
         });
-        let asks = |place: &Names| match compares(body) {
-            false => Asks::Beside,
-            true if place.given.moment => Asks::Other,
-            true => Asks::Equality,
+        let compares = compares(body);
+        let asks = match (compares, plain_places) {
+            (false, _) => Asks::Beside,
+            (true, true) => Asks::Equality,
+            (true, false) => Asks::Other,
         };
-        for mut place in places {
-            place.given.key = Given::written((body.to_string(), &place.found), 0).key;
-            place.given.moment &= compares(body);
-            let asks = asks(&place);
-            self.add(place, asks);
-        }
-        if !plain && compares(body) {
+        places.into_iter().for_each(|place| self.add(place, asks));
+        if !plain && compares {
             self.any();
         }
     }
@@ -480,18 +485,16 @@ fn number(tree: &Expr) -> Option<usize> {
 
 /// What stands in a place of a result, in all queries of a set operation; `None` if it cannot be told.
 fn place(body: &SetExpr, at: usize) -> Option<Names> {
-    let (mut names, mut found, mut plain, mut columns) = (Names::default(), false, true, true);
+    let (mut names, mut found, mut plain) = (Names::default(), false, true);
     rows(body, &mut |values| {
         plain &= values.iter().all(Option::is_some);
         match values.get(at).copied().flatten() {
             Some(value) => {
                 names.visit(value);
-                (found, columns) = (true, columns && is_column(value));
+                found = true;
             }
             None => plain = false,
         }
     });
-    names.given.key = Given::written(&names.found, 0).key;
-    names.given.moment |= !columns;
     (found && plain).then_some(names)
 }

@@ -40,7 +40,7 @@ fn body(tree: &SetExpr) -> Option<Body> {
             merged: is_merged(&select.from),
             items: items(&select.projection)?,
             windows: select.named_window.iter().flat_map(named_window).collect(),
-            group_rows: counts::rows(select.having.as_ref()),
+            counted: counts::counted_by(select.having.as_ref()),
         })),
         SetExpr::Query(inner) => Some(Body::Query(Box::new(query(inner)?))),
         SetExpr::SetOperation { .. } => {
@@ -208,10 +208,10 @@ pub(super) fn expr(tree: &ast::Expr) -> Expr {
         ast::Expr::CompoundIdentifier(parts) => {
             Expr::Column(parts.iter().map(|part| part.value.clone()).collect())
         }
-        ast::Expr::Value(_) => Expr::Free,
+        ast::Expr::Value(_) => Expr::Literal,
         ast::Expr::TypedString(_) | ast::Expr::Prefixed { .. } => {
             if is_literal(tree) {
-                Expr::Free
+                Expr::Literal
             } else {
                 Expr::Unknown
             }

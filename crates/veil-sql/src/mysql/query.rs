@@ -49,8 +49,8 @@ pub struct Select {
     pub items: Vec<Item>,
     /// What windows that have names are made by.
     pub windows: Vec<Expr>,
-    /// So many rows, at least, are in each group: in the only one, where there are no groups.
-    pub group_rows: u64,
+    /// In each group, at least so many values of these columns are not NULL.
+    pub counted: Vec<(String, u64)>,
 }
 
 /// One source of rows.
@@ -95,20 +95,13 @@ pub enum Item {
 }
 
 impl Expr {
-    /// Whether it is made of no column and no query.
+    /// Whether it is written out.
     #[must_use]
-    pub fn is_constant(&self) -> bool {
+    pub fn is_literal(&self) -> bool {
         match self {
-            Self::Free | Self::Call(_) => true,
-            Self::Nullness(inner) | Self::Aggregate(inner) => inner.is_constant(),
-            Self::From(parts) => parts.iter().all(Self::is_constant),
-            Self::Chosen { among, by } => among.iter().chain(by).all(Self::is_constant),
-            Self::Column(_)
-            | Self::Named(_)
-            | Self::Default(_)
-            | Self::Windows
-            | Self::Query(_)
-            | Self::Unknown => false,
+            Self::Literal => true,
+            Self::Chosen { among, .. } => among.iter().all(Self::is_literal),
+            _ => false,
         }
     }
 }
@@ -128,7 +121,9 @@ pub enum Expr {
     Nullness(Box<Self>),
     /// A sum, a mean or a spread of this over the rows of a group.
     Aggregate(Box<Self>),
-    /// Nothing: literals, parameters, settings, counts of rows.
+    /// A literal or parameter.
+    Literal,
+    /// Nothing: settings, counts of rows.
     Free,
     /// It is one of these values as they are, by what these others say.
     Chosen {

@@ -167,6 +167,10 @@ pub struct Named {
     pub columns: u32,
     /// It may be made of none.
     pub constant: bool,
+    /// It may be more than a column.
+    pub computed: bool,
+    /// Something stands in it that may be any number of constants.
+    pub many: bool,
 }
 
 /// One INSERT, REPLACE, UPDATE or DELETE.

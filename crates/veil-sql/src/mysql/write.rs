@@ -103,7 +103,8 @@ fn of_update(update: &Update, facts: &mut Facts) -> Option<()> {
         })
         .collect();
     let items = items.into_iter().map(|expr| Item::Value { expr, name: None }).collect();
-    let select = Select { from, merged: lower::is_merged(tables), items, windows: Vec::new(), group_rows: 0 };
+    let select =
+        Select { from, merged: lower::is_merged(tables), items, windows: Vec::new(), counted: Vec::new() };
     let rows = Query { with: Vec::new(), recursive: false, body: Body::Select(select) };
     for target in named {
         facts.writes.push(Write { target, source: Source::Assigned(rows.clone()) });
@@ -137,8 +138,13 @@ fn of_delete(delete: &Delete, facts: &mut Facts) -> Option<Query> {
 
 fn returning(items: Option<&[SelectItem]>, target: TableName) -> Option<Query> {
     let from = vec![From { rows: Rows::Table(target), alias: None, columns: Vec::new() }];
-    let select =
-        Select { from, merged: false, items: lower::items(items?)?, windows: Vec::new(), group_rows: 0 };
+    let select = Select {
+        from,
+        merged: false,
+        items: lower::items(items?)?,
+        windows: Vec::new(),
+        counted: Vec::new(),
+    };
     Some(Query { with: Vec::new(), recursive: false, body: Body::Select(select) })
 }
 

@@ -56,7 +56,7 @@ impl Command {
             27 => Self::SetOption,
             28 => Self::StmtFetch,
             31 => Self::ResetConnection,
-            0xfa => Self::StmtBulkExecute,
+            STMT_BULK_EXECUTE => Self::StmtBulkExecute,
             other => Self::Other(other),
         }
     }
@@ -72,6 +72,8 @@ pub const CURSOR_TYPES: u8 = 7;
 pub const PROCESS_KILL: u8 = 12;
 /// Byte of COM_STMT_PREPARE.
 pub const STMT_PREPARE: u8 = 22;
+/// Byte of COM_STMT_BULK_EXECUTE.
+pub const STMT_BULK_EXECUTE: u8 = 0xfa;
 /// The flag of a query attribute's type: a number without a sign.
 const UNSIGNED: u8 = 0x80;
 

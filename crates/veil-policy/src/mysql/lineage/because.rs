@@ -31,6 +31,7 @@ impl<'a> Resolver<'a, '_> {
             | Expr::Aggregate(_)
             | Expr::Call(_)
             | Expr::Free
+            | Expr::Literal
             | Expr::Default(_)
             | Expr::Windows
             | Expr::Query(_)

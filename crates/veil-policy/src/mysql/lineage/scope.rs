@@ -14,8 +14,8 @@ pub(super) struct Scope<'a, 's> {
     pub(super) names: Vec<&'s str>,
     /// What windows that have names are made by.
     pub(super) windows: &'s [Expr],
-    /// Each group has so many rows.
-    pub(super) group_rows: u64,
+    /// So many values of columns are in each group.
+    pub(super) counted: &'s [(String, u64)],
     pub(super) around: Option<&'s Self>,
 }
 
@@ -62,7 +62,9 @@ impl<'a> Scope<'a, '_> {
         let Some((name, qualifier)) = parts.split_last() else { return false };
         // A column from further out would be summed up there.
         let own = table.column(name).is_some() && self.named(qualifier, resolver).is_some();
-        own && table.kind.keeps_rows() && label.min_group.is_some_and(|least| self.group_rows >= least)
+        let mut counted = self.counted.iter().filter(|(column, _)| *column == name.to_lowercase());
+        own && table.kind.keeps_rows()
+            && label.min_group.is_some_and(|least| counted.any(|(_, count)| *count >= least))
     }
 
     /// Whether the SELECT gives a name to a column.

@@ -77,6 +77,15 @@ struct Prepared {
     cursor: Option<Arc<Plan>>,
     /// Parameters of the next execution have been sent before it.
     long_data: bool,
+    /// Its words, where these have a price.
+    words: Option<u64>,
+}
+
+impl Prepared {
+    fn new(judged: Judged) -> Self {
+        let Judged { statement, place, words, .. } = judged;
+        Self { statement, place, cursor: None, long_data: false, words }
+    }
 }
 
 /// A statement that SQL prepared, and where it was read.

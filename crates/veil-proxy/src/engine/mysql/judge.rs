@@ -1,18 +1,19 @@
 //! Statements with their verdicts.
 
 use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Instant;
 
 use veil_policy::mysql::{Labels, judge};
-use veil_policy::{Charge, Refusal, Run};
+use veil_policy::{Refusal, Run};
 use veil_sql::mysql::analyse::{Analyser, Analysis};
 use veil_sql::mysql::catalog::Row;
 use veil_sql::mysql::{Catalog, Facts, Kind, Mode, Statement, TableName};
 
 use super::Slot;
 use super::hidden::Place;
-use crate::budget::{Budget, Parameters};
+use crate::budget::Budget;
 use crate::catalogs::View;
 use crate::problem::Problem;
 
@@ -58,7 +59,9 @@ pub(super) struct Judged {
     /// Code that the text does not show may set variables of the session.
     pub(super) may_set_variables: bool,
     /// What its questions cost.
-    pub(super) charges: Arc<[Charge]>,
+    pub(super) cost: u32,
+    /// Its words, where these have a price.
+    pub(super) words: Option<u64>,
 }
 
 impl Judged {
@@ -70,7 +73,8 @@ impl Judged {
             run: Run::CLOSED,
             place: Place::default(),
             may_set_variables: false,
-            charges: Arc::default(),
+            cost: 0,
+            words: None,
         }
     }
 }
@@ -215,7 +219,7 @@ impl Judge {
     /// # Errors
     /// It does not.
     pub(super) fn judge(&self, statement: &Arc<Statement>, place: Place) -> Result<Judged, Refusal> {
-        let (run, charges) = self.view.labels().verdict(statement, place.database.as_ref())?;
+        let (run, cost) = self.view.labels().verdict(statement, place.database.as_ref())?;
         let (labels, database) = (self.view.labels(), place.database.as_deref());
         let may_set_variables = judge::runs_hidden_code(statement, labels, database);
         // A trigger or function may write to the table while the statement reads it.
@@ -228,15 +232,20 @@ impl Judge {
                 hint: "Write to other tables in statements of their own; after that, drop it and make it again.",
             });
         }
-        Ok(Judged { statement: Arc::clone(statement), run, place, may_set_variables, charges })
+        Ok(Judged { statement: Arc::clone(statement), run, place, may_set_variables, cost, words: None })
     }
 
-    /// Pays for what a statement asks about masked columns, which runs with these parameters.
+    /// Pays for questions about masked columns.
     ///
     /// # Errors
-    /// It asks too much.
-    pub(super) fn pay(&self, judged: &Judged, given: Parameters<'_>, now: Instant) -> Result<(), Refusal> {
-        self.budget.charge(&judged.charges, given, now)
+    /// They are too many.
+    pub(super) fn pay(&self, cost: u32, words: Option<u64>, now: Instant) -> Result<(), Refusal> {
+        self.budget.pay(cost, words, now)
+    }
+
+    /// The words of something.
+    pub(super) fn words(&self, of: impl Hash) -> u64 {
+        self.budget.words(of)
     }
 
     /// What a statement names that may have become something else by those before it in the same text.

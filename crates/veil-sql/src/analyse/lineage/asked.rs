@@ -22,12 +22,14 @@ pub(super) struct Questions {
     pub(super) computed: Vec<Asked>,
     /// Rows are kept: sorted, grouped, joined or put into windows.
     pub(super) keeps_rows: bool,
+    /// SELECTs, those inside too.
+    pub(super) selects: usize,
 }
 
 /// Reads what a statement asks about.
 pub(super) fn read(root: Node<'_>) -> Questions {
-    let mut found = Questions { asked: Vec::new(), computed: Vec::new(), keeps_rows: false };
-    let Questions { asked, computed, keeps_rows } = &mut found;
+    let mut found = Questions { asked: Vec::new(), computed: Vec::new(), keeps_rows: false, selects: 0 };
+    let Questions { asked, computed, keeps_rows, selects } = &mut found;
     let mut stack = vec![root];
     while let Some(node) = stack.pop() {
         *keeps_rows |= match node {
@@ -37,17 +39,20 @@ pub(super) fn read(root: Node<'_>) -> Questions {
         };
         match node {
             Node::SelectStmt(select) => {
+                *selects += 1;
                 *keeps_rows |= keeps(select);
                 of_select(select, asked);
                 for row in select.values_lists() {
                     if let Node::NodeList(row) = row {
-                        computed.extend(row.iter().map(cell));
+                        computed.extend(row.iter().filter(|value| !is_plain(*value)).map(cell));
                     }
                 }
             }
             Node::ResTarget(target) => {
                 computed.extend(value(target));
-                asked.extend(beside(vec![expr(target.val(), 0)], &[target.val()]));
+                if given::guesses(target.val(), 0) > 0 {
+                    asked.extend(beside(vec![expr(target.val(), 0)], &[target.val()]));
+                }
             }
             // Rows come in the order in which a window has sorted them.
             Node::WindowDef(window) => {
@@ -55,7 +60,8 @@ pub(super) fn read(root: Node<'_>) -> Questions {
                 asked.extend(window.order_clause().iter().filter_map(|by| question(by.node())));
             }
             Node::RangeFunction(_) | Node::RangeTableFunc(_) | Node::JsonTable(_) => {
-                asked.extend(question(node))
+                let made = inside(node);
+                asked.extend((!made.is_empty()).then(|| about(made, Asks::Other, &[])));
             }
             Node::RangeTableSample(sample) => {
                 asked.extend(sample.args().iter().filter_map(question));
@@ -109,10 +115,13 @@ pub(super) fn read(root: Node<'_>) -> Questions {
                 asked: vec![about(vec![Expr::Unknown; 2], Asks::Other, &[])],
                 computed: Vec::new(),
                 keeps_rows: true,
+                selects: usize::MAX,
             };
         }
         descend(node, &mut stack);
     }
+    // A condition on a group comes before what it says of the group.
+    asked.iter_mut().flat_map(|question| &mut question.about).for_each(Expr::ungroup);
     found
 }
 
@@ -123,23 +132,21 @@ fn keeps(select: &nodes::SelectStmt) -> bool {
 
 /// What is selected or assigned, if it is more than a column.
 fn value(target: &nodes::ResTarget) -> Option<Asked> {
-    match target.val() {
-        Node::None | Node::ColumnRef(_) | Node::A_Const(_) | Node::ParamRef(_) | Node::MultiAssignRef(_) => {
-            None
-        }
-        value => Some(cell(value)),
-    }
+    (!is_plain(target.val())).then(|| cell(target.val()))
+}
+
+fn is_plain(value: Node<'_>) -> bool {
+    matches!(
+        value,
+        Node::None | Node::ColumnRef(_) | Node::A_Const(_) | Node::ParamRef(_) | Node::MultiAssignRef(_)
+    )
 }
 
 /// Literals that stand beside a value are masked like it.
 fn beside(values: Vec<Expr>, written: &[Node<'_>]) -> Option<Asked> {
-    let guesses: u32 = written.iter().map(|node| given::guesses(*node)).sum();
-    if guesses == 0 || values.iter().all(Expr::is_constant) {
-        return None;
-    }
-    let mut question = about(values, Asks::Beside, written);
-    question.given = Given { constants: guesses, moment: false, ..question.given };
-    Some(question)
+    let constants = written.iter().map(|node| given::guesses(*node, 0)).fold(0, u32::saturating_add);
+    let asked = constants > 0 && !values.iter().all(Expr::is_constant);
+    asked.then_some(Question { about: values, asks: Asks::Beside, given: Given { constants, many: false } })
 }
 
 /// What is computed.
@@ -170,7 +177,7 @@ fn of_select(select: &nodes::SelectStmt, asked: &mut Vec<Asked>) {
     if select.larg().is_some() {
         let compares = !(select.all && select.op == SetOperation::SETOP_UNION);
         compared(&arms(select, 0), select, compares, asked);
-    } else if !select.distinct_clause().is_empty() {
+    } else if select.distinct_clause().iter().any(|by| matches!(by, Node::None)) {
         asked.extend(select.target_list().iter().map(|target| match expr(target.val(), 0) {
             Expr::Whole(_) => about(vec![Expr::Whole(None)], Asks::Alike, &[]),
             _ => alike(target.val()),
@@ -194,11 +201,8 @@ fn compared(arms: &[Vec<Output>], select: &nodes::SelectStmt, compares: bool, as
         }
         let columns = values.iter().filter(|value| matches!(value, Expr::Column { .. })).count();
         let asks = if columns == values.len() { Asks::Equality } else { Asks::Other };
-        let mut question = about(values, asks, &[]);
-        // What the constants are is not followed.
-        question.given.constants = u32::try_from(arms.len() - columns).unwrap_or(u32::MAX);
-        question.given.moment = asks == Asks::Other;
-        asked.push(question);
+        let constants = u32::try_from(arms.len() - columns).unwrap_or(u32::MAX);
+        asked.push(Question { about: values, asks, given: Given { constants, many: false } });
     }
 }
 
@@ -231,8 +235,7 @@ fn inside(condition: Node<'_>) -> Vec<Expr> {
 }
 
 fn about(values: Vec<Expr>, asks: Asks, written: &[Node<'_>]) -> Asked {
-    let given = given::read(&values, written);
-    Question { about: values, asks, given }
+    Question { about: values, asks, given: given::read(written) }
 }
 
 fn value_of(node: Node<'_>, asks: Asks) -> Asked {

@@ -1,4 +1,4 @@
-//! How many rows the groups of a SELECT have at least, by its HAVING.
+//! How many values the groups of a SELECT have at least, by its HAVING.
 
 use pg_raw_parse::raw::{A_Expr_Kind, BoolExprType};
 use pg_raw_parse::{ConstValue, Node, nodes};
@@ -6,20 +6,20 @@ use pg_raw_parse::{ConstValue, Node, nodes};
 use crate::analyse::{last_name, qualified};
 use crate::question::AGGREGATES;
 
-/// At least so many rows of one table; 0 where that is not written.
-pub(super) fn rows(root: Node<'_>) -> u64 {
-    let Node::SelectStmt(select) = root else { return 0 };
+/// Columns of which each group has at least so many values.
+pub(super) fn counted(root: Node<'_>) -> Vec<(String, u64)> {
+    let mut found = Vec::new();
+    let Node::SelectStmt(select) = root else { return found };
     let from = select.from_clause();
     if from.len() != 1 || !matches!(from.get(0), Some(Node::RangeVar(_))) || select.larg().is_some() {
-        return 0;
+        return found;
     }
     let mut stack = vec![select.having_clause()];
-    let mut found = 0;
     while let Some(node) = stack.pop() {
         match node {
             Node::BoolExpr(all) if all.boolop == BoolExprType::AND_EXPR => stack.extend(all.args().iter()),
             Node::A_Expr(condition) if condition.kind == A_Expr_Kind::AEXPR_OP => {
-                found = found.max(counted(condition).unwrap_or(0));
+                found.extend(least(condition))
             }
             _ => {}
         }
@@ -27,33 +27,36 @@ pub(super) fn rows(root: Node<'_>) -> u64 {
     found
 }
 
-/// `count(*) >= n`, and what says the same.
-fn counted(condition: &nodes::A_Expr) -> Option<u64> {
+/// `count(column) >= n`, and what says the same.
+fn least(condition: &nodes::A_Expr) -> Option<(String, u64)> {
     let (left, right) = (condition.lexpr(), condition.rexpr());
-    let (least, strict) = match last_name(condition.name())?.as_str() {
-        ">=" if is_count(left) => (right, 0),
-        ">" if is_count(left) => (right, 1),
-        "<=" if is_count(right) => (left, 0),
-        "<" if is_count(right) => (left, 1),
+    let (counts, least, strict) = match last_name(condition.name())?.as_str() {
+        ">=" => (left, right, 0),
+        ">" => (left, right, 1),
+        "<=" => (right, left, 0),
+        "<" => (right, left, 1),
         _ => return None,
     };
     match least {
         Node::A_Const(constant) => match constant.val() {
-            Some(ConstValue::Integer(number)) => Some(u64::try_from(number).ok()? + strict),
+            Some(ConstValue::Integer(number)) => {
+                Some((column(counts)?, u64::try_from(number).ok()? + strict))
+            }
             _ => None,
         },
         _ => None,
     }
 }
 
-fn is_count(node: Node<'_>) -> bool {
-    match node {
-        Node::FuncCall(call) => {
-            call.agg_star
-                && is_plain(call)
-                && qualified(call.funcname()).is_some_and(|name| is_builtin(&name, &["count"]))
-        }
-        _ => false,
+/// The column whose values are counted.
+fn column(node: Node<'_>) -> Option<String> {
+    let Node::FuncCall(call) = node else { return None };
+    let name = qualified(call.funcname())?;
+    let plain =
+        is_plain(call) && !call.agg_distinct && is_builtin(&name, &["count"]) && call.args().len() == 1;
+    match call.args().get(0)? {
+        Node::ColumnRef(column) if plain => last_name(column.fields()),
+        _ => None,
     }
 }
 

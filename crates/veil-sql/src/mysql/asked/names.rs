@@ -22,7 +22,10 @@ pub(super) fn cost(tree: &Expr) -> Asks {
 
         fn pre_visit_expr(&mut self, tree: &Expr) -> ControlFlow<()> {
             self.0 &= match tree {
-                Expr::Function(function) => question::is_total(&function.name.to_string().to_lowercase()),
+                Expr::Function(function) => match function.name.to_string().to_lowercase().as_str() {
+                    "avg" | "sum" => arguments(function).all(is_column),
+                    name => question::is_total(name),
+                },
                 Expr::BinaryOp { op, .. } => matches!(
                     op,
                     BinaryOperator::And
@@ -94,11 +97,32 @@ pub(super) fn named(tree: &Expr) -> Named {
     names.visit(tree);
     names.columns += u32::try_from(names.nulls.len()).unwrap_or(u32::MAX);
     names.found.extend(names.nulls);
-    Named { constant: names.columns == 0, names: names.found, columns: names.columns }
+    let constant = names.columns == 0;
+    Named {
+        names: names.found,
+        columns: names.columns,
+        constant,
+        computed: !is_column(tree),
+        many: names.given.many,
+    }
+}
+
+/// Whether a call gives any number of values, without a column.
+fn makes_many(function: &Function) -> bool {
+    let name = function.name.to_string().to_lowercase();
+    let aggregate = question::AGGREGATES.contains(&name.as_str())
+        || name.starts_with("bit_")
+        || matches!(name.as_str(), "max" | "min" | "any_value" | "group_concat");
+    let made_up = aggregate && {
+        let mut names = Names { nested: true, ..Names::default() };
+        arguments(function).for_each(|argument| names.visit(argument));
+        names.columns == 0
+    };
+    question::is_many(&name) || made_up
 }
 
 pub(super) fn star() -> Named {
-    Named { names: BTreeSet::from([ANY.to_owned()]), columns: 2, constant: false }
+    Named { names: BTreeSet::from([ANY.to_owned()]), columns: 2, computed: true, ..Named::default() }
 }
 
 /// A name in lower case; one that may be the text of an expression, which the server makes a name, can be any.
@@ -116,12 +140,24 @@ pub(super) struct Names {
     /// How many columns there are.
     pub(super) columns: u32,
     pub(super) given: Given,
+    /// Something has been visited.
+    nested: bool,
 }
 
 impl Names {
     fn column(&mut self, name: String) {
         self.found.insert(name);
         self.columns += 1;
+    }
+
+    /// Whether a column is NULL is asked.
+    fn null(&mut self, column: &Expr) {
+        let name = match column {
+            Expr::Identifier(name) => Some(name),
+            Expr::CompoundIdentifier(parts) => parts.last(),
+            _ => None,
+        };
+        self.nulls.extend(name.map(|name| name.value.to_lowercase()));
     }
 
     /// Adds what an expression names.
@@ -138,7 +174,12 @@ impl Names {
                 SetExpr::Select(select) => {
                     for item in &select.projection {
                         match value(item) {
-                            Some(value) => self.visit(value),
+                            Some(value) => {
+                                let columns = self.columns;
+                                self.visit(value);
+                                // A count, or a row that may be there or not.
+                                self.given.many |= self.columns == columns;
+                            }
                             None => self.any(),
                         }
                     }
@@ -160,6 +201,7 @@ impl Names {
         match tree {
             // Their own conditions are read for themselves.
             Expr::Exists { .. } | Expr::Subquery(_) | Expr::In { target: InTarget::Subquery(_), .. } => true,
+            Expr::Function(function) => counted(function).is_some(),
             Expr::IsNull(inner) | Expr::IsNotNull(inner) => is_column(inner),
             _ => false,
         }
@@ -171,14 +213,20 @@ impl Visitor for Names {
 
     fn pre_visit_expr(&mut self, tree: &Expr) -> ControlFlow<()> {
         if let (0, Expr::IsNull(column) | Expr::IsNotNull(column)) = (self.inside, tree) {
-            let name = match column.as_ref() {
-                Expr::Identifier(name) => Some(name),
-                Expr::CompoundIdentifier(parts) => parts.last(),
-                _ => None,
-            };
-            self.nulls.extend(name.map(|name| name.value.to_lowercase()));
+            self.null(column);
+        }
+        if let (0, Expr::Function(function)) = (self.inside, tree)
+            && let Some(column) = counted(function)
+        {
+            self.given.many |= self.nested;
+            self.null(column);
         }
         match tree {
+            // Whether there are rows is a value like any other, unless it is the whole question.
+            Expr::Exists { .. } if self.inside == 0 => self.given.many |= self.nested,
+            Expr::IsNull(inner) | Expr::IsNotNull(inner) if self.inside == 0 && is_column(inner) => {
+                self.given.many |= self.nested;
+            }
             Expr::Subquery(query) if self.inside == 0 => self.query(query),
             Expr::In { expr, target: InTarget::Subquery(query), .. } if self.inside == 0 => {
                 self.visit(expr);
@@ -186,13 +234,14 @@ impl Visitor for Names {
             }
             _ => {}
         }
+        self.nested = true;
         self.inside += usize::from(Self::is_free(tree));
         if self.inside > 0 {
             return ControlFlow::Continue(());
         }
         match tree {
             Expr::Identifier(name) if name.quote_style.is_none() && name.value.starts_with('@') => {
-                self.given.moment = true;
+                self.given.constants += 1;
             }
             Expr::Identifier(name) => self.column(written(&name.value)),
             Expr::CompoundIdentifier(parts) => {
@@ -205,13 +254,8 @@ impl Visitor for Names {
                     self.column(last.map_or_else(|| ANY.to_owned(), |ident| ident.value.to_lowercase()));
                 }
             }
-            Expr::Value(value) => {
-                self.given.constants += 1;
-                self.given.parameters |= matches!(value.value, Value::Placeholder(_));
-            }
-            Expr::Function(function) => {
-                self.given.moment |= !question::is_fixed(&function.name.to_string().to_lowercase());
-            }
+            Expr::Value(_) => self.given.constants = self.given.constants.saturating_add(1),
+            Expr::Function(function) => self.given.many |= makes_many(function),
             _ => {}
         }
         ControlFlow::Continue(())
@@ -237,9 +281,9 @@ pub(super) fn is_distinct(function: &Function) -> bool {
     }
 }
 
-/// The arguments of a function that gives one of them as it is, or counts them.
-pub(super) fn chosen(function: &Function) -> Option<Vec<&Expr>> {
-    const CHOOSING: [&str; 5] = ["any_value", "coalesce", "count", "ifnull", "nvl"];
+/// The arguments of a function that gives one of them as it is, or counts them: those that decide, and those that are given.
+pub(super) fn chosen(function: &Function) -> Option<(Vec<&Expr>, Vec<&Expr>)> {
+    const CHOOSING: [&str; 6] = ["any_value", "coalesce", "count", "if", "ifnull", "nvl"];
     let name = function.name.to_string().to_lowercase();
     let FunctionArguments::List(list) = &function.args else { return None };
     if function.over.is_some() || !list.clauses.is_empty() || !CHOOSING.contains(&name.as_str()) {
@@ -253,7 +297,12 @@ pub(super) fn chosen(function: &Function) -> Option<Vec<&Expr>> {
             _ => return None,
         }
     }
-    Some(arguments)
+    let results = if name == "if" {
+        arguments.split_off(1.min(arguments.len()))
+    } else {
+        std::mem::take(&mut arguments)
+    };
+    Some((arguments, results))
 }
 
 /// The first query of a set operation.
@@ -293,20 +342,24 @@ pub(super) fn guesses(tree: &Expr) -> u32 {
             _ => 1,
         },
         Expr::Case { conditions, else_result, .. } => {
-            conditions.iter().map(|when| &when.result).chain(else_result.as_deref()).map(guesses).sum()
+            let results = conditions.iter().map(|when| &when.result).chain(else_result.as_deref());
+            results.map(guesses).fold(0, u32::saturating_add)
         }
-        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("if") => match &function
-            .args
-        {
-            FunctionArguments::List(list) => list.args.iter().skip(1).filter_map(argument).map(guesses).sum(),
-            _ => 1,
+        Expr::Function(function) => match chosen(function) {
+            Some((_, results)) => results.into_iter().map(guesses).fold(0, u32::saturating_add),
+            None => 0,
         },
-        Expr::Function(function) if chosen(function).is_some() => {
-            chosen(function).into_iter().flatten().map(guesses).fold(0, u32::saturating_add)
-        }
-        // Where something is computed from columns, it is not shown.
-        other => u32::from(named(other).columns == 0),
+        // What else is not labelled is not masked beside what is.
+        _ => 0,
     }
+}
+
+fn arguments(function: &Function) -> impl Iterator<Item = &Expr> {
+    let list = match &function.args {
+        FunctionArguments::List(list) => list.args.as_slice(),
+        _ => &[],
+    };
+    list.iter().filter_map(argument)
 }
 
 fn argument(argument: &FunctionArg) -> Option<&Expr> {
@@ -314,4 +367,17 @@ fn argument(argument: &FunctionArg) -> Option<&Expr> {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(tree)) => Some(tree),
         _ => None,
     }
+}
+
+/// Whether a function picks one of many values by comparing them.
+pub(super) fn is_extreme(function: &Function) -> bool {
+    matches!(function.name.to_string().to_lowercase().as_str(), "max" | "min")
+}
+
+/// The column whose values a call counts, whatever they are.
+fn counted(function: &Function) -> Option<&Expr> {
+    let name = function.name.to_string();
+    let plain = name.eq_ignore_ascii_case("count") && function.over.is_none() && !is_distinct(function);
+    let mut arguments = arguments(function);
+    arguments.next().filter(|column| plain && is_column(column) && arguments.next().is_none())
 }

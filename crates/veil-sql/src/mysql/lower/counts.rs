@@ -24,7 +24,7 @@ pub(super) fn counted(argument: &FunctionArgExpr) -> Expr {
 /// Whether a column is NULL.
 pub(super) fn nullness(tree: &ast::Expr) -> Expr {
     match expr(tree) {
-        Expr::Free => Expr::Free,
+        Expr::Free | Expr::Literal => Expr::Free,
         column => Expr::Nullness(Box::new(column)),
     }
 }
@@ -55,29 +55,27 @@ fn is_plain(tree: &ast::Function) -> bool {
     plain && tree.over.is_none() && tree.filter.is_none() && tree.within_group.is_empty()
 }
 
-/// How many rows the groups have at least, by this HAVING; 0 where that is not written.
-pub(super) fn rows(having: Option<&ast::Expr>) -> u64 {
+/// Columns of which the groups have at least so many values, by this HAVING.
+pub(super) fn counted_by(having: Option<&ast::Expr>) -> Vec<(String, u64)> {
     let mut stack: Vec<&ast::Expr> = having.into_iter().collect();
-    let mut found = 0;
+    let mut found = Vec::new();
     while let Some(part) = stack.pop() {
         match part {
             ast::Expr::Nested(inner) => stack.push(inner),
             ast::Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
-                stack.extend([left.as_ref(), right.as_ref()])
+                stack.extend([left.as_ref(), right.as_ref()]);
             }
             ast::Expr::BinaryOp { left, op, right } => {
-                let least = match op {
-                    BinaryOperator::GtEq if is_row_count(left) => number(right),
-                    BinaryOperator::Gt if is_row_count(left) => {
-                        number(right).map(|number| number.saturating_add(1))
-                    }
-                    BinaryOperator::LtEq if is_row_count(right) => number(left),
-                    BinaryOperator::Lt if is_row_count(right) => {
-                        number(left).map(|number| number.saturating_add(1))
-                    }
-                    _ => None,
+                let (counts, least, strict) = match op {
+                    BinaryOperator::GtEq => (left, right, 0),
+                    BinaryOperator::Gt => (left, right, 1),
+                    BinaryOperator::LtEq => (right, left, 0),
+                    BinaryOperator::Lt => (right, left, 1),
+                    _ => continue,
                 };
-                found = found.max(least.unwrap_or(0));
+                found.extend(
+                    column_count(counts).zip(number(least).map(|least| least.saturating_add(strict))),
+                );
             }
             _ => {}
         }
@@ -85,10 +83,19 @@ pub(super) fn rows(having: Option<&ast::Expr>) -> u64 {
     found
 }
 
-fn is_row_count(tree: &ast::Expr) -> bool {
-    let ast::Expr::Function(function) = tree else { return false };
-    let star = |list: Vec<&FunctionArgExpr>| matches!(list.as_slice(), [FunctionArgExpr::Wildcard]);
-    is_count(function) && is_plain(function) && arguments(function).is_some_and(star)
+/// The column whose values are counted.
+fn column_count(tree: &ast::Expr) -> Option<String> {
+    let ast::Expr::Function(function) = tree else { return None };
+    if !is_count(function) || !is_plain(function) {
+        return None;
+    }
+    match arguments(function)?.as_slice() {
+        [FunctionArgExpr::Expr(ast::Expr::Identifier(name))] => Some(name.value.to_lowercase()),
+        [FunctionArgExpr::Expr(ast::Expr::CompoundIdentifier(parts))] => {
+            parts.last().map(|name| name.value.to_lowercase())
+        }
+        _ => None,
+    }
 }
 
 fn number(tree: &ast::Expr) -> Option<u64> {

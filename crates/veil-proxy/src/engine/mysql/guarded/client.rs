@@ -17,7 +17,6 @@ use veil_wire::mysql::{capability as cap, limits};
 use super::{
     Guarded, Hidden, Judged, Phase, Place, Reply, Settings, Stage, Then, decode_text, problem, refusal,
 };
-use crate::budget::Parameters;
 use crate::engine::mysql::hidden;
 use crate::out::Out;
 use crate::problem::Problem;
@@ -223,7 +222,7 @@ impl Guarded {
         };
         let judged = match self
             .judge_all(&analysis.statements, &settings, text)
-            .and_then(|all| self.pay(all, ways.now))
+            .and_then(|all| self.pay(all, &analysis, text, ways.now))
         {
             Ok(judged) => judged,
             Err(refusal) => return Ok(self.refuse(refusal, message, ways)),
@@ -341,10 +340,23 @@ impl Guarded {
         Ok(judged)
     }
 
-    /// Pays for what statements ask that are about to run; what they are given is not known where it stands in variables.
-    fn pay(&self, all: Vec<Judged>, now: Instant) -> Result<Vec<Judged>, Refusal> {
+    /// Pays for the statements of a text. What EXECUTE is given is not known.
+    fn pay(
+        &self,
+        all: Vec<Judged>,
+        analysis: &Analysis,
+        text: &[u8],
+        now: Instant,
+    ) -> Result<Vec<Judged>, Refusal> {
         let runs = |judged: &&Judged| !matches!(judged.statement.kind, Kind::Prepare { .. });
-        all.iter().filter(runs).try_for_each(|judged| self.judge.pay(judged, Parameters::Unknown, now))?;
+        let cost = all.iter().filter(runs).fold(0_u32, |sum, judged| sum.saturating_add(judged.cost));
+        if cost > 0 {
+            let given = |statement: &Arc<Statement>| {
+                statement.facts.inner_text || matches!(statement.kind, Kind::Execute { .. })
+            };
+            let known = !analysis.statements.iter().any(given);
+            self.judge.pay(cost, known.then(|| self.judge.words(text)), now)?;
+        }
         Ok(all)
     }
 

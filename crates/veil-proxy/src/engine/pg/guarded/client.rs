@@ -11,7 +11,6 @@ use veil_wire::pg::reply::Transaction;
 use veil_wire::pg::session::{Expected, Object};
 
 use super::{CatalogRead, CopyState, Guarded, Prepared, Streamed, Wait, prepared};
-use crate::budget::Parameters;
 use crate::out::Out;
 use crate::problem::Problem;
 
@@ -159,16 +158,18 @@ impl Guarded {
         if let Some(refusal) = known.and_then(|known| self.judge.refusal_now(known)) {
             return self.refuse_bind(message, refusal, up);
         }
-        let refused = match self.session.statement_sent(statement).filter(|known| self.judge.asks(known)) {
-            Some(known) => {
+        if let Some(known) = self.session.statement_sent(statement) {
+            let runs = self.runs(known, &[]);
+            let cost = self.judge.cost(runs.unwrap_or(known));
+            if cost > 0 {
                 let names = portal.len() + statement.len() + 2;
                 let Some(given) = message.given(names) else { return Ok(Step::Wait) };
-                self.judge.pay(known, given, now).err()
+                let own = given.zip(known.words()).filter(|_| runs.is_none());
+                let words = own.map(|(given, words)| self.judge.words((words, given)));
+                if let Err(refusal) = self.judge.pay(cost, words, now) {
+                    return self.refuse_bind(message, refusal, up);
+                }
             }
-            None => None,
-        };
-        if let Some(refusal) = refused {
-            return self.refuse_bind(message, refusal, up);
         }
         self.expect(Expected::Bind { portal: portal.into(), statement: statement.into() }, false)?;
         self.stream(message.header, false);
@@ -195,8 +196,7 @@ impl Guarded {
         let text = command::decode_query(body)?;
         let Some(mut judged) = self.judge_text(text, message.input, up, now)? else { return Ok(Step::Wait) };
         if let Ok(statements) = &judged
-            && let Err(refusal) =
-                statements.iter().try_for_each(|statement| self.pay_for_text(statement, text, now))
+            && let Err(refusal) = self.pay_for_text(statements, now)
         {
             judged = Err(refusal);
         }
@@ -224,17 +224,31 @@ impl Guarded {
         Ok(Step::Used)
     }
 
-    /// Pays for a statement that was not prepared, or that runs one that was.
-    fn pay_for_text(&self, statement: &Prepared, text: &[u8], now: Instant) -> Result<(), Refusal> {
-        let given = Parameters::Bytes(text);
-        match statement.statement.as_deref().map(|statement| &statement.kind) {
-            Some(Kind::Prepare { .. }) => Ok(()),
-            Some(Kind::Execute { name }) => match self.session.statement(&name.as_bytes().into()) {
-                Some(runs) => self.judge.pay(runs, given, now),
-                None => Ok(()),
-            },
-            _ => self.judge.pay(statement, given, now),
+    /// Pays for the statements of a text. What EXECUTE is given is not known.
+    fn pay_for_text(&self, statements: &[Arc<Prepared>], now: Instant) -> Result<(), Refusal> {
+        let (mut cost, mut words) = (0_u32, None);
+        for (at, statement) in statements.iter().enumerate() {
+            if statement.prepares() {
+                continue;
+            }
+            let runs = self.runs(statement, statements.get(..at).unwrap_or_default());
+            let own = self.judge.cost(runs.unwrap_or(statement));
+            if own > 0 {
+                words = if runs.is_none() { statement.words() } else { None };
+            }
+            cost = cost.saturating_add(own);
         }
+        self.judge.pay(cost, words, now)
+    }
+
+    /// The statement that EXECUTE runs, if it is one: of those before it in the same text, or of those that were sent.
+    fn runs<'s>(&'s self, statement: &Prepared, before: &'s [Arc<Prepared>]) -> Option<&'s Prepared> {
+        let Some(Kind::Execute { name }) = statement.statement.as_deref().map(|statement| &statement.kind)
+        else {
+            return None;
+        };
+        let same = before.iter().rev().find(|earlier| earlier.prepares_as(name));
+        same.map(AsRef::as_ref).or_else(|| self.session.statement_sent(name.as_bytes()).map(AsRef::as_ref))
     }
 
     /// A COPY is sent: what follows waits until the server has said what becomes of it.
@@ -378,11 +392,12 @@ impl<'a> Message<'a> {
         self.available().get(..self.header.body)
     }
 
-    /// What stands in the place of parameters, behind so many bytes of names; `None` if not enough of it has come.
-    fn given(self, names: usize) -> Option<Parameters<'a>> {
+    /// What stands in the place of parameters, behind so many bytes of names, if it is not too long; `None` if not all of it
+    /// has come.
+    fn given(self, names: usize) -> Option<Option<&'a [u8]>> {
         let end = self.header.body.min(names + GIVEN_MAX);
         let given = self.available().get(names..end)?;
-        Some(if end < self.header.body { Parameters::Unknown } else { Parameters::Bytes(given) })
+        Some((end == self.header.body).then_some(given))
     }
 
     const fn range(self) -> std::ops::Range<usize> {

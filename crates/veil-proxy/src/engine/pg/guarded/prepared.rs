@@ -1,14 +1,15 @@
 //! Statements with their verdicts.
 
+use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use veil_policy::judge::names_missing;
-use veil_policy::{Labels, Refusal, Run};
+use veil_policy::{Labels, Refusal, Run, Verdict};
 use veil_sql::{Analyser, Kind, Statement};
 
-use crate::budget::{Budget, Parameters};
+use crate::budget::Budget;
 use crate::catalogs::View;
 use crate::engine::pg::Slot;
 
@@ -40,7 +41,9 @@ pub(super) fn refuse_reserved() -> Refusal {
 pub(super) struct Prepared {
     /// `None` where the text is none or several statements.
     pub(super) statement: Option<Arc<Statement>>,
-    verdict: Mutex<(u64, Result<Run, Refusal>)>,
+    verdict: Mutex<(u64, Verdict)>,
+    /// Its words, where these had a price when it was prepared.
+    words: Option<u64>,
     /// One more than the generation by which the server's description was found to show nothing labelled.
     described: AtomicU64,
 }
@@ -52,27 +55,22 @@ impl Judge {
         Self { analyser, view: View::new(slot, user), budget }
     }
 
-    /// Whether a statement asks about masked columns what has to be paid for.
-    pub(super) fn asks(&self, prepared: &Prepared) -> bool {
-        let verdict = prepared.statement.as_ref().map(|statement| self.view.labels().verdict(statement));
-        verdict.is_some_and(|verdict| verdict.is_ok_and(|(_, charges)| !charges.is_empty()))
+    /// What a statement's questions about masked columns cost, by the labels of the moment.
+    pub(super) fn cost(&self, prepared: &Prepared) -> u32 {
+        self.judged(prepared).map_or(0, |(_, cost)| cost)
     }
 
-    /// Pays for what a statement asks about masked columns, which runs with these parameters.
+    /// Pays for a statement whose words are these, or these and its parameters.
     ///
     /// # Errors
     /// It asks too much.
-    pub(super) fn pay(
-        &self,
-        prepared: &Prepared,
-        given: Parameters<'_>,
-        now: Instant,
-    ) -> Result<(), Refusal> {
-        let Some(statement) = &prepared.statement else { return Ok(()) };
-        match self.view.labels().verdict(statement) {
-            Ok((_, charges)) => self.budget.charge(&charges, given, now),
-            Err(_) => Ok(()),
-        }
+    pub(super) fn pay(&self, cost: u32, words: Option<u64>, now: Instant) -> Result<(), Refusal> {
+        self.budget.pay(cost, words, now)
+    }
+
+    /// The words of something.
+    pub(super) fn words(&self, of: impl Hash) -> u64 {
+        self.budget.words(of)
     }
 
     pub(super) fn slot(&self) -> &Arc<Slot> {
@@ -101,22 +99,24 @@ impl Judge {
         let refuse = |message: String| Refusal { code: "42601", message, hint: "" };
         let text = std::str::from_utf8(text).map_err(|_| refuse("the statement is not UTF-8".to_owned()))?;
         let statements = self.analyser.analyse(text).map_err(|error| refuse(error.0))?;
-        Ok(statements.iter().map(|statement| Arc::new(self.prepare(statement))).collect())
+        Ok(statements.iter().map(|statement| Arc::new(self.prepare(statement, Some(text)))).collect())
     }
 
-    pub(super) fn prepare(&self, statement: &Arc<Statement>) -> Prepared {
+    pub(super) fn prepare(&self, statement: &Arc<Statement>, text: Option<&str>) -> Prepared {
         let verdict = match &statement.kind {
             Kind::Prepare { name, .. } | Kind::Declare { name, .. } if is_reserved(name.as_bytes()) => {
                 Err(refuse_reserved())
             }
-            _ => self.view.labels().verdict(statement).map(|(run, _)| run),
+            _ => self.view.labels().verdict(statement),
         };
-        Prepared::new(Some(Arc::clone(statement)), self.view.generation(), verdict)
+        let asks = verdict.as_ref().is_ok_and(|(_, cost)| *cost > 0);
+        let words = text.filter(|_| asks).map(|text| self.budget.words(text));
+        Prepared { words, ..Prepared::new(Some(Arc::clone(statement)), self.view.generation(), verdict) }
     }
 
     /// A statement of which nothing is known but how it runs.
     pub(super) fn unknown(&self, verdict: Result<Run, Refusal>) -> Prepared {
-        Prepared::new(None, self.view.generation(), verdict)
+        Prepared::new(None, self.view.generation(), verdict.map(|run| (run, 0)))
     }
 
     pub(super) fn names_missing(&self, prepared: &Prepared) -> bool {
@@ -125,14 +125,18 @@ impl Judge {
 
     /// How a statement runs under the labels of the moment.
     pub(super) fn run(&self, prepared: &Prepared) -> Run {
+        // What was let through once and would be refused now has been sent: its rows are closed.
+        self.judged(prepared).map_or(Run::CLOSED, |(run, _)| run)
+    }
+
+    fn judged(&self, prepared: &Prepared) -> Verdict {
         let mut verdict = prepared.verdict.lock().unwrap_or_else(PoisonError::into_inner);
         if verdict.0 != self.view.generation()
             && let Some(statement) = &prepared.statement
         {
-            *verdict = (self.view.generation(), self.view.labels().verdict(statement).map(|(run, _)| run));
+            *verdict = (self.view.generation(), self.view.labels().verdict(statement));
         }
-        // What was let through once and would be refused now has been sent: its rows are closed.
-        verdict.1.clone().unwrap_or(Run::CLOSED)
+        verdict.1.clone()
     }
 
     /// Why a statement that was prepared before would not be sent now.
@@ -152,8 +156,29 @@ impl Judge {
 }
 
 impl Prepared {
-    fn new(statement: Option<Arc<Statement>>, generation: u64, verdict: Result<Run, Refusal>) -> Self {
-        Self { statement, verdict: Mutex::new((generation, verdict)), described: AtomicU64::new(0) }
+    fn new(statement: Option<Arc<Statement>>, generation: u64, verdict: Verdict) -> Self {
+        Self {
+            statement,
+            verdict: Mutex::new((generation, verdict)),
+            words: None,
+            described: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether it is PREPARE, which asks nothing yet.
+    pub(super) fn prepares(&self) -> bool {
+        self.statement.as_ref().is_some_and(|statement| matches!(statement.kind, Kind::Prepare { .. }))
+    }
+
+    /// Whether it is PREPARE of this name.
+    pub(super) fn prepares_as(&self, name: &str) -> bool {
+        let kind = self.statement.as_ref().map(|statement| &statement.kind);
+        matches!(kind, Some(Kind::Prepare { name: own, .. }) if own == name)
+    }
+
+    /// Its words, where these had a price when it was prepared.
+    pub(super) const fn words(&self) -> Option<u64> {
+        self.words
     }
 
     /// Whether it is a COPY whose data come from the client.

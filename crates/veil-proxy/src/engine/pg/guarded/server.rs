@@ -275,11 +275,11 @@ impl Guarded {
         let Some(statement) = prepared.statement.as_ref() else { return };
         match &statement.kind {
             Kind::Prepare { name, inner } => {
-                let inner = Arc::new(self.judge.prepare(inner));
+                let inner = Arc::new(self.judge.prepare(inner, None));
                 self.session.prepared(name.as_bytes(), &inner);
             }
             Kind::Declare { name, hold, inner } => {
-                let inner = Arc::new(self.judge.prepare(inner));
+                let inner = Arc::new(self.judge.prepare(inner, None));
                 self.session.declared(name.as_bytes(), &inner, *hold);
             }
             Kind::Deallocate { name } => self.session.deallocated(name.as_deref().map(str::as_bytes)),

@@ -8,12 +8,11 @@ use veil_wire::mysql::command;
 use veil_wire::mysql::frame::{self, HEADER, Header, Message};
 use veil_wire::mysql::limits;
 
-use super::super::unknown;
+use super::super::{Judged, refusal, unknown};
 use super::{
     Guarded, Hidden, Reading, Reply, Stage, Step, Ways, asks_back, check_reading, nothing_prepared, problem,
     warnings_withheld,
 };
-use crate::budget::Parameters;
 use crate::problem::Problem;
 
 /// Stands for the statement prepared last, in MariaDB.
@@ -45,6 +44,7 @@ impl Guarded {
             _ => unknown(Kind::Refused("a text that is not one statement")),
         };
         let judged = match self.judge.judge(&statement, settings.place(text)) {
+            Ok(judged) if judged.cost > 0 => Judged { words: Some(self.judge.words(text)), ..judged },
             Ok(judged) => judged,
             Err(refusal) => return Ok(self.refuse(refusal, message, ways)),
         };
@@ -103,16 +103,27 @@ impl Guarded {
             None => Ok(Reply::new(Vec::new(), Stage::First).judged()),
         };
         let paid = match judged {
-            Ok(judged) if judged.charges.is_empty() => Ok(judged),
-            Ok(judged) => {
+            Ok(judged) if judged.cost > 0 => {
+                let bulk = ways.rest().get(HEADER) == Some(&command::STMT_BULK_EXECUTE);
                 let end = header.body.min(GIVEN_MAX);
                 let Some(given) = ways.rest().get(HEADER + 5..HEADER + end) else { return Ok(Step::Wait) };
-                let sent = self.statements.get(&number).is_some_and(|known| known.long_data);
-                let known = end == header.body && !header.continues() && !sent;
-                let given = if known { Parameters::Bytes(given) } else { Parameters::Unknown };
-                self.judge.pay(&judged, given, ways.now).map(|()| judged)
+                let known = self
+                    .statements
+                    .get(&number)
+                    .filter(|known| end == header.body && !header.continues() && !known.long_data);
+                let words = known.and_then(|known| known.words);
+                let words = words.map(|words| self.judge.words((words, given)));
+                if bulk {
+                    // Each row would be a question.
+                    Err(refusal(
+                        "many rows at once in a statement that asks about masked columns",
+                        "Send them one by one.",
+                    ))
+                } else {
+                    self.judge.pay(judged.cost, words, ways.now).map(|()| judged)
+                }
             }
-            Err(refusal) => Err(refusal),
+            other => other,
         };
         let judged = match paid {
             Ok(judged) => judged,
