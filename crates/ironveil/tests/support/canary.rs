@@ -81,7 +81,7 @@ pub fn holds_canary(bytes: &[u8]) -> bool {
     let lower = bytes.to_ascii_lowercase();
     let has = |hay: &[u8], needle: &[u8]| memmem::find(hay, needle).is_some();
     // Half of it, and the numbers that all sample people have, with and without their signs.
-    let parts = ["zqcan", "canary", "123-45-000", "123450001"];
+    let parts = ["zqcan", "qcanary", "123-45-000", "123450001"];
     has(&lower, marker)
         || parts.iter().any(|part| has(&lower, part.as_bytes()))
         || has(&lower, half.as_bytes())
