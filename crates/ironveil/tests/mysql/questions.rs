@@ -2,6 +2,7 @@
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row, Value};
+use veil_wire::mysql::capability as cap;
 
 use crate::harness::{Pair, Proxy, binary, config, connect, flavours, number, of, sample_server, text};
 use crate::raw::{Raw, execute_payload};
@@ -75,7 +76,7 @@ async fn what_is_not_written_is_another_question_each_time() {
     runs(&mut client, "execute p using @x").await;
     runs(&mut client, "execute p using @x").await;
     // Data that come before the execution are not seen with it.
-    let mut raw = Raw::connect(pair.proxy.port(), 0);
+    let mut raw = Raw::connect(pair.proxy.port(), cap::QUERY_ATTRIBUTES);
     let number = raw.prepare("select id from users where email like ?").unwrap().statement;
     let mut execute = execute_payload(number, false);
     execute.extend([0, 1, 253, 0]);
