@@ -32,6 +32,7 @@ if [ "$for_what" != demo ]; then
 fi
 if [ "$for_what" = all ] || [ "$for_what" = full ]; then
     need git git
+    need sqlsmith sqlsmith
     need python3 python3
     need postgresql-contrib "pgbench $(ls /usr/lib/postgresql/*/bin/pgbench 2>/dev/null || true)"
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"

@@ -79,3 +79,21 @@ fn check_says_what_the_rules_mean_for_a_database() {
         }
     }
 }
+
+/// What applications write over tables with masked columns, in the mode of the box.
+#[tokio::test(flavor = "multi_thread")]
+async fn ordinary_statements_run() {
+    for flavour in flavours() {
+        let pair = Pair::with(of(flavour), "");
+        let (mut client, mut direct) = (pair.client().await, pair.direct().await);
+        let (mut valid, mut refused) = (0, Vec::new());
+        for sql in statements("ordinary.txt") {
+            if run(&mut direct, &sql).await.is_ok() {
+                valid += 1;
+                refused.extend(run(&mut client, &sql).await.err().map(|error| format!("{sql}: {error}")));
+            }
+        }
+        eprintln!("{flavour:?}: {} of {valid} ordinary statements do not run", refused.len());
+        assert!(valid > 70 && refused.len() * 20 <= valid, "{}", refused.join("\n"));
+    }
+}
