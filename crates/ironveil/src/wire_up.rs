@@ -38,7 +38,7 @@ pub(crate) fn proxy(config: &Config, key: &RootKey) -> Result<Proxy> {
             mysql_accounts.insert(name(), account);
         }
     }
-    if config.protection.questions.unknown_functions {
+    if config.protection.mode.unknown_functions {
         tracing::warn!("protection.mode is permissive: functions that are not known run over masked columns");
     }
     Ok(Proxy::new(Parts {
@@ -56,7 +56,7 @@ pub(crate) fn proxy(config: &Config, key: &RootKey) -> Result<Proxy> {
 /// The rules of a configuration, with the masks of `key`.
 pub(crate) fn policy(config: &Config, key: &RootKey) -> Policy {
     let trusted = config.protection.trusted_functions.clone();
-    Policy::new(config.rules.clone(), trusted, key).with_questions(config.protection.questions)
+    Policy::new(config.rules.clone(), trusted, key).with_mode(config.protection.mode)
 }
 
 fn server_tls(tls: &ListenTls) -> Result<ServerTls> {

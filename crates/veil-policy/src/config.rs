@@ -11,7 +11,7 @@ pub use decode::{default_listen, default_listen_mysql, rule_from_argument};
 pub use upstream::{Protocol, SslMode, Upstream};
 
 use crate::glob::Glob;
-use crate::rule::{Questions, Rule};
+use crate::rule::{ProtectionMode, Rule};
 
 /// Something wrong in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +59,8 @@ pub struct Protection {
     pub trusted_functions: Vec<String>,
     /// MySQL servers may ask clients for files.
     pub local_infile: bool,
-    /// Whether clients may ask questions about masked columns.
-    pub questions: Questions,
+    /// What clients may do with masked columns besides to look at them.
+    pub mode: ProtectionMode,
 }
 
 /// Listeners.

@@ -23,5 +23,5 @@ pub use copy::CopyPlan;
 pub use judge::{Refusal, Run, Untraced, judge};
 pub use labels::{Fate, Label, Labels};
 pub use plan::Plan;
-pub use rule::{Action, Policy, Predicates, Questions, Rule};
+pub use rule::{Action, Policy, Predicates, ProtectionMode, Rule};
 pub use verdicts::Verdict;

@@ -88,10 +88,10 @@ pub enum Predicates {
     Deny,
 }
 
-/// What clients may do with masked columns besides to look at them.
+/// What clients may do with masked columns besides to look at them; each mode of the configuration stands for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Questions {
-    /// Whether.
+pub struct ProtectionMode {
+    /// Whether they may ask questions about them.
     pub predicates: Predicates,
     /// How many in an hour, where they are counted.
     pub budget: u32,
@@ -99,7 +99,7 @@ pub struct Questions {
     pub unknown_functions: bool,
 }
 
-impl Default for Questions {
+impl Default for ProtectionMode {
     fn default() -> Self {
         Self { predicates: Predicates::default(), budget: 100, unknown_functions: false }
     }
@@ -109,7 +109,7 @@ impl Default for Questions {
 pub struct Policy {
     rules: Vec<Armed>,
     trusted: Vec<String>,
-    questions: Questions,
+    mode: ProtectionMode,
 }
 
 /// What a policy has to say about one user in one database.
@@ -135,31 +135,31 @@ impl Policy {
             },
             rule,
         };
-        Self { rules: rules.into_iter().map(arm).collect(), trusted, questions: Questions::default() }
+        Self { rules: rules.into_iter().map(arm).collect(), trusted, mode: ProtectionMode::default() }
     }
 
-    /// The same policy with another stand on questions about masked columns.
+    /// The same policy in another mode.
     #[must_use]
-    pub fn with_questions(self, questions: Questions) -> Self {
-        Self { questions, ..self }
+    pub fn with_mode(self, mode: ProtectionMode) -> Self {
+        Self { mode, ..self }
     }
 
     /// Whether clients may ask questions about masked columns.
     #[must_use]
     pub const fn predicates(&self) -> Predicates {
-        self.questions.predicates
+        self.mode.predicates
     }
 
     /// Whether functions that are not known may run together with masked columns.
     #[must_use]
     pub const fn unknown_functions(&self) -> bool {
-        self.questions.unknown_functions
+        self.mode.unknown_functions
     }
 
     /// How many questions a user may ask in an hour, where they are counted.
     #[must_use]
     pub const fn budget(&self) -> u32 {
-        self.questions.budget
+        self.mode.budget
     }
 
     /// Whether anything is masked at all, for anybody.

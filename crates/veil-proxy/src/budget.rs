@@ -69,6 +69,9 @@ struct Spent {
     paid: HashSet<u64>,
 }
 
+/// Parameters longer than this are another question each time.
+pub(crate) const GIVEN_MAX: usize = 16 << 10;
+
 /// What is asked again costs so much less.
 const AGAIN: u32 = 10;
 

@@ -10,7 +10,7 @@ use super::{
     AuthQuery, Config, Database, Fault, Listen, ListenTls, Login, Proof, Protection, Secret, Upstream, User,
 };
 use crate::glob::Glob;
-use crate::rule::{Action, Predicates, Questions, Rule};
+use crate::rule::{Action, Predicates, ProtectionMode, Rule};
 use crate::yaml::{self, Faults, Map, Value};
 
 const DEFAULT_PORT: u16 = 6543;
@@ -215,7 +215,7 @@ fn verifier(value: &Value<'_>, faults: &mut Faults) -> Option<Proof> {
     Some(Proof::Verifier(text))
 }
 
-/// Questions that are remembered for an hour, for each user.
+/// ProtectionMode that are remembered for an hour, for each user.
 const BUDGET_MAX: u32 = 100_000;
 
 fn protection(value: &Value<'_>, faults: &mut Faults) -> Protection {
@@ -229,7 +229,7 @@ fn protection(value: &Value<'_>, faults: &mut Faults) -> Protection {
             .and_then(|value| value.texts(faults))
             .unwrap_or_default(),
         local_infile: map.take("local_infile").and_then(|value| value.bool(faults)).unwrap_or(false),
-        questions: Questions {
+        mode: ProtectionMode {
             predicates: predicates.unwrap_or(mode.predicates),
             budget: budget.unwrap_or(mode.budget),
             ..mode
@@ -240,13 +240,13 @@ fn protection(value: &Value<'_>, faults: &mut Faults) -> Protection {
 }
 
 /// What a mode stands for.
-fn mode(value: &Value<'_>, faults: &mut Faults) -> Option<Questions> {
-    let standard = Questions::default();
+fn mode(value: &Value<'_>, faults: &mut Faults) -> Option<ProtectionMode> {
+    let standard = ProtectionMode::default();
     match value.text(faults)?.as_str() {
         "standard" => Some(standard),
-        "strict" => Some(Questions { predicates: Predicates::Deny, ..standard }),
+        "strict" => Some(ProtectionMode { predicates: Predicates::Deny, ..standard }),
         "permissive" => {
-            Some(Questions { predicates: Predicates::Allow, unknown_functions: true, ..standard })
+            Some(ProtectionMode { predicates: Predicates::Allow, unknown_functions: true, ..standard })
         }
         _ => wrong(value, faults, "\"mode\" is \"standard\", \"strict\" or \"permissive\""),
     }

@@ -47,7 +47,7 @@ fn labels_with(trusted: &[&str], predicates: Predicates) -> Labels {
     let rules = ["users.email=email", "items2.email=email"].map(|rule| rule_from_argument(rule).unwrap());
     let trusted = trusted.iter().map(|name| (*name).to_owned()).collect();
     let policy = Policy::new(rules.to_vec(), trusted, &RootKey::from_bytes([1; 32]))
-        .with_questions(crate::Questions { predicates, ..crate::Questions::default() });
+        .with_mode(crate::ProtectionMode { predicates, ..crate::ProtectionMode::default() });
     Labels::new(Arc::new(policy), Arc::new(Catalog::from_rows(&results)), "shop", "user")
 }
 

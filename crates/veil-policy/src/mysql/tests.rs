@@ -8,7 +8,7 @@ use super::lineage::{Flow, Outputs, outputs};
 use super::{Labels, judge};
 use crate::glob::Glob;
 use crate::judge::Untraced;
-use crate::rule::{Action, Policy, Predicates, Questions, Rule};
+use crate::rule::{Action, Policy, Predicates, ProtectionMode, Rule};
 
 fn catalog(folds: &str) -> Catalog {
     let row = |cells: &[&str]| -> Row { cells.iter().map(|cell| Some((*cell).to_owned())).collect() };
@@ -59,7 +59,7 @@ fn labels_with(folds: &str, trusted: &[&str], predicates: Predicates) -> Labels 
     };
     let trusted = trusted.iter().map(|name| (*name).to_owned()).collect();
     let policy = Policy::new(vec![rule], trusted, &RootKey::from_bytes([7; 32]))
-        .with_questions(Questions { predicates, ..Questions::default() });
+        .with_mode(ProtectionMode { predicates, ..ProtectionMode::default() });
     Labels::new(Arc::new(policy), Arc::new(catalog(folds)), "app")
 }
 

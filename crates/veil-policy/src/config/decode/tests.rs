@@ -37,7 +37,7 @@ fn a_whole_file_is_read() {
     assert_eq!(config.rules[0].users, ["dba", "root"]);
     assert!(matches!(&config.rules[4].action, Action::Mask(strategy) if strategy.name() == "null"));
     assert_eq!(config.protection.trusted_functions, ["public.area"]);
-    assert_eq!(config.protection.questions.predicates, crate::Predicates::Deny);
+    assert_eq!(config.protection.mode.predicates, crate::Predicates::Deny);
 }
 
 #[test]
@@ -104,4 +104,48 @@ fn a_rule_of_the_command_line() {
     for wrong in ["users.email", "email=email", "a.b.c.d=email", "users.email=nothing"] {
         assert!(rule_from_argument(wrong).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn a_mode_stands_for_settings_that_may_be_set_alone() {
+    use crate::{Predicates, ProtectionMode};
+    let mode = |protection: &str| {
+        let text = format!(
+            "databases:\n  - {{ name: a, upstream: 'postgres://x' }}\nprotection: {{ {protection} }}\n"
+        );
+        Config::parse(&text).unwrap().protection.mode
+    };
+    let standard = ProtectionMode { predicates: Predicates::Audit, budget: 100, unknown_functions: false };
+    for (protection, expected) in [
+        ("", standard),
+        ("mode: standard, predicate_budget: 7", ProtectionMode { budget: 7, ..standard }),
+        ("mode: strict", ProtectionMode { predicates: Predicates::Deny, ..standard }),
+        ("mode: strict, predicates: audit", standard),
+        (
+            "mode: permissive",
+            ProtectionMode { predicates: Predicates::Allow, unknown_functions: true, ..standard },
+        ),
+    ] {
+        assert_eq!(mode(protection), expected, "{protection}");
+    }
+    let text = "\
+databases:
+  - { name: a, upstream: 'postgres://x' }
+protection: { mode: lax, predicates: no, predicate_budget: -1 }
+rules:
+  - { column: pay, strategy: hash, min_group: 1 }
+  - { column: pay, unmask: true, reason: x, min_group: 5 }
+  - { column: pay, strategy: hash, min_group: 5 }
+";
+    let found: Vec<String> = Config::parse(text).unwrap_err().iter().map(ToString::to_string).collect();
+    for expected in [
+        "line 3: protection.mode: \"mode\" is \"standard\", \"strict\" or \"permissive\"",
+        "line 3: protection.predicates: ",
+        "line 3: protection.predicate_budget: \"predicate_budget\" is a whole number from 0 to 100000",
+        "line 5: rules[0].min_group: \"min_group\" is a whole number from 2",
+        "line 6: rules[1]: ",
+    ] {
+        assert!(found.iter().any(|fault| fault.starts_with(expected)), "{expected}: {found:#?}");
+    }
+    assert_eq!(found.len(), 5, "{found:#?}");
 }

@@ -3,6 +3,8 @@
 
 mod given;
 
+use std::collections::HashSet;
+
 use pg_raw_parse::list::NodeList;
 use pg_raw_parse::raw::SetOperation;
 use pg_raw_parse::{ConstValue, Node, nodes};
@@ -31,6 +33,8 @@ pub(super) fn read(root: Node<'_>) -> Questions {
     let mut found = Questions { asked: Vec::new(), computed: Vec::new(), keeps_rows: false, selects: 0 };
     let Questions { asked, computed, keeps_rows, selects } = &mut found;
     let mut stack = vec![root];
+    // Queries of set operations, which stand beside each other at the outermost.
+    let mut inside_set = HashSet::new();
     while let Some(node) = stack.pop() {
         *keeps_rows |= match node {
             Node::FuncCall(call) => call.over().is_some(),
@@ -41,7 +45,10 @@ pub(super) fn read(root: Node<'_>) -> Questions {
             Node::SelectStmt(select) => {
                 *selects += 1;
                 *keeps_rows |= keeps(select);
-                of_select(select, asked);
+                let inner = inside_set.contains(&std::ptr::from_ref(select));
+                inside_set
+                    .extend([select.larg(), select.rarg()].into_iter().flatten().map(std::ptr::from_ref));
+                of_select(select, inner, asked);
                 for row in select.values_lists() {
                     if let Node::NodeList(row) = row {
                         computed.extend(row.iter().filter(|value| !is_plain(*value)).map(cell));
@@ -154,7 +161,7 @@ fn cell(value: Node<'_>) -> Asked {
     value_of(value, if given::is_total(value) { Asks::Total } else { Asks::Computed })
 }
 
-fn of_select(select: &nodes::SelectStmt, asked: &mut Vec<Asked>) {
+fn of_select(select: &nodes::SelectStmt, inner: bool, asked: &mut Vec<Asked>) {
     asked.extend([select.where_clause(), select.having_clause()].into_iter().flat_map(conditions));
     asked.extend([select.limit_count(), select.limit_offset()].into_iter().filter_map(question));
     let (sorts, groups) = (select.sort_clause(), select.group_clause());
@@ -176,7 +183,9 @@ fn of_select(select: &nodes::SelectStmt, asked: &mut Vec<Asked>) {
     // Sets compare what they are made of with each other, and DISTINCT rows with rows.
     if select.larg().is_some() {
         let compares = !(select.all && select.op == SetOperation::SETOP_UNION);
-        compared(&arms(select, 0), select, compares, asked);
+        if compares || !inner {
+            compared(&arms(select, 0), select, compares, asked);
+        }
     } else if select.distinct_clause().iter().any(|by| matches!(by, Node::None)) {
         asked.extend(select.target_list().iter().map(|target| match expr(target.val(), 0) {
             Expr::Whole(_) => about(vec![Expr::Whole(None)], Asks::Alike, &[]),

@@ -11,14 +11,12 @@ use veil_wire::pg::reply::Transaction;
 use veil_wire::pg::session::{Expected, Object};
 
 use super::{CatalogRead, CopyState, Guarded, Prepared, Streamed, Wait, prepared};
+use crate::budget::GIVEN_MAX;
 use crate::out::Out;
 use crate::problem::Problem;
 
 /// Sent in place of a refused statement. The server answers it with a syntax error.
 const REFUSED_TEXT: &[u8] = b"ironveil refused this statement";
-
-/// Parameters longer than this are another question each time.
-const GIVEN_MAX: usize = 16 << 10;
 
 /// The statements of a text, or why none of them is sent.
 type Judged = Result<Vec<Arc<Prepared>>, Refusal>;

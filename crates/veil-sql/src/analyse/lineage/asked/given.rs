@@ -10,7 +10,7 @@ use crate::lineage::{Expr, Output};
 use crate::question::{self, Given};
 
 /// Nodes that are looked at for one question; more may be anything.
-const NODES_MAX: usize = 20_000;
+const NODES_MAX: usize = 2_000;
 
 /// Literals in literals that are looked at.
 const DEPTH_MAX: usize = 16;

@@ -13,13 +13,11 @@ use super::{
     Guarded, Hidden, Reading, Reply, Stage, Step, Ways, asks_back, check_reading, nothing_prepared, problem,
     warnings_withheld,
 };
+use crate::budget::GIVEN_MAX;
 use crate::problem::Problem;
 
 /// Stands for the statement prepared last, in MariaDB.
 const LAST_PREPARED: u32 = u32::MAX;
-
-/// Parameters longer than this are another question each time.
-const GIVEN_MAX: usize = 16 << 10;
 
 impl Guarded {
     pub(super) fn prepare(
