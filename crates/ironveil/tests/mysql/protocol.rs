@@ -485,4 +485,10 @@ fn many_rows_at_once_are_written_and_what_they_return_is_masked() {
     raw.send(&bulk_payload(users.statement, &rows));
     let (number, message) = raw.answer().error.unwrap();
     assert!(number == 1062 && !message.contains(CANARY), "{message}");
+    // Each row would be a question.
+    let asks = raw.prepare("update users set note = 'x' where id = ? and email < ?").unwrap();
+    raw.send(&bulk_payload(asks.statement, &rows));
+    let (number, message) = raw.answer().error.unwrap();
+    assert!(number == 1227 && message.contains("many rows"), "{message}");
+    assert_eq!(raw.query("select id from items where id = 1").remove(0).rows.len(), 1);
 }
