@@ -13,6 +13,9 @@ pub const QUESTION: u32 = 100;
 /// That of a question which confirms a guess, no more.
 const GUESS: u32 = 10;
 
+/// So many questions may be answered by rows that are compared with others before one fails.
+const SEVERAL: u32 = 10;
+
 /// A question compares masked columns with others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mixed;
@@ -24,6 +27,8 @@ pub(crate) fn cost(asks: Asks, given: Given, mixed: bool) -> Result<u32, Mixed> 
         Asks::Beside => return Ok(given.constants.saturating_mul(GUESS)),
         Asks::Equality | Asks::Other if mixed || given.many => return Err(Mixed),
         Asks::Equality => GUESS,
+        // Rows come until one fails.
+        Asks::Computed if mixed || given.many => QUESTION.saturating_mul(SEVERAL),
         Asks::Other | Asks::Computed => QUESTION,
     };
     Ok(given.constants.max(1).saturating_mul(unit))

@@ -349,6 +349,10 @@ async fn questions_are_refused(client: &mut mysql_async::Conn, mariadb: bool) {
         "select coalesce(email, 'zqcanary1@mail.test') from users",
         "select id, case when id = 3 then 'zqcanary1@mail.test' else email end from users",
         "select 'zqcanary1@mail.test' union all select email from users",
+        "select coalesce(email, _utf8mb4'guess') from users",
+        "select coalesce(birth, date '1980-01-02') from users",
+        "select id from items where peek() = 'guess'",
+        "select label from items order by peek() < 'm' limit 1",
         "replace into users (id, email) values (1, 'x')",
     ] {
         assert_eq!(number(&text(client, sql).await.expect_err(sql)), 1227, "{sql}");

@@ -229,6 +229,8 @@ async fn whatever_answers_a_question_costs() {
             "insert into users (id, email) values (1, 'guess') on duplicate key update email = 'guess'",
             "replace into users (id, email) values (1, 'guess')",
             "select coalesce(email, 'guess') from users",
+            "select coalesce(email, _utf8mb4'guess') from users",
+            "select coalesce(birth, date '1980-01-02') from users",
             "select email from users union all select 'guess'",
             "execute p using @x",
             "delete from users where email < 'a'",

@@ -147,6 +147,8 @@ async fn the_strict_mode_answers_none_and_allow_all() {
         "select id from users where email = 'x'",
         "select coalesce(email, 'guess') from users",
         "select email from users union all values ('guess')",
+        "select case when id = 3 then (select 'guess') else email end from users",
+        "select email from users union all select (values ('guess'))",
         "select case when id = 3 then 'gu' || 'ess' else email end from users",
     ] {
         assert!(refusal(&client, sql).await.contains("may not depend"));

@@ -41,9 +41,7 @@ impl Columns<'_> {
             Flow::Verbatim(_) => matches!(asks, Asks::Computed | Asks::Total),
             Flow::Closed => false,
         };
-        if flows.iter().all(harmless)
-            || matches!(asks, Asks::Alike | Asks::Total | Asks::Beside | Asks::Computed)
-        {
+        if flows.iter().all(harmless) || matches!(asks, Asks::Alike | Asks::Total | Asks::Beside) {
             let asked = !flows.iter().all(harmless);
             return if asked { question::cost(asks, question.given, false) } else { Ok(0) };
         }

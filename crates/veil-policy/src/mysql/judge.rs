@@ -114,6 +114,9 @@ fn judge_data(
     let clean = names_only_clean(facts, labels, database);
     if !clean {
         judge_guarded(statement, worst, labels, database)?;
+    } else if worst == Effect::Unknown && labels.policy().predicates() == Predicates::Deny {
+        // It may read what is masked, and rows are chosen by what it returns.
+        return refuse(format!("{} where questions are not answered", culprit(facts, labels)), HINT_TRUST);
     }
     let untraced = if clean && worst != Effect::Unknown { Untraced::Show } else { Untraced::Follow };
     if statement.kind == Kind::Explain && worst == Effect::Unknown {

@@ -55,6 +55,8 @@ struct Reader {
     own: HashSet<*const nodes::ResTarget>,
     named: Vec<(Option<String>, Expr)>,
     windows: Vec<Expr>,
+    /// Values of set operations, those inside of others again.
+    in_sets: usize,
 }
 
 impl Reader {
@@ -142,7 +144,7 @@ impl Reader {
                 }
                 _ => {}
             }
-            if self.named.len() > VALUES_MAX {
+            if self.named.len().max(self.in_sets) > VALUES_MAX {
                 return None;
             }
             descend(node, &mut stack);
@@ -189,6 +191,7 @@ impl Reader {
     /// Columns of all queries of a set operation go by the names of the first.
     fn set(&mut self, select: &nodes::SelectStmt) {
         let arms = arms(select, 0);
+        self.in_sets += arms.iter().map(Vec::len).sum::<usize>();
         if !is_counted(&arms) {
             self.named.push((None, Expr::Unknown));
             return;

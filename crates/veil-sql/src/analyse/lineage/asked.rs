@@ -16,6 +16,9 @@ use crate::question::{Asks, Given, Question};
 
 type Asked = Question<Vec<Expr>>;
 
+/// Queries of a set operation inside of another that are compared one by one.
+const INNER_MAX: usize = 100;
+
 /// What a statement asks about.
 pub(super) struct Questions {
     /// All that conditions, joins and orders name.
@@ -183,7 +186,9 @@ fn of_select(select: &nodes::SelectStmt, inner: bool, asked: &mut Vec<Asked>) {
     // Sets compare what they are made of with each other, and DISTINCT rows with rows.
     if select.larg().is_some() {
         let compares = !(select.all && select.op == SetOperation::SETOP_UNION);
-        if compares || !inner {
+        if inner && compares && set_arms(select).len() > INNER_MAX {
+            asked.push(about(vec![Expr::Unknown; 2], Asks::Other, &[]));
+        } else if compares || !inner {
             compared(&arms(select, 0), select, compares, asked);
         }
     } else if select.distinct_clause().iter().any(|by| matches!(by, Node::None)) {

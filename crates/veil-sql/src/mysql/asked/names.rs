@@ -254,7 +254,9 @@ impl Visitor for Names {
                     self.column(last.map_or_else(|| ANY.to_owned(), |ident| ident.value.to_lowercase()));
                 }
             }
-            Expr::Value(_) => self.given.constants = self.given.constants.saturating_add(1),
+            Expr::Value(_) | Expr::TypedString(_) => {
+                self.given.constants = self.given.constants.saturating_add(1);
+            }
             Expr::Function(function) => self.given.many |= makes_many(function),
             _ => {}
         }
@@ -349,6 +351,7 @@ pub(super) fn guesses(tree: &Expr) -> u32 {
             Some((_, results)) => results.into_iter().map(guesses).fold(0, u32::saturating_add),
             None => 0,
         },
+        Expr::TypedString(_) | Expr::Prefixed { .. } => 1,
         // What else is not labelled is not masked beside what is.
         _ => 0,
     }

@@ -352,7 +352,8 @@ impl Guarded {
         let cost = all.iter().filter(runs).fold(0_u32, |sum, judged| sum.saturating_add(judged.cost));
         if cost > 0 {
             let given = |statement: &Arc<Statement>| {
-                statement.facts.inner_text || matches!(statement.kind, Kind::Execute { .. })
+                let facts = &statement.facts;
+                facts.inner_text || facts.reads_variables || matches!(statement.kind, Kind::Execute { .. })
             };
             let known = !analysis.statements.iter().any(given);
             self.judge.pay(cost, known.then(|| self.judge.words(text)), now)?;

@@ -15,6 +15,9 @@ const NODES_MAX: usize = 2_000;
 /// Literals in literals that are looked at.
 const DEPTH_MAX: usize = 16;
 
+/// So deep are queries inside taken to stand already: only their outermost values are looked at.
+const SHALLOW: usize = super::super::DEPTH_MAX - 3;
+
 /// Constants that an array in one stands for.
 const ARRAY: u32 = 10;
 
@@ -54,7 +57,7 @@ fn makes_many(call: &nodes::FuncCall) -> bool {
 fn is_made_up(link: &nodes::SubLink) -> bool {
     match (link.sub_link_type, link.subselect()) {
         (SubLinkType::EXISTS_SUBLINK, _) => true,
-        (_, Node::SelectStmt(select)) => arms(select, 0).iter().flatten().any(|output| match output {
+        (_, Node::SelectStmt(select)) => arms(select, SHALLOW).iter().flatten().any(|output| match output {
             Output::Value(value) => !names_column(value),
             Output::Star | Output::Fields(_) => false,
         }),
@@ -174,6 +177,15 @@ pub(super) fn guesses(value: Node<'_>, depth: usize) -> u32 {
             results.chain([case.defresult()]).map(deeper).fold(0, u32::saturating_add)
         }
         Node::FuncCall(call) => chosen_argument(call).map_or(0, deeper),
+        Node::SubLink(link) => match link.subselect() {
+            Node::SelectStmt(select) => {
+                let shown = arms(select, SHALLOW).into_iter().flatten();
+                let written =
+                    shown.filter(|output| matches!(output, Output::Value(value) if value.is_constant()));
+                u32::try_from(written.count()).unwrap_or(u32::MAX)
+            }
+            _ => 1,
+        },
         // What else is not labelled is not masked beside what is.
         _ => 0,
     }
