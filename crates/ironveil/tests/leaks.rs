@@ -237,7 +237,7 @@ fn step<S: Client>(
     let (one, mut class) = compare(statement, worlds);
     // A difference that does not come again, or comes without a difference of data, is the server's own.
     for _ in 0..REPEATS {
-        if class == Class::Leak {
+        if matches!(class, Class::Leak | Class::ErrorBit) {
             class = compare(statement, worlds).1;
         }
     }
