@@ -77,6 +77,10 @@ fn long_names(kept: usize) -> String {
 
 const CHANNELS: &[&str] = &[
     // Names.
+    "select (select max(note) from (select name_const('note', 'a') union all select email from users) d) z from users",
+    "select (select note from (select name_const('note', repeat('a', 9)) union all select email from users limit 1, 1) d) z from users",
+    "select (select max(label) from (select name_const('label', '') union all select upper(email) from users) d) z from items",
+    "select z from items join lateral (select max(label) z from (select name_const('label', '') union all select upper(email) from users) d) e",
     "select email as label from users as items",
     "select label from (select email as label from users) items",
     "select items.label from (select id, email as label, 1 as n from users) as items join items as i on i.id = items.id",

@@ -4,7 +4,7 @@
 
 pub use crate::functions::Effect;
 
-/// What the function `name`, in lower case, may do.
+/// What the function `name`, in lower case, may do. NAME_CONST, which names a column by its argument, is not among those that are known.
 #[must_use]
 pub fn effect(name: &str) -> Effect {
     if PURE.binary_search(&name).is_ok() {
@@ -45,7 +45,7 @@ const PURE: &[&str] = &[
     "locate", "log", "log10", "log2", "lower", "lpad", "ltrim", "make_set", "makedate", "maketime", "max",
     "mbrcontains", "mbrcoveredby", "mbrcovers", "mbrdisjoint", "mbrequal", "mbrequals", "mbrintersects",
     "mbroverlaps", "mbrtouches", "mbrwithin", "md5", "median", "microsecond", "mid", "min", "minute", "mod",
-    "month", "monthname", "multilinestring", "multipoint", "multipolygon", "name_const", "natural_sort_key",
+    "month", "monthname", "multilinestring", "multipoint", "multipolygon", "natural_sort_key",
     "now", "nth_value", "ntile", "nullif", "nvl", "nvl2", "oct", "octet_length", "old_password", "ord",
     "password", "percent_rank", "percentile_cont", "percentile_disc", "period_add", "period_diff", "pi",
     "point", "polygon", "position", "pow", "power", "ps_current_thread_id", "quarter", "quote", "radians",
