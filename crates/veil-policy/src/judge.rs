@@ -214,6 +214,9 @@ fn judge_definition(
     // Partitions and children change with what they belong to.
     let in_family = |name: &QualifiedName| labels.catalog().is_related(name, |oid| !labels.is_clean(oid));
     let called = |name: &QualifiedName| has_column_like_function(name, labels);
+    if labels.policy().predicates() == Predicates::Deny && defines_masked(targets, facts, labels) {
+        return refuse_own_columns();
+    }
     if !harmless
         || !facts.writes.is_empty()
         || has_untrusted_casts(labels)
@@ -228,6 +231,24 @@ fn judge_definition(
         );
     }
     Ok(Run { untraced: Untraced::Show, clean: true, scrub: false })
+}
+
+/// Whether a column may come to be that a rule is on: whoever may write to it sees the masks of his guesses.
+fn defines_masked(targets: &[QualifiedName], facts: &Facts, labels: &Labels) -> bool {
+    let catalog = labels.catalog();
+    let known = facts.relations.iter().flat_map(|name| catalog.named(name.schema.as_deref(), &name.name));
+    let known = known.flat_map(|(_, relation)| relation.columns.iter().map(|column| &column.name));
+    let columns: HashSet<&String> = known.chain(&facts.defines).collect();
+    let mut relations = targets.iter().chain(&facts.relations);
+    relations.any(|relation| columns.iter().any(|column| labels.would_mask(relation, column)))
+}
+
+pub(crate) fn refuse_own_columns<T>() -> Result<T, Refusal> {
+    refuse(
+        "a definition of columns that rules mask, which would show the masks of what is written to them"
+            .to_owned(),
+        "Define it as a user whom no rule concerns, or name tables in the rules.",
+    )
 }
 
 /// Whether a relation has a column that a function is called like: if the relation goes, or goes by another name, `x.f` means

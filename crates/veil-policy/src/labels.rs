@@ -60,6 +60,8 @@ pub enum Standing {
 pub struct Labels {
     catalog: Arc<Catalog>,
     policy: Arc<Policy>,
+    database: String,
+    user: String,
     columns: HashMap<Attribute, Label>,
     /// Columns of views over what is labelled that hold nothing of it.
     shown: HashSet<Attribute>,
@@ -92,6 +94,8 @@ impl Labels {
         let mut labels = Self {
             catalog,
             policy,
+            database: database.to_owned(),
+            user: user.to_owned(),
             columns,
             shown: HashSet::new(),
             clean: HashMap::new(),
@@ -186,6 +190,16 @@ impl Labels {
         table.and_then(|table| table.columns.iter().find(|c| c.name == column)).is_some_and(|column| {
             !column.generated && !self.columns.contains_key(&Attribute { relation, attnum: column.attnum })
         })
+    }
+
+    /// Whether a rule would be on a column of a relation of this name.
+    pub(crate) fn would_mask(&self, relation: &QualifiedName, column: &str) -> bool {
+        let (database, user, table) = (self.database.as_str(), self.user.as_str(), relation.name.as_str());
+        let Some(schema) = &relation.schema else {
+            return self.policy.may_mask(database, user, table, column);
+        };
+        let (schema, table, column) = (schema.clone(), table.to_owned(), column.to_owned());
+        self.policy.mask(database, user, &ColumnName { schema, table, column }).is_some()
     }
 
     /// The label of a table's column.

@@ -200,6 +200,18 @@ impl Policy {
         first.masking()
     }
 
+    /// Whether a column may be masked for `user`, of a table whose schema is not known.
+    #[must_use]
+    pub fn may_mask(&self, database: &str, user: &str, table: &str, column: &str) -> bool {
+        let mut rules = self.rules.iter().filter(|armed| {
+            let rule = &armed.rule;
+            rule.concerns(database, user) && rule.column.matches(column) && rule.table.matches(table)
+        });
+        rules
+            .find(|armed| armed.masker.is_some() || armed.rule.schema.is_any())
+            .is_some_and(|armed| armed.masker.is_some())
+    }
+
     /// What is to be done about sessions of `user` on a MySQL server, in which a statement may name any database.
     #[must_use]
     pub fn scope_mysql(&self, user: &str) -> Scope {

@@ -163,6 +163,22 @@ async fn the_strict_mode_answers_none_and_allow_all() {
     {
         client.simple_query(sql).await.unwrap();
     }
+    // Who writes to such a column sees the masks of his guesses.
+    for sql in ["create table plain (id int, s text)", "alter table plain rename to own"] {
+        client.simple_query(sql).await.unwrap();
+    }
+    for sql in [
+        "create temp table t (id int, ssn text)",
+        "create temp table t as select label as ssn from items",
+        "create table t (ssn) as select label from items",
+        "create table t as select * from items as i (id, ssn)",
+        "select label ssn into t from items",
+        "create view t as select ssn from (select label from items) d (ssn)",
+        "alter table own add column ssn text",
+        "alter table own rename column s to ssn",
+    ] {
+        assert!(refusal(&client, sql).await.contains("masks of what is written"), "{sql}");
+    }
     drop(client.copy_out("copy users to stdout").await.unwrap());
     let text = format!("{}protection: {{ mode: strict, predicates: allow }}\n", config(server.port(), RULES));
     let open = Proxy::start(&text);

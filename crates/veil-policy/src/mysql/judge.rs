@@ -1,5 +1,7 @@
 //! The gate: may a statement run, and what of its result is closed.
 
+use std::collections::HashSet;
+
 use veil_sql::mysql::functions::{self, Effect};
 use veil_sql::mysql::{
     Definition, Facts, Function, Kind, Show, Source, Statement, Table, TableKind, TableName, Write, catalog,
@@ -8,7 +10,9 @@ use veil_sql::mysql::{
 use super::asked::{self, asks_nothing};
 use super::labels::Labels;
 use super::lineage::{self, perhaps_same};
-use crate::judge::{HINT_DIRECT, HINT_SELECT, HINT_TRUST, Refusal, Run, Untraced, refuse, refuse_question};
+use crate::judge::{
+    HINT_DIRECT, HINT_SELECT, HINT_TRUST, Refusal, Run, Untraced, refuse, refuse_own_columns, refuse_question,
+};
 use crate::labels::Standing;
 use crate::question::refuse_mixed;
 use crate::rule::Predicates;
@@ -80,6 +84,11 @@ fn judge_definition(
         let mut inside = labels.catalog().tables().filter(|table| perhaps_same(&table.database, of));
         !catalog::is_system(of) && inside.all(|table| labels.is_clean(table))
     };
+    if labels.policy().predicates() == Predicates::Deny
+        && defines_masked(&definition.made, facts, labels, database)
+    {
+        return refuse_own_columns();
+    }
     let harmless = names_only_clean(facts, labels, database)
         && matches!(worst, Effect::Pure | Effect::Keeps)
         && facts.writes.is_empty()
@@ -95,6 +104,18 @@ fn judge_definition(
         return Ok(());
     }
     refuse("a definition that involves masked columns, or what is not known".to_owned(), HINT_DIRECT)
+}
+
+/// Whether a column may come to be that a rule is on: whoever may write to it sees the masks of his guesses.
+fn defines_masked(made: &[TableName], facts: &Facts, labels: &Labels, database: Option<&str>) -> bool {
+    let known = facts.tables.iter().filter_map(|name| known(name, labels, database));
+    let known = known.flat_map(|table| table.columns.iter().map(|column| &column.name));
+    let columns: HashSet<&String> = known.chain(&facts.defines).collect();
+    let mut tables = made.iter().chain(&facts.tables);
+    tables.any(|table| {
+        let of = table.database.as_deref().or(database).unwrap_or_default();
+        columns.iter().any(|column| labels.rule(of, &table.name, column).is_some())
+    })
 }
 
 fn judge_data(

@@ -2,11 +2,13 @@
 //! they read and refer to is collected like that of any other statement. Code (functions, triggers, rules, casts) is not
 //! among them.
 
+use std::collections::BTreeSet;
+
 use pg_raw_parse::list::CastNodeList;
 use pg_raw_parse::raw::{AlterTableType as Change, DropBehavior, ObjectType};
 use pg_raw_parse::{Node, nodes};
 
-use super::{push_children, qualified, relation_name, walk};
+use super::{column_names, push_children, qualified, relation_name, walk};
 use crate::statement::{Facts, Field, Kind, QualifiedName};
 
 /// What is said of the others.
@@ -17,14 +19,25 @@ pub(super) fn classify(node: Node<'_>, facts: &mut Facts) -> Kind {
     match node {
         Node::CreateStmt(table) => create_table(table, facts),
         Node::CreateTableAsStmt(table) => match table.into().and_then(|into| into.rel()) {
-            Some(target) => filled(target, table.query(), facts),
+            Some(target) => {
+                facts
+                    .defines
+                    .extend(table.into().map(|into| column_names(into.col_names())).unwrap_or_default());
+                filled(target, table.query(), facts)
+            }
             None => OTHER,
         },
         Node::ViewStmt(view) => match view.view() {
-            Some(target) => filled(target, view.query(), facts),
+            Some(target) => {
+                facts.defines.extend(column_names(view.aliases()));
+                filled(target, view.query(), facts)
+            }
             None => OTHER,
         },
-        Node::CreateSeqStmt(sequence) => made(sequence.sequence()),
+        Node::CreateSeqStmt(sequence) => {
+            facts.defines.insert("last_value".to_owned());
+            made(sequence.sequence())
+        }
         Node::CompositeTypeStmt(composite) => {
             let mut near: Vec<QualifiedName> = composite.typevar().map(relation_name).into_iter().collect();
             near.extend(composite.coldeflist().iter().filter_map(|column| type_name(column.type_name())));
@@ -55,10 +68,17 @@ pub(super) fn classify(node: Node<'_>, facts: &mut Facts) -> Kind {
         }
         Node::RenameStmt(rename) if is_of_relation(rename.rename_type, rename.relation_type) => {
             changed(rename.relation(), facts);
+            let name = rename.newname().map(str::to_owned);
             if rename.rename_type == ObjectType::OBJECT_COLUMN {
                 gone(rename.subname(), facts);
+                facts.defines.extend(name);
+                return Kind::Define(Vec::new());
             }
-            Kind::Define(Vec::new())
+            if rename.rename_type == ObjectType::OBJECT_TABCONSTRAINT {
+                return Kind::Define(Vec::new());
+            }
+            let schema = rename.relation().and_then(|relation| relation.schemaname()).map(str::to_owned);
+            Kind::Define(name.map(|name| QualifiedName { schema, name }).into_iter().collect())
         }
         Node::DropStmt(drop) => dropped(drop).map_or(OTHER, Kind::Define),
         _ => OTHER,
@@ -84,10 +104,47 @@ fn filled(target: &nodes::RangeVar, query: Node<'_>, facts: &mut Facts) -> Kind 
     match query {
         Node::SelectStmt(_) => {
             walk(query, facts);
+            facts.defines.extend(names_in(query));
             Kind::Define(vec![relation_name(target)])
         }
         _ => OTHER,
     }
+}
+
+/// Names that the server gives to columns which the text does not name.
+const UNNAMED: [&str; 12] = [
+    "?column?",
+    "array",
+    "case",
+    "coalesce",
+    "column1",
+    "exists",
+    "greatest",
+    "grouping",
+    "least",
+    "nullif",
+    "row",
+    "xmlelement",
+];
+
+/// All names that stand in a query, which those of its columns are among.
+fn names_in(query: Node<'_>) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = UNNAMED.map(str::to_owned).into();
+    let mut stack = vec![query];
+    while let Some(node) = stack.pop() {
+        let name = match node {
+            Node::ResTarget(target) => target.name(),
+            Node::Alias(alias) => alias.aliasname(),
+            Node::ColumnDef(column) => column.colname(),
+            Node::JsonTableColumn(column) => column.name(),
+            Node::RangeTableFuncCol(column) => column.colname(),
+            Node::RangeVar(relation) => relation.relname(),
+            node => node.as_str(),
+        };
+        names.extend(name.map(str::to_owned));
+        push_children(node, &mut stack);
+    }
+    names
 }
 
 /// SELECT INTO.
@@ -107,6 +164,7 @@ pub(super) fn select_into(select: &nodes::SelectStmt, facts: &mut Facts) -> Kind
         }
     }
     *facts = inside;
+    facts.defines = names_in(Node::SelectStmt(select));
     Kind::Define(vec![target])
 }
 
@@ -143,6 +201,7 @@ fn read(part: Node<'_>, facts: &mut Facts) {
         Node::RangeVar(relation) => drop(facts.relations.insert(relation_name(relation))),
         Node::TableLikeClause(like) => changed(like.relation(), facts),
         Node::ColumnDef(column) => {
+            facts.defines.extend(column.colname().map(str::to_owned));
             column.constraints().iter().for_each(|constraint| read(constraint, facts));
             walk(column.raw_default(), facts);
         }

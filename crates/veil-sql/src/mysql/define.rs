@@ -78,12 +78,14 @@ fn table<'t>(mut words: Words<'t>, facts: &mut Facts) -> Option<(Kind, Option<&'
             return (group.0.is_empty() && words.0.is_empty()).then_some((Kind::Define(made), None));
         }
         if is_query(group.0) {
+            facts.defines.extend(names_in(rest));
             return Some((Kind::Define(made), Some(rest)));
         }
         parts(group.0).iter().try_for_each(|part| column_or_key(part, facts))?;
     }
     let (options, query) = words.options();
     options_are_known(options)?;
+    facts.defines.extend(query.into_iter().flat_map(names_in));
     Some((Kind::Define(made), query))
 }
 
@@ -114,6 +116,7 @@ fn alter(mut words: Words<'_>, facts: &mut Facts) -> Option<Kind> {
     }
     words.skip(&["if", "exists"]);
     facts.tables.insert(words.name()?);
+    let mut made = Vec::new();
     let known = [
         "add",
         "algorithm",
@@ -157,11 +160,18 @@ fn alter(mut words: Words<'_>, facts: &mut Facts) -> Option<Kind> {
                 }
             }
             "alter" => expressions(part.0, facts)?,
+            "rename" if matches!(part.peek().as_str(), "column" | "index" | "key") => {
+                facts.defines.extend(names_in(part.0));
+            }
+            "rename" => {
+                let _ = part.skip(&["to"]) || part.skip(&["as"]);
+                made.push(part.name()?);
+            }
             _ => options_are_known(part.0)?,
         }
         engine_is_known(if first == "engine" { part.0 } else { &[] })?;
     }
-    Some(Kind::Define(Definition::default()))
+    Some(Kind::Define(Definition { made, ..Definition::default() }))
 }
 
 fn drop_objects(mut words: Words<'_>, facts: &mut Facts) -> Option<Kind> {
@@ -220,6 +230,7 @@ fn column_or_key(tokens: &[Token], facts: &mut Facts) -> Option<()> {
     if mentions(tokens, &["select"]) || mentions(tokens.get(1..)?, &ELSEWHERE) {
         return None;
     }
+    facts.defines.extend(names_in(tokens.get(..2).unwrap_or(tokens)));
     for (at, token) in tokens.iter().enumerate() {
         if keyword(token) == "references" {
             facts.tables.insert(Words(tokens.get(at + 1..)?).name()?);
@@ -284,6 +295,16 @@ pub(super) fn engine_is_known(tokens: &[Token]) -> Option<()> {
         }
         Some(_) => None,
     }
+}
+
+/// All that a column may be called by in these words; without an alias a column has the text of what it holds for a name.
+fn names_in(tokens: &[Token]) -> impl Iterator<Item = String> {
+    let name = |token: &Token| match token {
+        Token::Word(word) => Some(word.value.clone()),
+        Token::SingleQuotedString(text) | Token::DoubleQuotedString(text) => Some(text.clone()),
+        _ => None,
+    };
+    tokens.iter().filter_map(name)
 }
 
 fn is_query(tokens: &[Token]) -> bool {

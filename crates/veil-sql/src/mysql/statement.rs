@@ -134,6 +134,8 @@ pub struct Facts {
     pub functions: BTreeSet<Function>,
     /// INSERT, REPLACE, UPDATE and DELETE.
     pub writes: Vec<Write>,
+    /// Names that columns of what it defines may have, besides those of the tables that it names.
+    pub defines: BTreeSet<String>,
     /// A variable of the session is given a value.
     pub assigns: bool,
     /// A variable of the session is read.
