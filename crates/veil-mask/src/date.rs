@@ -38,6 +38,17 @@ impl Shape {
     }
 }
 
+impl Shape {
+    /// The type whose values are written like this.
+    pub(crate) const fn kind(self) -> Kind {
+        match self {
+            Self::Date => Kind::Date,
+            Self::Timestamp => Kind::Timestamp,
+            Self::TimestampTz => Kind::TimestampTz,
+        }
+    }
+}
+
 /// A moment in ISO text.
 pub(crate) struct Iso<'a> {
     pub(crate) shape: Shape,
@@ -119,7 +130,7 @@ pub(crate) fn write_date(day: i64, out: &mut Vec<u8>) -> Option<()> {
 }
 
 /// The day of a date, counted in years that begin in March so that the leap day comes last.
-fn day_of(year: i64, month: i64, day: i64) -> Option<i64> {
+pub(crate) fn day_of(year: i64, month: i64, day: i64) -> Option<i64> {
     if year < 1 || !(1..=12).contains(&month) || day < 1 {
         return None;
     }
@@ -134,7 +145,7 @@ fn day_of(year: i64, month: i64, day: i64) -> Option<i64> {
 }
 
 /// Year, month and day, by the inverse of `day_of` over eras of 400 years.
-fn date_of(day: i64) -> Option<(i64, i64, i64)> {
+pub(crate) fn date_of(day: i64) -> Option<(i64, i64, i64)> {
     if !(DAY_MIN..=DAY_MAX).contains(&day) {
         return None;
     }

@@ -1,14 +1,14 @@
 //! A value that stands in every cell of a column, written once per format: constants and the zeros of `redact`.
 
-use std::net::IpAddr;
-
 use veil_model::Format;
 
 use crate::date::{self, Iso};
+use crate::inet::{Hardware, Inet};
 use crate::key::hex_pair;
 use crate::kind::{Kind, Limit};
 use crate::number::{Number, read_float, write_float};
 use crate::numeric::Decimal;
+use crate::point::{read_point, write_point};
 
 /// One value in both wire formats.
 pub(crate) struct Fixed {
@@ -46,7 +46,12 @@ impl Fixed {
                 Self::both(|format, out| date::write(kind, format, moment.micros, out))
             }
             Kind::Uuid => Self::uuid(value),
-            Kind::Inet => Self::inet(value),
+            Kind::Inet | Kind::Cidr => Self::inet(kind, value),
+            Kind::Mac(bytes) => Self::hardware(bytes, value),
+            Kind::Point => {
+                let point = read_point(Format::Text, value.as_bytes())?;
+                Self::both(|format, out| write_point(point, format, out))
+            }
             Kind::Bytea => {
                 let bytes = read_hex(value.strip_prefix("\\x")?.as_bytes())?;
                 Some(Self { text: value.to_ascii_lowercase().into(), binary: bytes })
@@ -78,6 +83,10 @@ impl Fixed {
             Kind::TimestampTz => Self::parse(kind, "1970-01-01 00:00:00+00"),
             Kind::Uuid => Self::parse(kind, "00000000-0000-0000-0000-000000000000"),
             Kind::Inet => Self::parse(kind, "0.0.0.0"),
+            Kind::Cidr => Self::parse(kind, "0.0.0.0/0"),
+            Kind::Mac(6) => Self::parse(kind, "00:00:00:00:00:00"),
+            Kind::Mac(_) => Self::parse(kind, "00:00:00:00:00:00:00:00"),
+            Kind::Point => Self::parse(kind, "(0,0)"),
             Kind::Bytea => Self::parse(kind, "\\x"),
             Kind::Json | Kind::Jsonb => Self::parse(kind, &serde_json::Value::from(label).to_string()),
         }
@@ -127,23 +136,20 @@ impl Fixed {
         Some(Self { text, binary: uuid.to_vec() })
     }
 
-    /// `inet_send`: family (2 for IPv4, 3 for IPv6), bits of the netmask, 0 for inet, length, address.
-    fn inet(value: &str) -> Option<Self> {
-        let (address, bits) = match value.split_once('/') {
-            Some((address, bits)) => (address, Some(bits.parse::<u8>().ok()?)),
-            None => (value, None),
-        };
-        let (family, bits_max, octets) = match address.parse().ok()? {
-            IpAddr::V4(address) => (2, 32, address.octets().to_vec()),
-            IpAddr::V6(address) => (3, 128, address.octets().to_vec()),
-        };
-        let bits = bits.unwrap_or(bits_max);
-        if bits > bits_max {
-            return None;
-        }
-        let mut binary = vec![family, bits, 0, bits_max / 8];
-        binary.extend(octets);
-        Some(Self { text: value.into(), binary })
+    fn inet(kind: Kind, value: &str) -> Option<Self> {
+        let inet = Inet::parse(value)?;
+        Self::both(|format, out| {
+            inet.write(kind, format, out);
+            Some(())
+        })
+    }
+
+    fn hardware(bytes: u8, value: &str) -> Option<Self> {
+        let address = Hardware::read(bytes, Format::Text, value.as_bytes())?;
+        Self::both(|format, out| {
+            address.write(format, out);
+            Some(())
+        })
     }
 }
 

@@ -1,11 +1,14 @@
 //! Keys and the pseudo-random function of every keyed mask.
 //!
 //! HKDF-SHA256 (RFC 5869) gives each function a key of its own, so that the masks of one function say nothing about
-//! those of another; BLAKE3 in keyed mode maps a normalised value to as many pseudo-random bytes as a mask needs.
+//! those of another; BLAKE3 in keyed mode maps a normalised value to as many pseudo-random bytes as a mask needs. What can be
+//! undone is AES under keys of its own.
 
 use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
+
+use crate::permutation::Permutation;
 
 const KEY_BYTES: usize = 32;
 
@@ -63,29 +66,63 @@ pub(crate) fn hex_pair(pair: &[u8]) -> Option<u8> {
     Some(digit(high)? << 4 | digit(low)?)
 }
 
-/// The key of one masking function; wiped when dropped.
-pub(crate) struct FunctionKey(Zeroizing<[u8; KEY_BYTES]>);
+/// Bytes by which tokens name the key that made them.
+pub(crate) type KeyId = [u8; 2];
+
+/// The keys of one masking function; wiped when dropped.
+pub(crate) struct FunctionKey {
+    prf: Zeroizing<[u8; KEY_BYTES]>,
+    permutation: Permutation,
+    token: Zeroizing<[u8; 2 * KEY_BYTES]>,
+    id: KeyId,
+}
 
 impl FunctionKey {
-    /// Derives the key of `function`. The version in the label changes when the function's masks do.
-    #[allow(clippy::expect_used, reason = "HKDF-SHA256 refuses only outputs above 8160 bytes")]
-    pub(crate) fn derive(root: &RootKey, function: &str) -> Self {
-        let mut key = Zeroizing::new([0; KEY_BYTES]);
-        Hkdf::<Sha256>::new(None, root.0.as_slice())
-            .expand_multi_info(&[b"ironveil|", function.as_bytes(), b"|v1"], key.as_mut_slice())
-            .expect("32 bytes is a valid length");
-        Self(key)
+    /// Derives the keys of `function`, which are others in each scope. The version in the label changes when the function's masks do.
+    pub(crate) fn derive(root: &RootKey, function: &str, scope: &str) -> Self {
+        let scope: &[&[u8]] = if scope.is_empty() { &[] } else { &[b"|", scope.as_bytes()] };
+        let label = [&[b"ironveil|", function.as_bytes(), b"|v1"][..], scope].concat();
+        let with = |use_: &'static [u8]| [&label[..], &[use_]].concat();
+        Self {
+            prf: expand(root, &label),
+            permutation: Permutation::new(&expand(root, &with(b"|aes"))),
+            token: expand(root, &with(b"|siv")),
+            id: *expand(root, &[b"ironveil|key id"]),
+        }
     }
 
     /// Starts the function over a value.
     pub(crate) fn prf(&self) -> Prf {
-        Prf(blake3::Hasher::new_keyed(&self.0))
+        Prf(blake3::Hasher::new_keyed(&self.prf))
     }
 
     /// The pseudo-random bytes of one value.
     pub(crate) fn draws(&self, value: &[u8]) -> Draws {
         self.prf().bytes(value).draws()
     }
+
+    pub(crate) const fn permutation(&self) -> &Permutation {
+        &self.permutation
+    }
+
+    pub(crate) fn token(&self) -> &[u8; 2 * KEY_BYTES] {
+        &self.token
+    }
+
+    pub(crate) const fn id(&self) -> KeyId {
+        self.id
+    }
+}
+
+#[allow(clippy::expect_used, reason = "HKDF-SHA256 refuses only outputs above 8160 bytes")]
+fn expand<const N: usize>(root: &RootKey, label: &[&[u8]]) -> Zeroizing<[u8; N]>
+where
+    [u8; N]: Zeroize,
+{
+    let mut key = Zeroizing::new([0; N]);
+    let root = Hkdf::<Sha256>::new(None, root.0.as_slice());
+    root.expand_multi_info(label, key.as_mut_slice()).expect("a valid length");
+    key
 }
 
 /// The pseudo-random function while its input is being fed.
@@ -128,6 +165,11 @@ pub(crate) struct Draws {
 }
 
 impl Draws {
+    /// Those of no value, under no key.
+    pub(crate) fn none() -> Self {
+        Prf(blake3::Hasher::new()).draws()
+    }
+
     pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
         std::array::from_fn(|_| self.byte())
     }
@@ -172,14 +214,15 @@ mod tests {
     /// HMAC-SHA256 under a salt of zeros, then over the label and a counter, computed by Python's `hmac`.
     #[test]
     fn function_keys_are_hkdf_of_the_label() {
-        let key = FunctionKey::derive(&RootKey::from_bytes([7; 32]), "hash");
-        assert_eq!(key.0[..8], [0xa8, 0x12, 0xc9, 0xbf, 0x20, 0xd3, 0x86, 0x4d]);
+        let key = FunctionKey::derive(&RootKey::from_bytes([7; 32]), "hash", "");
+        assert_eq!(key.prf[..8], [0xa8, 0x12, 0xc9, 0xbf, 0x20, 0xd3, 0x86, 0x4d]);
     }
 
     #[test]
     fn functions_have_keys_of_their_own() {
         let root = RootKey::from_bytes([7; 32]);
-        let draw = |function, value: &[u8]| FunctionKey::derive(&root, function).draws(value).bytes::<16>();
+        let draw =
+            |function, value: &[u8]| FunctionKey::derive(&root, function, "").draws(value).bytes::<16>();
         assert_eq!(draw("hash", b"a"), draw("hash", b"a"));
         assert_ne!(draw("hash", b"a"), draw("hash", b"b"));
         assert_ne!(draw("hash", b"a"), draw("email", b"a"));
@@ -187,7 +230,7 @@ mod tests {
 
     #[test]
     fn characters_feed_the_same_as_their_bytes() {
-        let key = FunctionKey::derive(&RootKey::from_bytes([7; 32]), "hash");
+        let key = FunctionKey::derive(&RootKey::from_bytes([7; 32]), "hash", "");
         let text = "żółć ".repeat(40);
         assert_eq!(
             key.prf().chars(text.chars()).draws().bytes::<8>(),
@@ -197,7 +240,7 @@ mod tests {
 
     #[test]
     fn draws_stay_below_their_bound() {
-        let mut draws = FunctionKey::derive(&RootKey::from_bytes([7; 32]), "hash").draws(b"");
+        let mut draws = FunctionKey::derive(&RootKey::from_bytes([7; 32]), "hash", "").draws(b"");
         for bound in [1, 2, 10, 1 << 40, u64::MAX] {
             assert!((0..200).all(|_| draws.below(bound) < bound));
         }

@@ -3,6 +3,8 @@
 use veil_model::PgType;
 use veil_model::pgtype::oid;
 
+use crate::strategy::Takes;
+
 /// The type of a cell, array elements included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -25,6 +27,10 @@ pub(crate) enum Kind {
     TimestampTz,
     Uuid,
     Inet,
+    Cidr,
+    /// An address of so many bytes.
+    Mac(u8),
+    Point,
     Bytea,
     Json,
     Jsonb,
@@ -51,6 +57,10 @@ impl Kind {
             oid::TIMESTAMPTZ => Self::TimestampTz,
             oid::UUID => Self::Uuid,
             oid::INET => Self::Inet,
+            oid::CIDR => Self::Cidr,
+            oid::MACADDR => Self::Mac(6),
+            oid::MACADDR8 => Self::Mac(8),
+            oid::POINT => Self::Point,
             oid::BYTEA => Self::Bytea,
             oid::JSON => Self::Json,
             oid::JSONB => Self::Jsonb,
@@ -62,8 +72,30 @@ impl Kind {
         matches!(self, Self::Text(_) | Self::Padded(_) | Self::Char)
     }
 
-    pub(crate) const fn is_json(self) -> bool {
-        matches!(self, Self::Json | Self::Jsonb)
+    /// What the catalogue of functions calls the type.
+    pub(crate) const fn takes(self) -> Takes {
+        match self {
+            Self::Text(_) | Self::Padded(_) | Self::Char => Takes::Text,
+            Self::Bool => Takes::Bool,
+            Self::Int2 | Self::Int4 | Self::Int8 | Self::Ranged(_) | Self::Numeric(_) => Takes::Number,
+            Self::Float4 | Self::Float8 => Takes::Float,
+            Self::Date | Self::Timestamp | Self::TimestampTz => Takes::Date,
+            Self::Uuid => Takes::Uuid,
+            Self::Inet | Self::Cidr => Takes::Inet,
+            Self::Mac(_) => Takes::Mac,
+            Self::Point => Takes::Point,
+            Self::Bytea => Takes::Bytes,
+            Self::Json | Self::Jsonb => Takes::Json,
+        }
+    }
+
+    /// How long texts of the type may be.
+    pub(crate) const fn limit(self) -> Limit {
+        match self {
+            Self::Text(limit) | Self::Padded(limit) => limit,
+            Self::Char => Limit::CHAR,
+            _ => Limit::NONE,
+        }
     }
 
     /// The greatest whole number that the type holds and masks use; `None` if the type is not an exact number.

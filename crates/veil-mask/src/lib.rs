@@ -13,20 +13,24 @@ mod array;
 pub mod charset;
 mod date;
 mod digits;
+mod ff1;
 mod fixed;
 mod function;
+mod inet;
 mod key;
 mod kind;
 mod masker;
 mod mysql;
 mod number;
 mod numeric;
+mod permutation;
+mod point;
 mod strategy;
 
 pub use key::{KeyError, RootKey};
 pub use masker::{Cell, ColumnMask, Masker};
 pub use mysql::MySqlColumn;
-pub use strategy::{Function, Param, Parameter, ParameterKind, Strategy, StrategyError};
+pub use strategy::{Function, Param, Parameter, ParameterKind, Strategy, StrategyError, Tag, Takes};
 
 #[cfg(test)]
 mod tests;

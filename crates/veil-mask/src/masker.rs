@@ -5,19 +5,21 @@ use std::sync::Arc;
 use veil_model::{Format, PgType};
 
 use crate::array;
+use crate::ff1::Way;
 use crate::fixed::Fixed;
-use crate::function::Call;
+use crate::function::{self, At, Mask, Stands};
 use crate::key::{FunctionKey, RootKey};
 use crate::kind::Kind;
-use crate::strategy::Strategy;
+use crate::strategy::{Strategy, Tag};
 
 /// A strategy bound to a key.
 pub struct Masker(Arc<Bound>);
 
-/// A call and the key of its function.
-struct Bound {
-    call: Call,
+/// A function, its key, and the functions that it is made of.
+pub(crate) struct Bound {
+    strategy: Strategy,
     key: FunctionKey,
+    inner: Vec<Self>,
 }
 
 /// What became of a cell.
@@ -45,48 +47,98 @@ enum Plan {
     Keyed(Arc<Bound>, Kind),
 }
 
+impl Bound {
+    fn new(root: &RootKey, strategy: &Strategy, scope: &str) -> Self {
+        let key = FunctionKey::derive(root, strategy.name(), scope);
+        let inner = strategy.mask().inner().iter().map(|inner| Self::new(root, inner, scope)).collect();
+        Self { strategy: strategy.clone(), key, inner }
+    }
+
+    fn stands(&self, kind: Kind) -> Stands {
+        let takes = self.strategy.function().takes.contains(&kind.takes());
+        self.strategy.mask().stands(kind, takes)
+    }
+
+    fn cell(&self, kind: Kind, way: Way, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        if way == Way::Reveal && !self.strategy.function().tags.contains(&Tag::Reversible) {
+            return None;
+        }
+        let at = At { key: &self.key, kind, limit: kind.limit(), way, inner: &self.inner };
+        function::cell(self.mask(), &at, format, cell, out)
+    }
+
+    pub(crate) fn mask(&self) -> &dyn Mask {
+        self.strategy.mask()
+    }
+
+    /// Masks a value inside another, in text; `None` makes it NULL.
+    pub(crate) fn value(&self, kind: Kind, text: &str, out: &mut Vec<u8>) -> Option<()> {
+        match self.stands(kind) {
+            Stands::Null | Stands::Unsupported => None,
+            Stands::Fixed(fixed) => {
+                fixed.write(Format::Text, out);
+                Some(())
+            }
+            Stands::Computed => self.cell(kind, Way::Mask, Format::Text, text.as_bytes(), out),
+        }
+    }
+}
+
 impl Masker {
-    /// Derives the key of the strategy's function.
+    /// Derives the keys of the strategy's function, the same ones for all columns.
     #[must_use]
     pub fn new(key: &RootKey, strategy: &Strategy) -> Self {
-        let key = FunctionKey::derive(key, strategy.name());
-        Self(Arc::new(Bound { call: strategy.call.clone(), key }))
+        Self::scoped(key, strategy, "")
+    }
+
+    /// Derives keys of their own for each scope: values in different scopes have different masks.
+    #[must_use]
+    pub fn scoped(key: &RootKey, strategy: &Strategy, scope: &str) -> Self {
+        Self(Arc::new(Bound::new(key, strategy, scope)))
+    }
+
+    /// The strategy.
+    #[must_use]
+    pub fn strategy(&self) -> &Strategy {
+        &self.0.strategy
     }
 
     /// What the strategy does to a column of type `ty`.
     #[must_use]
     pub fn column(&self, ty: PgType) -> ColumnMask {
-        if self.0.call == Call::Null {
-            return ColumnMask::null();
-        }
         let element = ty.element();
-        let Some(kind) = Kind::of(element.unwrap_or(ty)) else {
-            return ColumnMask { plan: Plan::Unsupported, element: None };
-        };
+        let kind = Kind::of(element.unwrap_or(ty));
         let element = element.map(|element| element.oid);
-        if let (Call::Redact(_), Some(oid)) = (&self.0.call, element) {
-            return ColumnMask { plan: Plan::Fixed(Arc::new(Fixed::empty_array(oid))), element: None };
-        }
-        ColumnMask { plan: self.plan(kind), element }
-    }
-
-    pub(crate) fn call(&self) -> &Call {
-        &self.0.call
+        let plan = match kind.map(|kind| (kind, self.0.stands(kind))) {
+            // Whatever the type is.
+            None if self.0.mask().is_null() => Plan::Null,
+            None => Plan::Unsupported,
+            Some((_, Stands::Null)) => Plan::Null,
+            Some((_, Stands::Unsupported)) => Plan::Unsupported,
+            Some((_, Stands::Fixed(fixed))) => match element {
+                Some(oid) if self.0.mask().empties_arrays() => {
+                    return ColumnMask {
+                        plan: Plan::Fixed(Arc::new(Fixed::empty_array(oid))),
+                        element: None,
+                    };
+                }
+                _ => Plan::Fixed(fixed),
+            },
+            Some((kind, Stands::Computed)) => Plan::Keyed(Arc::clone(&self.0), kind),
+        };
+        let element = element.filter(|_| !matches!(plan, Plan::Null | Plan::Unsupported));
+        ColumnMask { plan, element }
     }
 
     /// What the strategy does to cells of `kind`.
     pub(crate) fn of_kind(&self, kind: Kind) -> ColumnMask {
-        ColumnMask { plan: self.plan(kind), element: None }
-    }
-
-    fn plan(&self, kind: Kind) -> Plan {
-        let fixed = match &self.0.call {
-            Call::Redact(label) => Fixed::redacted(kind, label),
-            Call::Constant(value) => Fixed::parse(kind, value),
-            call if call.suits(kind) => return Plan::Keyed(Arc::clone(&self.0), kind),
-            _ => None,
+        let plan = match self.0.stands(kind) {
+            Stands::Null => Plan::Null,
+            Stands::Unsupported => Plan::Unsupported,
+            Stands::Fixed(fixed) => Plan::Fixed(fixed),
+            Stands::Computed => Plan::Keyed(Arc::clone(&self.0), kind),
         };
-        fixed.map_or(Plan::Unsupported, |fixed| Plan::Fixed(Arc::new(fixed)))
+        ColumnMask { plan, element: None }
     }
 }
 
@@ -107,13 +159,25 @@ impl ColumnMask {
     ///
     /// A cell that cannot be read, or has no mask of its type, becomes NULL and leaves `out` as it was.
     pub fn mask(&self, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Cell {
+        self.turn(Way::Mask, format, cell, out)
+    }
+
+    /// Finds the value of which a cell is the mask, appending it to `out`. `Null` says that there is none: the function cannot be
+    /// undone, or this is no mask of it.
+    pub fn reveal(&self, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Cell {
+        self.turn(Way::Reveal, format, cell, out)
+    }
+
+    fn turn(&self, way: Way, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Cell {
         let start = out.len();
-        let masked = match self.element {
+        let turned = match self.element {
             _ if matches!(self.plan, Plan::Null | Plan::Unsupported) => None,
-            None => self.plan.mask(format, cell, out),
-            Some(oid) => array::mask(format, oid, cell, out, |cell, out| self.plan.mask(format, cell, out)),
+            None => self.plan.turn(way, format, cell, out),
+            Some(oid) => {
+                array::mask(format, oid, cell, out, |cell, out| self.plan.turn(way, format, cell, out))
+            }
         };
-        if masked.is_some() {
+        if turned.is_some() {
             return Cell::Written;
         }
         out.truncate(start);
@@ -122,14 +186,15 @@ impl ColumnMask {
 }
 
 impl Plan {
-    fn mask(&self, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    fn turn(&self, way: Way, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
         match self {
             Self::Null | Self::Unsupported => None,
-            Self::Fixed(fixed) => {
+            Self::Fixed(fixed) if way == Way::Mask => {
                 fixed.write(format, out);
                 Some(())
             }
-            Self::Keyed(bound, kind) => bound.call.mask(&bound.key, *kind, format, cell, out),
+            Self::Fixed(_) => None,
+            Self::Keyed(bound, kind) => bound.cell(*kind, way, format, cell, out),
         }
     }
 }

@@ -11,7 +11,6 @@ use veil_model::{Charset, Format, MySqlType};
 
 use crate::charset;
 use crate::date::Iso;
-use crate::function::Call;
 use crate::kind::{Kind, Limit, Precision};
 use crate::masker::{Cell, ColumnMask, Masker};
 
@@ -48,8 +47,7 @@ impl Masker {
         let Some((kind, form)) = kind_and_form(ty) else {
             return MySqlColumn { mask: ColumnMask::null(), form: Form::Digits };
         };
-        let mask = if *self.call() == Call::Null { ColumnMask::null() } else { self.of_kind(kind) };
-        MySqlColumn { mask, form }
+        MySqlColumn { mask: self.of_kind(kind), form }
     }
 }
 

@@ -65,18 +65,43 @@ impl Number {
         }
     }
 
-    /// Writes `number` as a cell of `kind`; `None` if it does not fit.
-    pub(crate) fn write(kind: Kind, format: Format, number: u64, out: &mut Vec<u8>) -> Option<()> {
-        if number > kind.number_max()? {
-            return None;
+    /// A number of the type, if it holds it.
+    pub(crate) fn of(kind: Kind, number: u64) -> Option<Self> {
+        Self::of_scaled(kind, number.into(), 0)
+    }
+
+    /// The number times a power of ten that makes it whole, which is how many digits it shows after the point.
+    pub(crate) fn scaled(&self) -> Option<(i128, u16)> {
+        match self {
+            Self::Int(number) => Some(((*number).into(), 0)),
+            Self::Decimal(decimal) => decimal.scaled(),
         }
-        match (format, kind) {
-            (Format::Text, _) => write!(out, "{number}").ok()?,
-            (_, Kind::Int2) => out.extend(i16::try_from(number).ok()?.to_be_bytes()),
-            (_, Kind::Int4) => out.extend(i32::try_from(number).ok()?.to_be_bytes()),
-            (_, Kind::Int8) => out.extend(i64::try_from(number).ok()?.to_be_bytes()),
-            (_, Kind::Numeric(_)) => Decimal::of(number).to_binary(out)?,
-            _ => return None,
+    }
+
+    /// What `scaled` gives, as a number of the type, if it holds it.
+    pub(crate) fn of_scaled(kind: Kind, number: i128, scale: u16) -> Option<Self> {
+        if let Kind::Numeric(precision) = kind {
+            let decimal = Decimal::of_scaled(number, scale);
+            return decimal.fits(precision).then_some(Self::Decimal(decimal));
+        }
+        let max = i128::from(kind.number_max()?);
+        (scale == 0 && (-max..=max).contains(&number)).then_some(Self::Int(number.try_into().ok()?))
+    }
+
+    /// Writes the number as a cell of `kind`.
+    pub(crate) fn write(&self, kind: Kind, format: Format, out: &mut Vec<u8>) -> Option<()> {
+        match (self, format, kind) {
+            (Self::Int(number), Format::Text, _) => write!(out, "{number}").ok()?,
+            (Self::Decimal(decimal), Format::Text, _) => out.extend(decimal.to_text().as_bytes()),
+            (Self::Decimal(decimal), Format::Binary, _) => decimal.to_binary(out)?,
+            (Self::Int(number), Format::Binary, Kind::Int2) => {
+                out.extend(i16::try_from(*number).ok()?.to_be_bytes());
+            }
+            (Self::Int(number), Format::Binary, Kind::Int4) => {
+                out.extend(i32::try_from(*number).ok()?.to_be_bytes());
+            }
+            (Self::Int(number), Format::Binary, Kind::Int8) => out.extend(number.to_be_bytes()),
+            (Self::Int(_), Format::Binary, _) => return None,
         }
         Some(())
     }
@@ -122,7 +147,8 @@ mod tests {
         assert_eq!(whole(Kind::Int4, "-1"), None);
         assert_eq!(whole(Kind::Int8, "9223372036854775807"), Some(9_223_372_036_854_775_807));
         assert!(Number::read(Kind::Int4, Format::Binary, &[0; 8]).is_none());
-        assert!(Number::write(Kind::Int2, Format::Binary, 40_000, &mut Vec::new()).is_none());
+        assert!(Number::of(Kind::Int2, 40_000).is_none());
+        assert!(Number::Int(40_000).write(Kind::Int2, Format::Binary, &mut Vec::new()).is_none());
     }
 
     #[test]

@@ -58,10 +58,27 @@ impl Decimal {
         Some(Self { negative: sign == NEGATIVE, digits, exponent, scale }.normalised())
     }
 
-    pub(crate) fn of(number: u64) -> Self {
-        let digits = number.to_string().bytes().map(|byte| byte - b'0').collect::<Vec<_>>();
-        let exponent = i32::try_from(digits.len()).unwrap_or_default();
-        Self { negative: false, digits, exponent, scale: 0 }.normalised()
+    /// The number times a power of ten that makes it whole, which is that of the digits it shows after the point.
+    pub(crate) fn scaled(&self) -> Option<(i128, u16)> {
+        if self.digits.is_empty() {
+            return Some((0, self.scale));
+        }
+        let shown = i32::from(self.scale) + self.exponent;
+        let zeros = usize::try_from(shown).ok()?.checked_sub(self.digits.len())?;
+        if zeros > 38 {
+            return None;
+        }
+        let digits = self.digits.iter().copied().chain(std::iter::repeat_n(0, zeros));
+        let number =
+            digits.into_iter().try_fold(0i128, |n, digit| n.checked_mul(10)?.checked_add(digit.into()))?;
+        Some((if self.negative { -number } else { number }, self.scale))
+    }
+
+    /// A number from what `scaled` gives.
+    pub(crate) fn of_scaled(number: i128, scale: u16) -> Self {
+        let digits: Vec<u8> = number.unsigned_abs().to_string().bytes().map(|byte| byte - b'0').collect();
+        let exponent = i32::try_from(digits.len()).unwrap_or_default() - i32::from(scale);
+        Self { negative: number < 0, digits, exponent, scale }.normalised()
     }
 
     fn normalised(mut self) -> Self {
@@ -223,7 +240,7 @@ mod tests {
 
         #[test]
         fn integers_survive(number: u64) {
-            prop_assert_eq!(Decimal::of(number).whole(), Some(number));
+            prop_assert_eq!(Decimal::of_scaled(number.into(), 0).whole(), Some(number));
         }
     }
 }

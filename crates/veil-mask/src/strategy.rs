@@ -1,11 +1,12 @@
-//! The catalogue of masking functions, and a function with its parameters checked.
+//! What the catalogue says of a masking function, and a function with its parameters checked.
 //!
-//! One table says what may be written; parsing checks against it and documentation prints it, so they agree.
+//! One table (`function/catalogue.rs`) says what may be written; parsing checks against it and documentation prints it, so they agree.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use crate::function::Call;
+use crate::function::{CATALOGUE, Mask};
 
 /// A masking function as the catalogue describes it.
 #[derive(Debug)]
@@ -14,8 +15,115 @@ pub struct Function {
     pub name: &'static str,
     /// What it does, in a sentence.
     pub summary: &'static str,
-    /// What it takes.
+    /// The types that it has masks for.
+    pub takes: &'static [Takes],
+    /// What holds for its masks.
+    pub tags: &'static [Tag],
+    /// What a mask says about the value, besides what others are equal to it.
+    pub leaks: &'static str,
+    /// Its parameters.
     pub params: &'static [Parameter],
+    pub(crate) build: fn(&Arguments<'_>) -> Result<Arc<dyn Mask>, StrategyError>,
+}
+
+/// Types of columns, as the catalogue tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// Texts.
+    Text,
+    /// `json` and `jsonb`.
+    Json,
+    /// Integers and `numeric`.
+    Number,
+    /// `real` and `double precision`.
+    Float,
+    /// Dates and timestamps.
+    Date,
+    /// `uuid`.
+    Uuid,
+    /// `inet` and `cidr`.
+    Inet,
+    /// `macaddr` and `macaddr8`.
+    Mac,
+    /// `point`.
+    Point,
+    /// `bytea`, and binary strings of MySQL.
+    Bytes,
+    /// `boolean`.
+    Bool,
+}
+
+/// What holds for the masks of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tag {
+    /// No two values have one mask.
+    Unique,
+    /// Two values rarely have one mask.
+    Probable,
+    /// Many values share a mask.
+    Lossy,
+    /// A mask looks like the value: its length, alphabet and separators.
+    Format,
+    /// A mask passes the checks that values of its kind pass.
+    Valid,
+    /// Masks come from ranges that are reserved, or say of themselves what they are: no mask is anybody's.
+    Safe,
+    /// Whoever has the key can find the value.
+    Reversible,
+    /// Order, or distances, are kept.
+    Order,
+}
+
+impl Takes {
+    /// Every type.
+    pub const ALL: &'static [Self] = &[
+        Self::Text,
+        Self::Json,
+        Self::Number,
+        Self::Float,
+        Self::Date,
+        Self::Uuid,
+        Self::Inet,
+        Self::Mac,
+        Self::Point,
+        Self::Bytes,
+        Self::Bool,
+    ];
+
+    /// How documentation calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Number => "number",
+            Self::Float => "float",
+            Self::Date => "date",
+            Self::Uuid => "uuid",
+            Self::Inet => "inet",
+            Self::Mac => "macaddr",
+            Self::Point => "point",
+            Self::Bytes => "bytes",
+            Self::Bool => "boolean",
+        }
+    }
+}
+
+impl Tag {
+    /// How documentation calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unique => "unique",
+            Self::Probable => "probable",
+            Self::Lossy => "lossy",
+            Self::Format => "format",
+            Self::Valid => "valid",
+            Self::Safe => "safe",
+            Self::Reversible => "reversible",
+            Self::Order => "order",
+        }
+    }
 }
 
 /// A parameter of a masking function.
@@ -51,10 +159,16 @@ pub enum ParameterKind {
     Choice(&'static [&'static str]),
     /// Text, a whole number or a truth value, in the form that the column's type reads.
     Any,
+    /// A list of texts.
+    Texts,
+    /// Texts with a text for each.
+    Pairs,
+    /// Paths with a function for each; they may stand beside the other parameters.
+    Functions,
 }
 
 /// A parameter's value as it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Param {
     /// Text.
     Text(String),
@@ -62,6 +176,12 @@ pub enum Param {
     Int(i64),
     /// A truth value.
     Bool(bool),
+    /// Texts.
+    Texts(Vec<String>),
+    /// Texts with a text for each.
+    Pairs(Vec<(String, String)>),
+    /// Paths with a function for each.
+    Functions(Vec<(String, Strategy)>),
 }
 
 /// What is wrong with a strategy.
@@ -106,10 +226,23 @@ pub enum StrategyError {
 }
 
 /// A masking function with checked parameters.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone)]
 pub struct Strategy {
-    function: &'static str,
-    pub(crate) call: Call,
+    function: &'static Function,
+    params: BTreeMap<String, Param>,
+    mask: Arc<dyn Mask>,
+}
+
+impl std::fmt::Debug for Strategy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct(self.function.name).field("params", &self.params).finish()
+    }
+}
+
+impl PartialEq for Strategy {
+    fn eq(&self, other: &Self) -> bool {
+        self.function.name == other.function.name && self.params == other.params
+    }
 }
 
 impl Strategy {
@@ -126,20 +259,36 @@ impl Strategy {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let call = Call::build(&Arguments { function, params }).map_err(|fault| vec![fault])?;
-        Ok(Self { function: function.name, call })
+        let mask = (function.build)(&Arguments { function, params }).map_err(|fault| vec![fault])?;
+        Ok(Self { function, params: params.clone(), mask })
     }
 
     /// The function's name.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
+        self.function.name
+    }
+
+    /// What the catalogue says of the function.
+    #[must_use]
+    pub const fn function(&self) -> &'static Function {
         self.function
+    }
+
+    /// The parameters that were given.
+    #[must_use]
+    pub const fn params(&self) -> &BTreeMap<String, Param> {
+        &self.params
     }
 
     /// Every function there is.
     #[must_use]
     pub const fn catalogue() -> &'static [Function] {
         CATALOGUE
+    }
+
+    pub(crate) fn mask(&self) -> &dyn Mask {
+        self.mask.as_ref()
     }
 }
 
@@ -171,6 +320,9 @@ impl Function {
     }
 }
 
+/// Texts that a parameter may list.
+const LIST_MAX: usize = 10_000;
+
 impl ParameterKind {
     fn takes(self, value: &Param) -> bool {
         match (self, value) {
@@ -182,7 +334,11 @@ impl ParameterKind {
             }
             (Self::Int { min, max }, Param::Int(value)) => (min..=max).contains(value),
             (Self::Choice(words), Param::Text(text)) => words.contains(&text.as_str()),
-            (Self::Bool | Self::Any, Param::Bool(_)) | (Self::Any, Param::Int(_)) => true,
+            (Self::Bool | Self::Any, Param::Bool(_))
+            | (Self::Any, Param::Int(_))
+            | (Self::Functions, Param::Functions(_)) => true,
+            (Self::Texts, Param::Texts(texts)) => !texts.is_empty() && texts.len() <= LIST_MAX,
+            (Self::Pairs, Param::Pairs(pairs)) => pairs.len() <= LIST_MAX,
             _ => false,
         }
     }
@@ -197,19 +353,52 @@ impl std::fmt::Display for ParameterKind {
             Self::Bool => f.write_str("true or false"),
             Self::Choice(words) => write!(f, "one of {}", join(words.iter().copied())),
             Self::Any => f.write_str("text of at most 256 characters, a whole number, or true or false"),
+            Self::Texts => f.write_str("a list of 1 to 10,000 texts"),
+            Self::Pairs => f.write_str("at most 10,000 texts with a text for each"),
+            Self::Functions => f.write_str("paths with a masking function for each"),
         }
     }
 }
 
 /// The checked parameters of one function, defaults filled in.
+#[derive(Debug)]
 pub(crate) struct Arguments<'a> {
     function: &'static Function,
     params: &'a BTreeMap<String, Param>,
 }
 
 impl Arguments<'_> {
-    pub(crate) const fn function(&self) -> &'static str {
-        self.function.name
+    /// What is wrong with a parameter, where its kind alone does not say it.
+    pub(crate) fn wrong(&self, parameter: &'static str, expected: impl ToString) -> StrategyError {
+        StrategyError::BadParameter {
+            function: self.function.name,
+            parameter,
+            expected: expected.to_string(),
+        }
+    }
+
+    /// A list of texts; none if it is left out.
+    pub(crate) fn texts(&self, parameter: &str) -> &[String] {
+        match self.params.get(parameter) {
+            Some(Param::Texts(texts)) => texts,
+            _ => &[],
+        }
+    }
+
+    /// Texts with a text for each.
+    pub(crate) fn pairs(&self, parameter: &str) -> &[(String, String)] {
+        match self.params.get(parameter) {
+            Some(Param::Pairs(pairs)) => pairs,
+            _ => &[],
+        }
+    }
+
+    /// Paths with a function for each.
+    pub(crate) fn functions(&self, parameter: &str) -> &[(String, Strategy)] {
+        match self.params.get(parameter) {
+            Some(Param::Functions(functions)) => functions,
+            _ => &[],
+        }
     }
 
     /// The value of `parameter`, read from its text form.
@@ -221,6 +410,7 @@ impl Arguments<'_> {
             Some(Param::Text(text)) => text.parse(),
             Some(Param::Int(number)) => number.to_string().parse(),
             Some(Param::Bool(truth)) => truth.to_string().parse(),
+            Some(_) => return Err(self.function.bad(known)),
             None => known.default.ok_or_else(missing)?.parse(),
         };
         value.map_err(|_| self.function.bad(known))
@@ -230,115 +420,6 @@ impl Arguments<'_> {
 fn join<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
-
-const CATALOGUE: &[Function] = &[
-    Function { name: "null", summary: "Replaces every value of any type by NULL.", params: &[] },
-    Function {
-        name: "redact",
-        summary: "Replaces texts by a label, and values of other types by the type's zero.",
-        params: &[Parameter {
-            name: "label",
-            kind: ParameterKind::Text,
-            default: Some("[REDACTED]"),
-            what: "text shown instead, cut to the column's length",
-        }],
-    },
-    Function {
-        name: "constant",
-        summary: "Replaces every value by one value, which the column's type must be able to hold.",
-        params: &[Parameter {
-            name: "value",
-            kind: ParameterKind::Any,
-            default: None,
-            what: "value shown instead, in the form that the column's type reads",
-        }],
-    },
-    Function {
-        name: "partial",
-        summary: "Keeps the first and last characters of a text and covers the others, keeping its length; \
-                  covers everything if it would show half of the text or more.",
-        params: &[
-            Parameter {
-                name: "first",
-                kind: ParameterKind::Int { min: 0, max: 64 },
-                default: Some("0"),
-                what: "characters kept at the beginning",
-            },
-            Parameter {
-                name: "last",
-                kind: ParameterKind::Int { min: 0, max: 64 },
-                default: Some("4"),
-                what: "characters kept at the end",
-            },
-            Parameter {
-                name: "fill",
-                kind: ParameterKind::Character,
-                default: Some("*"),
-                what: "character that covers the others",
-            },
-        ],
-    },
-    Function {
-        name: "hash",
-        summary: "Replaces a value by a keyed digest of the same type, the same for equal values.",
-        params: &[Parameter {
-            name: "length",
-            kind: ParameterKind::Int { min: 8, max: 64 },
-            default: Some("32"),
-            what: "hexadecimal digits of a text digest, cut to the column's length",
-        }],
-    },
-    Function {
-        name: "email",
-        summary: "Replaces an email address by an invented one in a domain reserved for examples.",
-        params: &[Parameter {
-            name: "keep_domain",
-            kind: ParameterKind::Bool,
-            default: Some("false"),
-            what: "whether the address keeps its own domain",
-        }],
-    },
-    Function {
-        name: "phone",
-        summary: "Replaces a phone number by one from a range reserved for fiction; many numbers share a mask.",
-        params: &[],
-    },
-    Function {
-        name: "name",
-        summary: "Replaces a person's name by another one; many names share a mask.",
-        params: &[Parameter {
-            name: "part",
-            kind: ParameterKind::Choice(&["full", "first", "last"]),
-            default: Some("full"),
-            what: "which part of a name the column holds",
-        }],
-    },
-    Function {
-        name: "ssn",
-        summary: "Replaces a US social security number by one from the areas that are never issued.",
-        params: &[],
-    },
-    Function {
-        name: "credit_card",
-        summary: "Replaces a card number by one with a valid check digit and a prefix that no scheme is known to use.",
-        params: &[Parameter {
-            name: "keep_last4",
-            kind: ParameterKind::Bool,
-            default: Some("false"),
-            what: "whether the number keeps its last four digits",
-        }],
-    },
-    Function {
-        name: "date_shift",
-        summary: "Moves a date by a number of days that depends on the date, keeping the time of day.",
-        params: &[Parameter {
-            name: "days",
-            kind: ParameterKind::Int { min: 1, max: 3650 },
-            default: Some("365"),
-            what: "days that a date moves at most, forwards or backwards",
-        }],
-    },
-];
 
 #[cfg(test)]
 mod tests {
@@ -353,11 +434,24 @@ mod tests {
         Param::Text(text.to_owned())
     }
 
+    /// A value that a parameter takes.
+    fn value(parameter: &Parameter) -> Param {
+        match parameter.kind {
+            ParameterKind::Int { max, .. } => Param::Int(max),
+            ParameterKind::Choice(words) => text(words[0]),
+            ParameterKind::Texts => Param::Texts(vec!["x".to_owned()]),
+            ParameterKind::Pairs => Param::Pairs(vec![]),
+            ParameterKind::Functions => Param::Functions(vec![]),
+            _ if parameter.name == "template" => text("{{digits 3}}"),
+            _ => text("x"),
+        }
+    }
+
     #[test]
     fn every_function_builds_from_its_defaults() {
         for function in Strategy::catalogue() {
             let required = function.params.iter().filter(|parameter| parameter.default.is_none());
-            let params = required.map(|parameter| (parameter.name, text("x"))).collect::<Vec<_>>();
+            let params = required.map(|parameter| (parameter.name, value(parameter))).collect::<Vec<_>>();
             let strategy = parse(function.name, &params).unwrap();
             assert_eq!(strategy.name(), function.name);
             assert_eq!(strategy, strategy.clone());
@@ -388,17 +482,18 @@ mod tests {
                 "emial",
                 &[],
                 &[
-                    "unknown function `emial`; known: null, redact, constant, partial, hash, email, phone, name, \
-                   ssn, credit_card, date_shift",
+                    "unknown function `emial`; known: null, default, redact, secret, constant, partial, truncate, regex, hash, fpe, \
+                     token, int_perm, uuid_perm, email, name, username, company, phone, address, postcode, geo, credit_card, iban, ssn, \
+                     national_id, passport, date_shift, date_truncate, number, category, lookup, template, ip, mac, url, json, blob",
                 ],
             ),
             ("constant", &[], &["`constant` needs the parameter `value`"]),
-            ("phone", &[("a", Param::Int(1))], &["`phone` has no parameter `a`; known: "]),
+            ("ssn", &[("a", Param::Int(1))], &["`ssn` has no parameter `a`; known: "]),
             (
                 "partial",
                 &[("firs", Param::Int(1)), ("last", text("4")), ("fill", text("ab"))],
                 &[
-                    "`partial` has no parameter `firs`; known: first, last, fill",
+                    "`partial` has no parameter `firs`; known: first, last, fill, keep_punctuation",
                     "parameter `last` of `partial` must be a whole number from 0 to 64",
                     "parameter `fill` of `partial` must be one printable ASCII character",
                 ],

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use veil_mask::{Function, ParameterKind, Strategy};
+use veil_mask::{Function, ParameterKind, Strategy, Takes};
 
 const INTRODUCTION: &str = "# Masking functions
 
@@ -11,9 +11,25 @@ A rule's `strategy` names one of these; its parameters stand beside it in the ru
 and binary: a cell that a function cannot handle is NULL, never the value. Equal values have equal masks under one key, in every table,
 database and format. Values are normalised first (case and spaces of emails and names, digits of phones and cards).
 
-Arrays are masked element by element (`redact` empties them). In `json` and `jsonb`, `null`, `redact`, `constant` and `hash` replace the document; the functions for
-text mask a document that is a text, and make any other NULL. Text that does not have the form that a function expects (an email, a phone
-number ...) becomes `[REDACTED]`.
+Arrays are masked element by element (`default`, `redact` and `secret` empty them). In `json` and `jsonb`, `json` masks what stands at given paths;
+`null`, `default`, `redact`, `secret`, `constant` and `hash` replace the document; the functions for text mask a document that is a text, and make any other
+NULL. Text that does not have the form that a function expects (an email, a phone number ...) becomes `[REDACTED]`.
+
+What is said of the masks of a function:
+
+| | |
+|---|---|
+| unique | no two values have one mask |
+| probable | two values rarely have one mask |
+| lossy | many values share a mask |
+| format | a mask looks like the value: its length, alphabet and separators |
+| valid | a mask passes the checks that values of its kind pass |
+| safe | masks come from ranges that are reserved, or say of themselves what they are: no mask is anybody's |
+| reversible | whoever has the key can find the value, where the parameters say so |
+| order | order, or distances, are kept |
+
+Whoever sees masks always sees which values are equal. All functions but `null`, `default`, `redact`, `secret`, `constant`, `partial`, `truncate`, `regex`, `geo`, `date_truncate`,
+`lookup`, and the modes of others that say so, depend on the key.
 
 ";
 
@@ -27,11 +43,20 @@ fn values(kind: ParameterKind) -> String {
             words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
         }
         ParameterKind::Any => "a value of the column's type".to_owned(),
+        ParameterKind::Texts => "a list of texts".to_owned(),
+        ParameterKind::Pairs => "texts with a text for each".to_owned(),
+        ParameterKind::Functions => "paths with a function for each".to_owned(),
     }
 }
 
 fn section(function: &Function, out: &mut String) -> std::fmt::Result {
     writeln!(out, "## `{}`\n\n{}\n", function.name, function.summary)?;
+    let takes = match function.takes {
+        all if all.len() == Takes::ALL.len() => "any".to_owned(),
+        takes => takes.iter().map(|takes| takes.name()).collect::<Vec<_>>().join(", "),
+    };
+    let tags = function.tags.iter().map(|tag| tag.name()).collect::<Vec<_>>().join(", ");
+    writeln!(out, "Types: {takes}. Masks are: {tags}. They say: {}.\n", function.leaks)?;
     if function.params.is_empty() {
         return Ok(());
     }

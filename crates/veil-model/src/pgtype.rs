@@ -12,8 +12,12 @@ pub mod oid {
     pub const INT4: u32 = 23;
     pub const TEXT: u32 = 25;
     pub const JSON: u32 = 114;
+    pub const POINT: u32 = 600;
+    pub const CIDR: u32 = 650;
     pub const FLOAT4: u32 = 700;
     pub const FLOAT8: u32 = 701;
+    pub const MACADDR8: u32 = 774;
+    pub const MACADDR: u32 = 829;
     pub const INET: u32 = 869;
     pub const BPCHAR: u32 = 1042;
     pub const VARCHAR: u32 = 1043;
@@ -71,6 +75,10 @@ impl PgType {
             1016 => oid::INT8,
             1021 => oid::FLOAT4,
             1022 => oid::FLOAT8,
+            651 => oid::CIDR,
+            775 => oid::MACADDR8,
+            1017 => oid::POINT,
+            1040 => oid::MACADDR,
             1041 => oid::INET,
             1115 => oid::TIMESTAMP,
             1182 => oid::DATE,

@@ -131,6 +131,11 @@ impl<'a> Value<'a> {
 }
 
 impl<'a> Map<'a> {
+    /// One without keys.
+    pub(crate) const fn empty() -> Self {
+        Self { entries: Vec::new(), line: 0, path: String::new() }
+    }
+
     /// Takes a key, if it is there.
     pub(crate) fn take(&mut self, name: &str) -> Option<Value<'a>> {
         let at = self.entries.iter().position(|(key, ..)| key == name)?;

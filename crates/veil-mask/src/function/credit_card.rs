@@ -1,74 +1,120 @@
-//! `credit_card`: card numbers that begin with 99 and pass the Luhn check, so that forms and validators take them.
+//! `credit_card`: card numbers that pass the Luhn check, so that forms and validators take them.
 //!
-//! ISO/IEC 7812 leaves the first digit 9 to national bodies, and national schemes do issue below it (9051, 9112, 9704,
-//! 9792, 9860). None is known to use 99, but no prefix is reserved for invented numbers.
+//! Invented ones begin with 99 unless they keep their issuer. ISO/IEC 7812 leaves the first digit 9 to national bodies, and national schemes do
+//! issue below it (9051, 9112, 9704, 9792, 9860). None is known to use 99, but no prefix is reserved for invented numbers. Encrypted ones, and
+//! those that keep their issuer, may be somebody's.
 
-use super::{CANDIDATES_MAX, redacted};
+use super::{At, CANDIDATES_MAX, Mask, is_label, redacted, shape};
 use crate::digits::Digits;
-use crate::key::{Draws, FunctionKey};
-use crate::kind::Limit;
+use crate::ff1::Way;
+use crate::key::Draws;
+use crate::kind::Kind;
 use crate::number::Number;
 
 /// The least number of twelve digits that the type of a number column must hold.
-pub(crate) const NUMBER_MIN: u64 = 999_999_999_999;
+const NUMBER_MIN: u64 = 999_999_999_999;
 
 const DIGITS: std::ops::RangeInclusive<usize> = 12..=19;
 
 /// Digits that may be kept at the end.
 const LAST: usize = 4;
 
-/// Keeps dashes and blanks; a text without 12 to 19 digits, or with anything else, becomes the label.
-pub(crate) fn text(
-    key: &FunctionKey,
-    keep_last4: bool,
-    text: &str,
-    limit: Limit,
-    out: &mut Vec<u8>,
-) -> Option<()> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b' '));
-    match Digits::of(text).filter(|digits| plain && DIGITS.contains(&digits.len())) {
-        Some(digits) => mask(key, keep_last4, &digits, |_| true)?.refill(text, out),
-        None => redacted(limit, out),
+#[derive(Debug)]
+pub(crate) struct CreditCard {
+    pub(crate) mode: Mode,
+    /// Digits that are kept at the beginning.
+    pub(crate) keep_bin: usize,
+    pub(crate) keep_last4: bool,
+}
+
+/// How a number is made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Mode {
+    Fake,
+    Fpe,
+}
+
+choice!(Mode, "fake" => Fake, "fpe" => Fpe);
+
+impl Mask for CreditCard {
+    fn fits(&self, kind: Kind) -> bool {
+        kind.number_max().is_none_or(|max| max >= NUMBER_MIN)
     }
-    Some(())
+
+    /// Keeps dashes and blanks; a text without 12 to 19 digits, or with anything else, becomes the label.
+    fn text(&self, at: &At<'_>, text: &str, out: &mut Vec<u8>) -> Option<()> {
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b' '));
+        let digits = Digits::of(text).filter(|digits| plain && DIGITS.contains(&digits.len()));
+        match digits.and_then(|digits| self.turned(at, &digits, |_| true)) {
+            Some(turned) if !is_label(at, text) => turned.refill(text, out),
+            _ => redacted(at, out)?,
+        }
+        Some(())
+    }
+
+    /// What is not a card number, or has no mask of the type, becomes 0.
+    fn number(&self, at: &At<'_>, number: &Number) -> Option<Number> {
+        let max = at.kind.number_max()?;
+        let fits = |masked: &Digits| masked.number().is_some_and(|number| number <= max);
+        let digits = number.digits(0).filter(|digits| DIGITS.contains(&digits.len()));
+        match digits.and_then(|digits| self.turned(at, &digits, fits)?.number()) {
+            Some(turned) => Number::of(at.kind, turned),
+            None if at.way == Way::Mask => Number::of(at.kind, 0),
+            None => None,
+        }
+    }
 }
 
-/// What is not a card number, or has no mask up to `max`, becomes 0.
-pub(crate) fn number(key: &FunctionKey, keep_last4: bool, number: &Number, max: u64) -> Option<u64> {
-    let Some(digits) = number.digits(0).filter(|digits| DIGITS.contains(&digits.len())) else {
-        return Some(0);
-    };
-    let fits = |masked: &Digits| masked.number().is_some_and(|number| number <= max);
-    let masked = mask(key, keep_last4, &digits, fits);
-    masked.map_or(Some(0), |masked| masked.number())
+impl CreditCard {
+    fn turned(&self, at: &At<'_>, digits: &Digits, fits: impl Fn(&Digits) -> bool) -> Option<Digits> {
+        let last = if self.keep_last4 { LAST } else { 0 };
+        if self.mode == Mode::Fpe {
+            return encrypted(at, digits, self.keep_bin, last).filter(fits);
+        }
+        if at.way == Way::Reveal {
+            return None;
+        }
+        let bytes = digits.as_bytes();
+        let first = if self.keep_bin == 0 { b"99" } else { bytes.get(..self.keep_bin)? };
+        let last = bytes.get(bytes.len().checked_sub(last)?..)?;
+        let mut draws = at.key.draws(bytes);
+        let mut candidates = (0..CANDIDATES_MAX).filter_map(|_| {
+            let drawn = bytes.len().checked_sub(first.len() + last.len() + 1)?;
+            let head = with_drawn(&mut draws, first, drawn)?;
+            with_check(&head, last)
+        });
+        candidates.find(|candidate| candidate.as_bytes() != bytes && fits(candidate))
+    }
 }
 
-fn mask(
-    key: &FunctionKey,
-    keep_last4: bool,
-    digits: &Digits,
-    fits: impl Fn(&Digits) -> bool,
-) -> Option<Digits> {
-    let last = digits.as_bytes().get(digits.len().checked_sub(LAST)?..)?;
-    let kept = if keep_last4 { last } else { &[] };
-    let mut draws = key.draws(digits.as_bytes());
-    let mut candidates = (0..CANDIDATES_MAX).filter_map(|_| candidate(&mut draws, digits.len(), kept));
-    candidates.find(|candidate| candidate.as_bytes() != digits.as_bytes() && fits(candidate))
+/// Permutes all digits but one, which makes the check hold; so only numbers that pass it are encrypted.
+fn encrypted(at: &At<'_>, digits: &Digits, first: usize, last: usize) -> Option<Digits> {
+    let bytes = digits.as_bytes();
+    let check = bytes.len().checked_sub(last + 1)?;
+    let (head, tail) = (bytes.get(..check)?, bytes.get(check + 1..)?);
+    if !luhn(bytes) {
+        return None;
+    }
+    let tweak = [tail, b"card"].concat();
+    let turned =
+        shape::permuted(at.key, (at.way, &tweak), std::str::from_utf8(head).ok()?, (first, 0), false)?;
+    with_check(&Digits::of(std::str::from_utf8(&turned).ok()?)?, tail)
 }
 
-/// Two nines, keyed digits, the digit that satisfies the check, and the digits kept.
-fn candidate(draws: &mut Draws, length: usize, kept: &[u8]) -> Option<Digits> {
+/// These digits and so many keyed ones.
+fn with_drawn(draws: &mut Draws, first: &[u8], drawn: usize) -> Option<Digits> {
     let mut head = Digits::new();
-    head.push(9)?;
-    head.push(9)?;
-    for _ in 0..length.checked_sub(kept.len() + 3)? {
-        head.push(u8::try_from(draws.below(10)).ok()?)?;
-    }
-    // Doubling permutes the digits, so exactly one of ten satisfies the check wherever it stands.
+    first.iter().try_for_each(|byte| head.push(byte - b'0'))?;
+    (0..drawn).try_for_each(|_| head.push(u8::try_from(draws.below(10)).ok()?))?;
+    Some(head)
+}
+
+/// With the digit between that satisfies the check: doubling permutes the digits, so exactly one of ten does wherever it stands.
+fn with_check(head: &Digits, last: &[u8]) -> Option<Digits> {
     (0..10).find_map(|check| {
-        let mut digits = head;
+        let mut digits = *head;
         digits.push(check)?;
-        kept.iter().try_for_each(|byte| digits.push(byte - b'0'))?;
+        last.iter().try_for_each(|byte| digits.push(byte - b'0'))?;
         luhn(digits.as_bytes()).then_some(digits)
     })
 }
@@ -85,63 +131,4 @@ pub(crate) fn luhn(digits: &[u8]) -> bool {
         })
         .sum();
     sum.is_multiple_of(10)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::key::RootKey;
-
-    fn key() -> FunctionKey {
-        FunctionKey::derive(&RootKey::from_bytes([7; 32]), "credit_card")
-    }
-
-    fn mask(keep_last4: bool, text: &str) -> String {
-        let mut out = Vec::new();
-        super::text(&key(), keep_last4, text, Limit::NONE, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn the_check_knows_test_numbers() {
-        assert!(luhn(b"4111111111111111") && luhn(b"378282246310005") && luhn(b"30569309025904"));
-        assert!(!luhn(b"4111111111111112") && !luhn(b"4111111111111101"));
-    }
-
-    #[test]
-    fn numbers_keep_length_and_separators() {
-        for length in 12..=19 {
-            let masked = mask(false, &"4".repeat(length));
-            assert!(
-                masked.len() == length && masked.starts_with("99") && luhn(masked.as_bytes()),
-                "{masked}"
-            );
-            let masked = mask(true, &"4".repeat(length));
-            assert!(
-                masked.ends_with("4444") && masked.starts_with("99") && luhn(masked.as_bytes()),
-                "{masked}"
-            );
-        }
-        assert_eq!(
-            mask(false, "4111-1111 11111111").replace(['-', ' '], ""),
-            mask(false, "4111111111111111")
-        );
-    }
-
-    #[test]
-    fn number_columns_hold_the_same_mask() {
-        let masked = number(&key(), false, &Number::Int(4_111_111_111_111_111), u64::MAX);
-        assert_eq!(masked, mask(false, "4111111111111111").parse().ok());
-        assert_eq!(number(&key(), false, &Number::Int(4_111_111_111_111_111), 10), Some(0));
-        assert_eq!(number(&key(), false, &Number::Int(411), u64::MAX), Some(0));
-    }
-
-    #[test]
-    fn other_texts_are_redacted() {
-        for text in
-            ["", "n/a", "41111111111", "41111111111111111111", "x4111111111111111", "4111.1111.1111.1111"]
-        {
-            assert_eq!(mask(true, text), "[REDACTED]", "{text}");
-        }
-    }
 }

@@ -1,54 +1,133 @@
-//! `email`: an invented address in a domain that RFC 2606 reserves for examples.
+//! `email`: an invented address in a domain that RFC 2606 reserves for examples, or one that the address can be found from.
 //!
-//! A given name makes it believable and keyed characters make it rarely meet another (40 bits and more). Only
-//! an address with a domain of two labels counts as one; quoted local parts with blanks and address literals do not.
+//! An invented one has a given name, which makes it believable, and keyed characters, which make it rarely meet another (40 bits and more).
+//! Only an address with a domain of two labels counts as one; quoted local parts with blanks and address literals do not.
 
-use super::{CANDIDATES_MAX, given_name, redacted};
-use crate::key::{Draws, FunctionKey};
+use super::{At, Mask, fitted, is_label, lower, name, other_than, redacted};
+use crate::ff1::Way;
+use crate::key::Draws;
 use crate::kind::Limit;
 
 const DOMAINS: &[&str] = &["example.com", "example.net", "example.org"];
-const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
 /// Keyed characters of an address: at most, at least with a name before them, and at least in a short column.
-const TOKEN_MAX: usize = 12;
+const TOKEN_MAX: u64 = 12;
 const TOKEN_MIN: usize = 8;
 const TOKEN_SHORTEST: usize = 4;
 
-/// Masks an address; another text becomes the label, and so does an address that the column is too short for.
-pub(crate) fn text(
-    key: &FunctionKey,
-    keep_domain: bool,
-    text: &str,
-    limit: Limit,
-    out: &mut Vec<u8>,
-) -> Option<()> {
-    let address = text.trim();
-    let Some(domain) = domain_of(address) else {
-        redacted(limit, out);
-        return Some(());
-    };
-    let mut draws = key.prf().chars(lower(address)).draws();
-    let start = out.len();
-    for _ in 0..CANDIDATES_MAX {
-        let example = draws.pick(DOMAINS);
-        let written = if keep_domain {
-            local_part(&mut draws, limit, lower(domain), out)
-        } else {
-            local_part(&mut draws, limit, example.chars(), out)
-        };
+/// Octets of a local part at most (RFC 5321, section 4.5.3.1.1).
+const LOCAL_MAX: usize = 64;
+
+/// What an address is made of that is encrypted, and what stands for each in a local part: no dots, which could not stand anywhere.
+const CLEAR: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+.@";
+const SHOWN: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+=~";
+
+#[derive(Debug)]
+pub(crate) struct Email {
+    pub(crate) mode: Mode,
+    pub(crate) keep_domain: bool,
+}
+
+/// How an address is made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Mode {
+    Fake,
+    Fpe,
+    Partial,
+}
+
+choice!(Mode, "fake" => Fake, "fpe" => Fpe, "partial" => Partial);
+
+impl Mask for Email {
+    /// Masks an address; another text becomes the label, and so does an address that the column is too short for.
+    fn text(&self, at: &At<'_>, text: &str, out: &mut Vec<u8>) -> Option<()> {
+        if self.mode == Mode::Fpe {
+            let turned = if is_label(at, text) { None } else { self.encrypted(at, text) };
+            let start = out.len();
+            return match turned {
+                Some(turned) => {
+                    out.extend(turned.as_bytes());
+                    fitted(at, start, out)
+                }
+                None => redacted(at, out),
+            };
+        }
+        if at.way == Way::Reveal {
+            return None;
+        }
+        let address = text.trim();
+        let Some(domain) = domain_of(address) else { return redacted(at, out) };
+        let start = out.len();
+        if self.mode == Mode::Partial {
+            let domain = if self.keep_domain { domain } else { "example.com" };
+            out.extend(address.chars().take(1).flat_map(char::to_lowercase).collect::<String>().as_bytes());
+            out.extend(format!("***@{domain}").as_bytes());
+            return if address == std::str::from_utf8(out.get(start..)?).ok()? {
+                out.truncate(start);
+                redacted(at, out)
+            } else {
+                fitted(at, start, out)
+            };
+        }
+        let mut draws = at.key.prf().chars(lower(address)).draws();
+        let written = other_than(address, out, |out| {
+            let example = draws.pick(DOMAINS);
+            if self.keep_domain {
+                local_part(&mut draws, at.limit, lower(domain), out)
+            } else {
+                local_part(&mut draws, at.limit, example.chars(), out)
+            }
+        });
         if written.is_none() {
             out.truncate(start);
-            redacted(limit, out);
-            return Some(());
+            return redacted(at, out);
         }
-        let candidate = std::str::from_utf8(out.get(start..)?).ok()?;
-        if !lower(address).eq(candidate.chars()) {
-            return Some(());
-        }
-        out.truncate(start);
+        Some(())
     }
-    None
+}
+
+impl Email {
+    /// The whole address as the local part of another, or its local part before its own domain.
+    fn encrypted(&self, at: &At<'_>, text: &str) -> Option<String> {
+        let domain = domain_of(text)?;
+        let local = text.strip_suffix(domain)?.strip_suffix('@')?;
+        if self.keep_domain {
+            let turned = turned(at, domain.as_bytes(), (CLEAR_LOCAL, SHOWN_LOCAL), local)?;
+            return Some(format!("{turned}@{domain}"));
+        }
+        match at.way {
+            Way::Mask => Some(format!("{}@example.com", turned(at, b"", (CLEAR, SHOWN), text)?)),
+            Way::Reveal if domain == "example.com" => {
+                let address = turned(at, b"", (CLEAR, SHOWN), local)?;
+                // What no address encrypts to is no mask.
+                domain_of(&address).map(|_| address.clone())
+            }
+            Way::Reveal => None,
+        }
+    }
+}
+
+/// A local part alone has no `@`.
+const CLEAR_LOCAL: &[u8] = CLEAR.split_at(CLEAR.len() - 1).0;
+const SHOWN_LOCAL: &[u8] = SHOWN.split_at(SHOWN.len() - 1).0;
+
+fn turned(at: &At<'_>, tweak: &[u8], (clear, shown): (&[u8], &[u8]), text: &str) -> Option<String> {
+    let (from, to) = match at.way {
+        Way::Mask => (clear, shown),
+        Way::Reveal => (shown, clear),
+    };
+    let radix = u32::try_from(from.len()).ok()?;
+    let place =
+        |byte: u8| from.iter().position(|symbol| *symbol == byte).and_then(|place| u8::try_from(place).ok());
+    let mut string: Vec<u8> = text.bytes().map(place).collect::<Option<_>>()?;
+    let enough =
+        u128::from(radix).saturating_pow(u32::try_from(string.len()).ok()?) >= crate::permutation::SMALL;
+    if !enough || string.len() > LOCAL_MAX {
+        return None;
+    }
+    at.key.permutation().numerals(at.way, radix, tweak, &mut string)?;
+    let symbols = string.iter().map(|place| to.get(usize::from(*place)).copied());
+    String::from_utf8(symbols.collect::<Option<_>>()?).ok()
 }
 
 /// Writes `given.token@domain`, or what of it fits; `None` if not even a short token does.
@@ -60,10 +139,10 @@ fn local_part(
 ) -> Option<()> {
     let chars = limit.chars.checked_sub(domain.clone().count() + 1)?;
     let bytes = limit.bytes.checked_sub(domain.clone().map(char::len_utf8).sum::<usize>() + 1)?;
-    let room = chars.min(bytes);
-    let given = given_name(draws);
-    let mut length = TOKEN_MIN + usize::try_from(draws.below(5)).ok()?;
-    let token = draws.bytes::<TOKEN_MAX>();
+    let room = chars.min(bytes).min(LOCAL_MAX);
+    let given = name::given(draws);
+    let mut length = TOKEN_MIN + usize::try_from(draws.below(TOKEN_MAX + 1 - 8)).ok()?;
+    let token = draws.bytes::<12>();
     if given.len() + 1 + TOKEN_MIN <= room {
         out.extend(given.bytes().map(|byte| byte.to_ascii_lowercase()));
         out.push(b'.');
@@ -73,7 +152,7 @@ fn local_part(
     if length < TOKEN_SHORTEST {
         return None;
     }
-    out.extend(token.iter().take(length).filter_map(|byte| BASE32.get(usize::from(byte & 31))));
+    out.extend(token.iter().take(length).filter_map(|byte| super::BASE32.get(usize::from(byte & 31))));
     out.push(b'@');
     let mut buffer = [0; 4];
     domain.for_each(|c| out.extend(c.encode_utf8(&mut buffer).as_bytes()));
@@ -90,57 +169,4 @@ fn domain_of(address: &str) -> Option<&str> {
         && domain.len() <= 255
         && domain.split('.').all(label);
     valid.then_some(domain)
-}
-
-fn lower(text: &str) -> impl Iterator<Item = char> + Clone {
-    text.chars().flat_map(char::to_lowercase)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::key::RootKey;
-
-    fn mask(keep_domain: bool, text: &str, chars: usize) -> String {
-        let key = FunctionKey::derive(&RootKey::from_bytes([7; 32]), "email");
-        let mut out = Vec::new();
-        super::text(&key, keep_domain, text, Limit { chars, bytes: usize::MAX }, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn addresses_get_a_name_a_token_and_a_reserved_domain() {
-        let masked = mask(false, "jane.doe@corp.pl", 99);
-        let (local, domain) = masked.split_once('@').unwrap();
-        let (given, token) = local.split_once('.').unwrap();
-        assert!(DOMAINS.contains(&domain) && given.bytes().all(|byte| byte.is_ascii_lowercase()), "{masked}");
-        assert!((8..=12).contains(&token.len()) && token.bytes().all(|byte| BASE32.contains(&byte)));
-        assert_eq!(mask(false, " Jane.DOE@corp.PL\n", 99), masked);
-        assert_ne!(mask(false, "john.doe@corp.pl", 99), masked);
-    }
-
-    #[test]
-    fn the_domain_stays_on_request() {
-        assert!(mask(true, "Jane@Corp.PL", 99).ends_with("@corp.pl"));
-        assert!(mask(true, "jane@bücher.example", 99).ends_with("@bücher.example"));
-    }
-
-    #[test]
-    fn addresses_are_shortened_to_the_column() {
-        for chars in 16..60 {
-            let masked = mask(false, "jane.doe@corp.pl", chars);
-            assert!(masked.len() <= chars && domain_of(&masked).is_some(), "{masked}");
-        }
-        assert_eq!(mask(false, "jane.doe@corp.pl", 15), "[REDACTED]");
-        assert_eq!(mask(false, "a@b.pl", 6), "[REDAC");
-    }
-
-    #[test]
-    fn other_texts_are_redacted() {
-        for text in
-            ["", "n/a", "@corp.pl", "jane@", "jane@localhost", "ja ne@corp.pl", "j@corp..pl", "j@a b.pl"]
-        {
-            assert_eq!(mask(true, text, 99), "[REDACTED]", "{text}");
-        }
-    }
 }

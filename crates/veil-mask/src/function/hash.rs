@@ -3,113 +3,116 @@
 //! Collisions: a text of the default 32 digits has 128 bits; a number has no more than its type's range, so an
 //! `int2` column with more than some hundred values will see two of them meet.
 
-use veil_model::Format;
-
-use super::CANDIDATES_MAX;
-use crate::fixed::{read_hex, read_uuid, write_hex, write_uuid};
-use crate::key::FunctionKey;
+use super::{At, BASE32, CANDIDATES_MAX, Mask};
+use crate::fixed::write_hex;
 use crate::kind::{Kind, Limit};
-use crate::number::{Number, read_float, write_float};
+use crate::number::Number;
 
 /// Below 10^15 a number survives the trip through a float8 and a spreadsheet.
 const NUMERIC_MAX: u64 = 999_999_999_999_999;
 
 /// Bytes of a digest in a `bytea` column.
-const BYTEA_BYTES: usize = 32;
+const BYTES: usize = 32;
 
 /// Whole numbers below these bounds are exact.
 const FLOAT4_BOUND: u64 = 1 << 24;
 const FLOAT8_BOUND: u64 = 1 << 53;
 
-/// `length` hexadecimal digits, fewer if the column is shorter.
-pub(crate) fn text(
-    key: &FunctionKey,
-    length: usize,
-    text: &str,
-    limit: Limit,
-    out: &mut Vec<u8>,
-) -> Option<()> {
-    let mut draws = key.draws(text.as_bytes());
-    let start = out.len();
-    for _ in 0..CANDIDATES_MAX {
-        write_hex(&draws.bytes::<32>(), out);
-        out.truncate(start + length.min(limit.ascii()));
-        if out.get(start..)? != text.as_bytes() {
-            return Some(());
-        }
-        out.truncate(start);
+/// So many digits in this alphabet.
+#[derive(Debug)]
+pub(crate) struct Hash {
+    pub(crate) length: usize,
+    pub(crate) encoding: Encoding,
+}
+
+/// The digits of a text digest.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Encoding {
+    Hex,
+    Base32,
+}
+
+choice!(Encoding, "hex" => Hex, "base32" => Base32);
+
+impl Mask for Hash {
+    fn fits(&self, kind: Kind) -> bool {
+        kind.number_max().is_none_or(|max| max >= 9)
     }
-    None
-}
 
-/// A number that is not negative, of the type's range or below 10^15 for `numeric`.
-pub(crate) fn number(key: &FunctionKey, kind: Kind, number: &Number) -> Option<u64> {
-    let max = match kind {
-        Kind::Numeric(_) => kind.number_max()?.min(NUMERIC_MAX),
-        _ => kind.number_max()?,
-    };
-    let mut draws = number.feed(key.prf()).draws();
-    let mut candidates = (0..CANDIDATES_MAX).map(|_| draws.below(max + 1));
-    candidates.find(|&candidate| number.whole() != Some(candidate))
-}
-
-/// A whole number that the float holds exactly.
-#[allow(clippy::cast_precision_loss, reason = "below 2^53")]
-pub(crate) fn float(
-    key: &FunctionKey,
-    kind: Kind,
-    format: Format,
-    cell: &[u8],
-    out: &mut Vec<u8>,
-) -> Option<()> {
-    let number = read_float(kind, format, cell)?;
-    let bound = if kind == Kind::Float4 { FLOAT4_BOUND } else { FLOAT8_BOUND };
-    let mut draws = key.draws(&number.to_be_bytes());
-    let mut candidates = (0..CANDIDATES_MAX).map(|_| draws.below(bound) as f64);
-    let masked = candidates.find(|candidate| candidate.to_bits() != number.to_bits())?;
-    write_float(kind, format, masked, out)
-}
-
-/// A uuid of version 8, which RFC 9562 leaves to applications: masked ids can be told from real ones.
-pub(crate) fn uuid(key: &FunctionKey, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    let uuid: [u8; 16] = match format {
-        Format::Text => read_uuid(cell)?,
-        Format::Binary => cell.try_into().ok()?,
-    };
-    let mut draws = key.draws(&uuid);
-    let mut candidates = (0..CANDIDATES_MAX).map(|_| {
-        let mut candidate = draws.bytes::<16>();
-        candidate[6] = candidate[6] & 0x0f | 0x80;
-        candidate[8] = candidate[8] & 0x3f | 0x80;
-        candidate
-    });
-    let masked = candidates.find(|candidate| *candidate != uuid)?;
-    match format {
-        Format::Text => write_uuid(&masked, out),
-        Format::Binary => out.extend(masked),
+    /// So many digits, fewer if the column is shorter.
+    fn text(&self, at: &At<'_>, text: &str, out: &mut Vec<u8>) -> Option<()> {
+        self.digest(at, text, at.limit, out)
     }
-    Some(())
+
+    /// A number that is not negative, of the type's range or below 10^15 for `numeric`.
+    fn number(&self, at: &At<'_>, number: &Number) -> Option<Number> {
+        let max = match at.kind {
+            Kind::Numeric(_) => at.kind.number_max()?.min(NUMERIC_MAX),
+            kind => kind.number_max()?,
+        };
+        let mut draws = number.feed(at.key.prf()).draws();
+        let mut candidates = (0..CANDIDATES_MAX).map(|_| draws.below(max + 1));
+        Number::of(at.kind, candidates.find(|&candidate| number.whole() != Some(candidate))?)
+    }
+
+    /// A whole number that the float holds exactly.
+    #[allow(clippy::cast_precision_loss, reason = "below 2^53")]
+    fn float(&self, at: &At<'_>, number: f64) -> Option<f64> {
+        let bound = if at.kind == Kind::Float4 { FLOAT4_BOUND } else { FLOAT8_BOUND };
+        let mut draws = at.key.draws(&number.to_be_bytes());
+        let mut candidates = (0..CANDIDATES_MAX).map(|_| draws.below(bound) as f64);
+        candidates.find(|candidate| candidate.to_bits() != number.to_bits())
+    }
+
+    /// A uuid of version 8, which RFC 9562 leaves to applications: masked ids can be told from real ones.
+    fn uuid(&self, at: &At<'_>, uuid: [u8; 16]) -> Option<[u8; 16]> {
+        let mut draws = at.key.draws(&uuid);
+        let mut candidates = (0..CANDIDATES_MAX).map(|_| {
+            let mut candidate = draws.bytes::<16>();
+            candidate[6] = candidate[6] & 0x0f | 0x80;
+            candidate[8] = candidate[8] & 0x3f | 0x80;
+            candidate
+        });
+        candidates.find(|candidate| *candidate != uuid)
+    }
+
+    fn bytes(&self, at: &At<'_>, bytes: &[u8]) -> Option<Vec<u8>> {
+        let mut draws = at.key.draws(bytes);
+        let mut candidates = (0..CANDIDATES_MAX).map(|_| draws.bytes::<BYTES>());
+        candidates.find(|candidate| candidate != bytes).map(Vec::from)
+    }
+
+    /// Any document. Printing sorts the keys and drops the blanks, so that equal documents hash alike.
+    fn document(&self, at: &At<'_>, document: &str, out: &mut Vec<u8>) -> Option<()> {
+        let text = match serde_json::from_str(document).ok()? {
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        out.push(b'"');
+        self.digest(at, &text, Limit::NONE, out)?;
+        out.push(b'"');
+        Some(())
+    }
 }
 
-/// 32 bytes. The text form is `\x` and hexadecimal digits; the escape form is not read.
-pub(crate) fn bytea(key: &FunctionKey, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    let decoded;
-    let bytes = match format {
-        Format::Binary => cell,
-        Format::Text => {
-            decoded = read_hex(cell.strip_prefix(b"\\x")?)?;
-            &decoded
+impl Hash {
+    fn digest(&self, at: &At<'_>, text: &str, limit: Limit, out: &mut Vec<u8>) -> Option<()> {
+        let mut draws = at.key.draws(text.as_bytes());
+        let start = out.len();
+        for _ in 0..CANDIDATES_MAX {
+            let drawn = draws.bytes::<64>();
+            match self.encoding {
+                Encoding::Hex => write_hex(drawn.get(..32)?, out),
+                Encoding::Base32 => {
+                    out.extend(drawn.iter().filter_map(|byte| BASE32.get(usize::from(byte & 31))));
+                }
+            }
+            out.truncate(start + self.length.min(limit.ascii()));
+            if out.get(start..)? != text.as_bytes() {
+                return Some(());
+            }
+            out.truncate(start);
         }
-    };
-    let mut draws = key.draws(bytes);
-    let mut candidates = (0..CANDIDATES_MAX).map(|_| draws.bytes::<BYTEA_BYTES>());
-    let masked = candidates.find(|candidate| candidate != bytes)?;
-    match format {
-        Format::Text => {
-            out.extend(b"\\x");
-            write_hex(&masked, out);
-        }
-        Format::Binary => out.extend(masked),
+        None
     }
-    Some(())
 }

@@ -1,22 +1,31 @@
-//! `phone`: numbers from ranges that regulators keep for fiction.
+//! `phone`: numbers from ranges that regulators keep for fiction, or numbers of the same country that theirs can be found from.
 //!
-//! North America: NPA-555-01xx. United Kingdom: 07700 900xxx. France: 06 39 98 xx xx. A number of another country,
+//! Invented ones: North America: NPA-555-01xx. United Kingdom: 07700 900xxx. France: 06 39 98 xx xx. A number of another country,
 //! or one that cannot keep its form, becomes a North American number in E.164. The ranges are small, so many numbers
 //! share a mask. The mask depends on the digits alone: however a number is written, it gives the same one.
+//!
+//! Encrypted ones keep the country code of what is written with one (E.164), and their length. They may be somebody's.
 
 use std::io::Write;
 
-use super::{CANDIDATES_MAX, redacted};
+use super::{At, CANDIDATES_MAX, Mask, is_label, redacted, shape};
 use crate::digits::Digits;
-use crate::key::{Draws, FunctionKey};
-use crate::kind::Limit;
+use crate::ff1::Way;
+use crate::key::Draws;
+use crate::kind::Kind;
 use crate::number::Number;
 
 /// The greatest number written into a number column.
-pub(crate) const NUMBER_MAX: u64 = 19_995_550_199;
+const NUMBER_MAX: u64 = 19_995_550_199;
 
 /// Fewer digits than this are not a phone number.
 const DIGITS_MIN: usize = 5;
+
+/// Country codes of two digits (ITU-T E.164); 1 and 7 have one, all others have three.
+const CODES_OF_TWO: &[u8] = &[
+    20, 27, 30, 31, 32, 33, 34, 36, 39, 40, 41, 43, 44, 45, 46, 47, 48, 49, 51, 52, 53, 54, 55, 56, 57, 58,
+    60, 61, 62, 63, 64, 65, 66, 81, 82, 84, 86, 90, 91, 92, 93, 94, 95, 98,
+];
 
 const AREA_CODES: &[u64] = &[
     201, 202, 203, 205, 206, 208, 209, 210, 212, 213, 214, 215, 216, 217, 218, 219, 225, 228, 229, 231, 239,
@@ -33,6 +42,20 @@ const AREA_CODES: &[u64] = &[
     920, 925, 928, 931, 936, 937, 940, 941, 949, 951, 952, 954, 956, 970, 972, 973, 978, 979, 980, 985, 989,
 ];
 
+#[derive(Debug)]
+pub(crate) struct Phone {
+    pub(crate) mode: Mode,
+}
+
+/// How a number is made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Mode {
+    Fake,
+    Fpe,
+}
+
+choice!(Mode, "fake" => Fake, "fpe" => Fpe);
+
 /// The numbering plan whose reserved range a number gets.
 #[derive(Clone, Copy, PartialEq)]
 enum Plan {
@@ -48,37 +71,65 @@ struct Dialled {
     plan: Plan,
 }
 
-/// Masks a number however it is written; a text with fewer than five digits or more than 32 becomes the label.
-pub(crate) fn text(key: &FunctionKey, text: &str, limit: Limit, out: &mut Vec<u8>) -> Option<()> {
-    let Some(digits) = Digits::of(text).filter(|digits| digits.len() >= DIGITS_MIN) else {
-        redacted(limit, out);
-        return Some(());
-    };
-    let plus = text.trim_start().trim_start_matches('(').starts_with('+');
-    let dialled = Dialled::of(&digits, plus)?;
-    let masked = dialled.mask(key, dialled.plan)?;
-    let national = dialled.plan == Plan::NorthAmerica && digits.len() == 10;
-    let shown = Digits::of_number(if national { masked % 10_000_000_000 } else { masked }, 0);
-    let plain = text.chars().all(|c| c.is_ascii_digit() || " -.()/+".contains(c));
-    let start = out.len();
-    if plain && dialled.plan != Plan::Other && shown.len() == digits.len() {
-        shown.refill(text, out);
-    } else {
-        write!(out, "+{masked}").ok()?;
+impl Mask for Phone {
+    fn fits(&self, kind: Kind) -> bool {
+        kind.number_max().is_none_or(|max| max >= NUMBER_MAX)
     }
-    if out.len() - start > limit.ascii() {
-        out.truncate(start);
-        redacted(limit, out);
+
+    /// Masks a number however it is written; a text with fewer than five digits or more than 32 becomes the label.
+    fn text(&self, at: &At<'_>, text: &str, out: &mut Vec<u8>) -> Option<()> {
+        let digits = Digits::of(text).filter(|digits| digits.len() >= DIGITS_MIN && !is_label(at, text));
+        let Some(digits) = digits else { return redacted(at, out) };
+        let plus = text.trim_start().trim_start_matches('(').starts_with('+');
+        let plain = text.chars().all(|c| c.is_ascii_digit() || " -.()/+".contains(c));
+        if self.mode == Mode::Fpe {
+            let Some(turned) = encrypted(at, &digits, plus).filter(|_| plain) else {
+                return redacted(at, out);
+            };
+            turned.refill(text, out);
+            return Some(());
+        }
+        if at.way == Way::Reveal {
+            return None;
+        }
+        let dialled = Dialled::of(&digits, plus)?;
+        let masked = dialled.mask(at, dialled.plan)?;
+        let national = dialled.plan == Plan::NorthAmerica && digits.len() == 10;
+        let shown = Digits::of_number(if national { masked % 10_000_000_000 } else { masked }, 0);
+        let start = out.len();
+        if plain && dialled.plan != Plan::Other && shown.len() == digits.len() {
+            shown.refill(text, out);
+        } else {
+            write!(out, "+{masked}").ok()?;
+        }
+        super::fitted(at, start, out)
     }
-    Some(())
+
+    /// Eleven North American digits, or 0 for what is not a phone number.
+    fn number(&self, at: &At<'_>, number: &Number) -> Option<Number> {
+        let digits = number.digits(0).filter(|digits| digits.len() >= DIGITS_MIN);
+        match (digits, self.mode, at.way) {
+            (Some(digits), Mode::Fpe, _) => Number::of(at.kind, encrypted(at, &digits, false)?.number()?),
+            (Some(digits), Mode::Fake, Way::Mask) => {
+                Number::of(at.kind, Dialled::of(&digits, false)?.mask(at, Plan::NorthAmerica)?)
+            }
+            (None, _, Way::Mask) => Number::of(at.kind, 0),
+            (_, _, Way::Reveal) => None,
+        }
+    }
 }
 
-/// Masks a number column: eleven North American digits, or 0 for what is not a phone number.
-pub(crate) fn number(key: &FunctionKey, number: &Number) -> Option<u64> {
-    match number.digits(0).filter(|digits| digits.len() >= DIGITS_MIN) {
-        Some(digits) => Dialled::of(&digits, false)?.mask(key, Plan::NorthAmerica),
-        None => Some(0),
-    }
+/// The same length and country code, where there is one.
+fn encrypted(at: &At<'_>, digits: &Digits, plus: bool) -> Option<Digits> {
+    let text = std::str::from_utf8(digits.as_bytes()).ok()?;
+    let code = match text.as_bytes() {
+        [b'1' | b'7', ..] if plus => 1,
+        [a, b, ..] if plus && CODES_OF_TWO.contains(&((a - b'0') * 10 + (b - b'0'))) => 2,
+        _ if plus => 3,
+        _ => 0,
+    };
+    let turned = shape::permuted(at.key, (at.way, b""), text, (code, 0), false)?;
+    Digits::of(std::str::from_utf8(&turned).ok()?)
 }
 
 impl Dialled {
@@ -104,8 +155,8 @@ impl Dialled {
         Some(Self { digits, plan })
     }
 
-    fn mask(&self, key: &FunctionKey, plan: Plan) -> Option<u64> {
-        let mut draws = key.draws(self.digits.as_bytes());
+    fn mask(&self, at: &At<'_>, plan: Plan) -> Option<u64> {
+        let mut draws = at.key.draws(self.digits.as_bytes());
         let mut candidates = (0..CANDIDATES_MAX).map(|_| plan.draw(&mut draws));
         candidates.find(|&candidate| self.digits.number() != Some(candidate))
     }
@@ -121,74 +172,5 @@ impl Plan {
             Self::UnitedKingdom => 447_700_900_000 + draws.below(1000),
             Self::France => 33_639_980_000 + draws.below(10_000),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::key::RootKey;
-
-    fn key() -> FunctionKey {
-        FunctionKey::derive(&RootKey::from_bytes([7; 32]), "phone")
-    }
-
-    fn mask(text: &str) -> String {
-        let mut out = Vec::new();
-        super::text(&key(), text, Limit::NONE, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
-    /// `#` stands for a digit.
-    fn assert_shape(text: &str, shape: &str) {
-        let masked = mask(text);
-        let fits = |(m, s): (char, char)| m == s || (s == '#' && m.is_ascii_digit());
-        assert!(
-            masked.len() == shape.len() && masked.chars().zip(shape.chars()).all(fits),
-            "{text}: {masked}"
-        );
-    }
-
-    #[test]
-    fn numbers_keep_their_form_in_the_reserved_ranges() {
-        for (text, shape) in [
-            ("(212) 736-5000", "(###) 555-01##"),
-            ("212.736.5000", "###.555.01##"),
-            ("2127365000", "###55501##"),
-            ("1-212-736-5000", "1-###-555-01##"),
-            ("+1 212 736 5000", "+1 ### 555 01##"),
-            ("+44 20 7946 1234", "+44 77 0090 0###"),
-            ("+44 (0)20 7946 1234", "+447700900###"),
-            ("0044 20 7946 1234", "+447700900###"),
-            ("+33 1 42 68 53 00", "+33 6 39 98 ## ##"),
-            ("0033142685300", "+3363998####"),
-            ("+49 30 1234567", "+1###55501##"),
-            ("+4512345678", "+1###55501##"),
-            ("22 123 45", "+1###55501##"),
-            ("Jan 212 736 5000", "+1###55501##"),
-            ("212 736 5000 / 212 736 5001", "+1###55501##"),
-            ("1234", "[REDACTED]"),
-            ("n/a", "[REDACTED]"),
-        ] {
-            assert_shape(text, shape);
-        }
-    }
-
-    #[test]
-    fn every_writing_of_a_number_has_one_mask() {
-        let digits = |text: &str| mask(text).replace(|c: char| !c.is_ascii_digit(), "");
-        let masked = digits("+1 (212) 736-5000");
-        assert_eq!(digits("12127365000"), masked);
-        assert_eq!(digits("212-736-5000"), masked[1..]);
-        assert_eq!(digits("0033142685300"), digits("+33 1 42 68 53 00"));
-        let number = number(&key(), &Number::Int(2_127_365_000)).unwrap();
-        assert_eq!(number.to_string(), masked);
-    }
-
-    #[test]
-    fn a_short_column_gets_the_label() {
-        let mut out = Vec::new();
-        super::text(&key(), "22 12345", Limit { chars: 8, bytes: 8 }, &mut out).unwrap();
-        assert_eq!(out, b"[REDACTE");
     }
 }

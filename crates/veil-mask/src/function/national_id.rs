@@ -1,0 +1,347 @@
+//! `national_id` and `ssn`: numbers by which states and tax offices know people and companies, with their check digits.
+//!
+//! One table of forms: `#` is a digit, `@` a letter, `[..]` one of these, `{01-49}` a number between these, `{ymd}` a date, `?` a check
+//! character. What a form begins with keeps clear of numbers that are issued where an authority has such a range. The input is read for its digits and letters
+//! only; its check is not asked for, because real data have mistakes.
+
+use super::{At, CANDIDATES_MAX, Mask, redacted};
+use crate::date::{date_of, day_of};
+use crate::key::Draws;
+use crate::kind::Kind;
+use crate::number::Number;
+
+/// A kind of number.
+#[derive(Debug)]
+pub(crate) struct Scheme {
+    pub(crate) name: &'static str,
+    form: &'static str,
+    check: Check,
+}
+
+/// The check character behind these, or `None` if there is none.
+type Check = fn(&[u8]) -> Option<u8>;
+
+pub(crate) const SCHEMES: &[Scheme] = &[
+    // The groups 01 to 49 of areas from 900 on keep clear of taxpayer numbers as well.
+    scheme("us_ssn", "9##{01-49}{0001-9999}", none),
+    scheme("us_ein", "#########", none),
+    scheme("us_itin", "9##{70-88}####", none),
+    // No number begins with QQ.
+    scheme("uk_nino", "QQ######[ABCD]", none),
+    // Numbers for tests.
+    scheme("uk_nhs", "999######?", |digits| mod11(digits, &[10, 9, 8, 7, 6, 5, 4, 3, 2])),
+    // No number begins with 0.
+    scheme("ca_sin", "0#######?", luhn_digit),
+    scheme("in_aadhaar", "[01]##########?", verhoeff),
+    scheme("in_pan", "@@@P@####@", none),
+    scheme("br_cpf", "#########??", cpf),
+    scheme("br_cnpj", "########0001??", cnpj),
+    scheme("fr_nir", "[12]##{01-12}{01-95}{001-989}{001-999}??", nir),
+    scheme("es_dni", "########?", |digits| table(digits, 23, b"TRWAGMYFPDXBNJZSQVHLCKE")),
+    scheme("it_cf", "@@@@@@##[ABCDEHLMPRST]{01-28}@{100-999}?", codice_fiscale),
+    scheme("de_steuerid", "[123456789]#########?", mod11_10),
+    scheme("pl_pesel", "{ymd}####?", |digits| ten_minus(sum(digits, &[1, 3, 7, 9, 1, 3, 7, 9, 1, 3]), 10)),
+    scheme("nl_bsn", "[123456789]#######?", |digits| digit(sum(digits, &[9, 8, 7, 6, 5, 4, 3, 2]) % 11)),
+    scheme("se_pnr", "{ymd}###?", luhn_digit),
+    scheme("au_tfn", "[123456789]#######?", tfn),
+    scheme("au_medicare", "[23456]#######?[123456789]", |digits| {
+        digit(sum(digits, &[1, 3, 7, 9, 1, 3, 7, 9]) % 10)
+    }),
+    scheme("sg_nric", "S#######?", |text| {
+        let sum = sum(text.get(1..)?, &[2, 7, 6, 5, 4, 3, 2]);
+        b"JZIHGFEDCBA".get(usize::try_from(sum % 11).ok()?).copied()
+    }),
+    scheme("cn_rid", "{110101-659000}{Ymd}###?", |digits| {
+        let sum = sum(digits, &[7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]);
+        b"10X98765432".get(usize::try_from(sum % 11).ok()?).copied()
+    }),
+    scheme("kr_rrn", "{ymd}[12]#####?", |digits| {
+        digit((11 - sum(digits, &[2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5]) % 11) % 10)
+    }),
+    scheme("jp_mynumber", "###########?", |digits| {
+        let sum = sum(digits, &[6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11;
+        digit(if sum <= 1 { 0 } else { 11 - sum })
+    }),
+];
+
+/// The names of the schemes, for the catalogue.
+pub(crate) const NAMES: [&str; SCHEMES.len()] = {
+    let mut names = [""; SCHEMES.len()];
+    let mut at = 0;
+    while at < names.len() {
+        #[allow(clippy::indexing_slicing, reason = "at compile time")]
+        {
+            names[at] = SCHEMES[at].name;
+        }
+        at += 1;
+    }
+    names
+};
+
+const fn scheme(name: &'static str, form: &'static str, check: Check) -> Scheme {
+    Scheme { name, form, check }
+}
+
+#[derive(Debug)]
+pub(crate) struct NationalId(pub(crate) &'static Scheme);
+
+impl std::str::FromStr for NationalId {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        SCHEMES.iter().find(|scheme| scheme.name == name).map(Self).ok_or(())
+    }
+}
+
+impl Mask for NationalId {
+    /// Numbers have to hold the greatest of the scheme.
+    fn fits(&self, kind: Kind) -> bool {
+        kind.number_max().is_none_or(|max| {
+            self.digits()
+                .is_some_and(|digits| max >= 10u64.pow(u32::try_from(digits).unwrap_or(19).min(19)) - 1)
+        })
+    }
+
+    fn text(&self, at: &At<'_>, text: &str, out: &mut Vec<u8>) -> Option<()> {
+        let symbols: Vec<u8> =
+            text.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_uppercase()).collect();
+        let marks = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" -./".contains(&byte));
+        let Some(masked) = self.masked(at, &symbols).filter(|_| marks) else { return redacted(at, out) };
+        let mut masked = masked.into_iter();
+        out.extend(text.bytes().filter_map(|byte| match byte {
+            b'a'..=b'z' => masked.next().map(|byte| byte.to_ascii_lowercase()),
+            b'A'..=b'Z' | b'0'..=b'9' => masked.next(),
+            mark => Some(mark),
+        }));
+        Some(())
+    }
+
+    /// A number column loses the zeros before a number; they count. What has more digits becomes 0.
+    fn number(&self, at: &At<'_>, number: &Number) -> Option<Number> {
+        let digits = self.digits()?;
+        let symbols = number.digits(digits).filter(|symbols| symbols.len() == digits);
+        let masked = symbols.and_then(|symbols| self.masked(at, symbols.as_bytes()));
+        let masked = masked.and_then(|masked| String::from_utf8(masked).ok()?.parse().ok());
+        Number::of(at.kind, masked.unwrap_or(0))
+    }
+}
+
+impl NationalId {
+    /// How many digits a number has; `None` if there are letters in it.
+    fn digits(&self) -> Option<usize> {
+        let drawn = self.drawn(&mut crate::key::Draws::none())?;
+        let digits = !self.0.form.contains(['@', 'Q', 'S']) && drawn.iter().all(u8::is_ascii_digit);
+        digits.then_some(drawn.len())
+    }
+
+    /// Another number for one of this form.
+    fn masked(&self, at: &At<'_>, symbols: &[u8]) -> Option<Vec<u8>> {
+        let mut draws = at.key.prf().bytes(self.0.name.as_bytes()).bytes(b"|").bytes(symbols).draws();
+        let mut candidates = (0..CANDIDATES_MAX).filter_map(|_| self.drawn(&mut draws));
+        let masked = candidates.find(|candidate| candidate != symbols)?;
+        let alike = |(at, (a, b)): (usize, (&u8, &u8))| {
+            a.is_ascii_digit() == b.is_ascii_digit() || at + 1 == symbols.len()
+        };
+        (masked.len() == symbols.len() && masked.iter().zip(symbols).enumerate().all(alike)).then_some(masked)
+    }
+
+    /// A number of the form; `None` where no check character fits it.
+    fn drawn(&self, draws: &mut Draws) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        let mut form = self.0.form;
+        while let Some(symbol) = form.bytes().next() {
+            let rest = form.get(1..)?;
+            form = match symbol {
+                b'#' => (out.push(b'0' + u8::try_from(draws.below(10)).ok()?), rest).1,
+                b'@' => (out.push(b'A' + u8::try_from(draws.below(26)).ok()?), rest).1,
+                b'?' => (out.push((self.0.check)(&out)?), rest).1,
+                b'[' => {
+                    let (set, rest) = rest.split_once(']')?;
+                    out.push(draws.pick(set.as_bytes()));
+                    rest
+                }
+                b'{' => {
+                    let (range, rest) = rest.split_once('}')?;
+                    out.extend(ranged(draws, range)?.into_bytes());
+                    rest
+                }
+                literal => (out.push(literal), rest).1,
+            };
+        }
+        Some(out)
+    }
+}
+
+/// A number between two of the same width, or a date between 1930 and 1999.
+fn ranged(draws: &mut Draws, range: &str) -> Option<String> {
+    let Some((from, to)) = range.split_once('-') else {
+        let (first, last) = (day_of(1930, 1, 1)?, day_of(1999, 12, 31)?);
+        let day = first + i64::try_from(draws.below(u64::try_from(last - first + 1).ok()?)).ok()?;
+        let (year, month, day) = date_of(day)?;
+        let year = if range.starts_with('Y') { year } else { year % 100 };
+        return Some(format!("{year:02}{month:02}{day:02}"));
+    };
+    let (low, high): (u64, u64) = (from.parse().ok()?, to.parse().ok()?);
+    Some(format!("{:0width$}", low + draws.below(high - low + 1), width = from.len()))
+}
+
+fn none(_: &[u8]) -> Option<u8> {
+    None
+}
+
+fn digit(value: u32) -> Option<u8> {
+    u8::try_from(value).ok().filter(|value| *value < 10).map(|value| b'0' + value)
+}
+
+/// The digits times their weights, added up.
+fn sum(digits: &[u8], weights: &[u32]) -> u32 {
+    digits.iter().zip(weights).map(|(byte, weight)| u32::from(byte.saturating_sub(b'0')) * weight).sum()
+}
+
+fn ten_minus(sum: u32, modulus: u32) -> Option<u8> {
+    digit((modulus - sum % modulus) % modulus)
+}
+
+/// 11 less the rest; 10 has no digit.
+fn mod11(digits: &[u8], weights: &[u32]) -> Option<u8> {
+    ten_minus(sum(digits, weights), 11)
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+fn table(digits: &[u8], modulus: u64, letters: &[u8]) -> Option<u8> {
+    letters.get(usize::try_from(number(digits)? % modulus).ok()?).copied()
+}
+
+/// ISO/IEC 7812-1, annex B.
+fn luhn_digit(digits: &[u8]) -> Option<u8> {
+    (b'0'..=b'9').find(|check| super::luhn(&[digits, &[*check]].concat()))
+}
+
+/// The dihedral group of ten (Verhoeff 1969).
+fn verhoeff(digits: &[u8]) -> Option<u8> {
+    const TIMES: [[u8; 10]; 10] = [
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+        [1, 2, 3, 4, 0, 6, 7, 8, 9, 5],
+        [2, 3, 4, 0, 1, 7, 8, 9, 5, 6],
+        [3, 4, 0, 1, 2, 8, 9, 5, 6, 7],
+        [4, 0, 1, 2, 3, 9, 5, 6, 7, 8],
+        [5, 9, 8, 7, 6, 0, 4, 3, 2, 1],
+        [6, 5, 9, 8, 7, 1, 0, 4, 3, 2],
+        [7, 6, 5, 9, 8, 2, 1, 0, 4, 3],
+        [8, 7, 6, 5, 9, 3, 2, 1, 0, 4],
+        [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
+    ];
+    const MOVED: [[u8; 10]; 8] = [
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+        [1, 5, 7, 6, 2, 8, 3, 0, 9, 4],
+        [5, 8, 0, 3, 7, 9, 6, 1, 4, 2],
+        [8, 9, 1, 6, 0, 4, 3, 5, 2, 7],
+        [9, 4, 5, 3, 1, 2, 6, 8, 7, 0],
+        [4, 2, 8, 6, 5, 7, 3, 9, 0, 1],
+        [2, 7, 9, 3, 8, 0, 6, 4, 1, 5],
+        [7, 0, 4, 6, 9, 1, 3, 2, 5, 8],
+    ];
+    const INVERSE: [u8; 10] = [0, 4, 3, 2, 1, 5, 6, 7, 8, 9];
+    let place = |table: &[u8; 10], at: u8| table.get(usize::from(at)).copied();
+    let folded = digits.iter().rev().enumerate().try_fold(0, |folded, (at, byte)| {
+        let moved = place(MOVED.get((at + 1) % 8)?, byte - b'0')?;
+        place(TIMES.get(usize::from(folded))?, moved)
+    })?;
+    place(&INVERSE, folded).map(|check| b'0' + check)
+}
+
+fn cpf(digits: &[u8]) -> Option<u8> {
+    let from = u32::try_from(digits.len()).ok()? + 1;
+    let weights: Vec<u32> = (2..=from).rev().collect();
+    digit(sum(digits, &weights) * 10 % 11 % 10)
+}
+
+fn cnpj(digits: &[u8]) -> Option<u8> {
+    const WEIGHTS: [u32; 13] = [6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2];
+    let rest = sum(digits, WEIGHTS.get(WEIGHTS.len().checked_sub(digits.len())?..)?) % 11;
+    digit(if rest < 2 { 0 } else { 11 - rest })
+}
+
+/// 97 less the rest of the thirteen digits, in two.
+fn nir(digits: &[u8]) -> Option<u8> {
+    let key = 97 - number(digits.get(..13)?)? % 97;
+    digit(u32::try_from(if digits.len() == 13 { key / 10 } else { key % 10 }).ok()?)
+}
+
+/// ISO/IEC 7064, MOD 11,10.
+fn mod11_10(digits: &[u8]) -> Option<u8> {
+    let product = digits.iter().fold(10, |product, byte| {
+        let sum = (u32::from(byte - b'0') + product) % 10;
+        (if sum == 0 { 10 } else { sum }) * 2 % 11
+    });
+    digit((11 - product) % 10)
+}
+
+/// The last digit that makes the weighted sum divisible by 11.
+fn tfn(digits: &[u8]) -> Option<u8> {
+    let weights = [1, 4, 3, 7, 5, 8, 6, 9, 10];
+    (b'0'..=b'9').find(|check| sum(&[digits, &[*check]].concat(), &weights).is_multiple_of(11))
+}
+
+/// Decree of 23 December 1976: letters and digits in odd places have values of their own.
+fn codice_fiscale(symbols: &[u8]) -> Option<u8> {
+    const ODD: [u32; 26] =
+        [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
+    let sum: u32 = symbols
+        .iter()
+        .enumerate()
+        .map(|(at, byte)| {
+            let place = if byte.is_ascii_digit() { byte - b'0' } else { byte - b'A' };
+            if at % 2 == 0 { ODD.get(usize::from(place)).copied().unwrap_or(0) } else { place.into() }
+        })
+        .sum();
+    u8::try_from(sum % 26).ok().map(|letter| b'A' + letter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers that authorities and textbooks give as examples.
+    #[test]
+    fn checks_are_those_of_published_examples() {
+        for (scheme, number) in [
+            ("uk_nhs", "9434765919"),
+            ("ca_sin", "046454286"),
+            ("in_aadhaar", "2363"),
+            ("br_cpf", "11144477735"),
+            ("br_cnpj", "11222333000181"),
+            ("fr_nir", "255081416802538"),
+            ("es_dni", "12345678Z"),
+            ("it_cf", "RSSMRA85T10A562S"),
+            ("de_steuerid", "86095742719"),
+            ("pl_pesel", "44051401359"),
+            ("nl_bsn", "111222333"),
+            ("se_pnr", "8112189876"),
+            ("au_tfn", "123456782"),
+            ("sg_nric", "S1234567D"),
+            ("cn_rid", "11010519491231002X"),
+            ("jp_mynumber", "123456789018"),
+        ] {
+            let NationalId(found) = scheme.parse().unwrap();
+            let checks = found.form.matches('?').count();
+            let mut built = number.as_bytes()[..number.len() - checks].to_vec();
+            for _ in 0..checks {
+                built.push((found.check)(&built).unwrap());
+            }
+            assert_eq!(String::from_utf8(built).unwrap(), number, "{scheme}");
+        }
+    }
+
+    #[test]
+    fn every_scheme_draws_numbers() {
+        let mut draws = Draws::none();
+        for scheme in SCHEMES {
+            let drawn = (0..CANDIDATES_MAX).find_map(|_| NationalId(scheme).drawn(&mut draws));
+            assert!(drawn.is_some(), "{}", scheme.name);
+        }
+    }
+}

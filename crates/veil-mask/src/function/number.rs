@@ -1,0 +1,85 @@
+//! `number`: another number near the value: with keyed noise, rounded, or cut to a range.
+//!
+//! Noise depends on key and value, so that asking again does not average it out. Zero stays zero, the sign stays.
+
+use super::{At, Mask};
+use crate::key::Draws;
+use crate::kind::Kind;
+use crate::number::Number;
+
+#[derive(Debug)]
+pub(crate) struct NumberMask {
+    pub(crate) mode: Mode,
+    /// The greatest noise, in hundredths of the value.
+    pub(crate) percent: u32,
+    /// What numbers are rounded to a multiple of, and buckets begin with.
+    pub(crate) step: i64,
+    pub(crate) min: i64,
+    pub(crate) max: i64,
+}
+
+/// What becomes of a number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Mode {
+    Noise,
+    Round,
+    Bucket,
+    Clamp,
+}
+
+choice!(Mode, "noise" => Noise, "round" => Round, "bucket" => Bucket, "clamp" => Clamp);
+
+/// Noise has so many steps in either direction.
+const NOISE_STEPS: i128 = 1 << 20;
+
+impl Mask for NumberMask {
+    fn number(&self, at: &At<'_>, number: &Number) -> Option<Number> {
+        let (value, scale) = number.scaled()?;
+        let unit = 10i128.checked_pow(scale.into())?;
+        let step = i128::from(self.step).checked_mul(unit)?;
+        let half = step / 2;
+        let masked = match self.mode {
+            Mode::Noise => {
+                let noise = noise(&mut number.feed(at.key.prf()).draws())?;
+                let range = value.checked_mul(self.percent.into())?.checked_mul(noise)?;
+                value + range / (NOISE_STEPS * 100)
+            }
+            Mode::Round => (value.checked_add(half)?).div_euclid(step) * step,
+            Mode::Bucket => value.div_euclid(step) * step,
+            Mode::Clamp => value.clamp(i128::from(self.min) * unit, i128::from(self.max) * unit),
+        };
+        Number::of_scaled(at.kind, masked, scale).or_else(|| self.nearest(at.kind, masked, scale))
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "a float is meant")]
+    fn float(&self, at: &At<'_>, number: f64) -> Option<f64> {
+        let step = self.step as f64;
+        Some(match self.mode {
+            Mode::Noise => {
+                let noise = noise(&mut at.key.draws(&number.to_be_bytes()))? as f64 / NOISE_STEPS as f64;
+                number + number * noise * f64::from(self.percent) / 100.0
+            }
+            Mode::Round => (number / step).round() * step,
+            Mode::Bucket => (number / step).floor() * step,
+            Mode::Clamp => number.clamp(self.min as f64, self.max as f64),
+        })
+        .filter(|masked: &f64| masked.is_finite())
+    }
+}
+
+impl NumberMask {
+    /// Rounding may leave the type: what is nearest below is taken then.
+    fn nearest(&self, kind: Kind, masked: i128, scale: u16) -> Option<Number> {
+        let step = i128::from(self.step).checked_mul(10i128.checked_pow(scale.into())?)?;
+        match self.mode {
+            Mode::Round => Number::of_scaled(kind, masked - step * masked.signum(), scale),
+            Mode::Noise | Mode::Bucket | Mode::Clamp => None,
+        }
+    }
+}
+
+/// From -2^20 to 2^20, and not 0.
+fn noise(draws: &mut Draws) -> Option<i128> {
+    let drawn = i128::from(draws.below(u64::try_from(2 * NOISE_STEPS).ok()?)) - NOISE_STEPS;
+    Some(if drawn >= 0 { drawn + 1 } else { drawn })
+}
