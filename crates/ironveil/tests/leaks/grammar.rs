@@ -86,6 +86,8 @@ pub struct Grammar<'a> {
     expressions: Vec<Source>,
     aliases: usize,
     depth: usize,
+    /// Names stand with what they belong to.
+    qualifies: bool,
 }
 
 const NAMES: [&str; 9] = ["email", "note", "label", "name", "age", "x", "y", "born", "memo"];
@@ -158,6 +160,7 @@ impl<'a> Grammar<'a> {
             expressions: Vec::new(),
             aliases: 0,
             depth: 0,
+            qualifies: false,
         }
     }
 
@@ -486,19 +489,26 @@ impl<'a> Grammar<'a> {
             let list = if renamed { format!(" ({})", names(&columns)) } else { String::new() };
             return (format!("({}) as {alias}{list}", query.sql), Some(Source { alias, columns }));
         }
-        if !self.expressions.is_empty() && self.random.one_in(2) {
-            let source = self.random.pick(&self.expressions.clone()).clone();
+        let seen = |source: &&Source| !self.may_be_hidden(&source.alias);
+        let expressions: Vec<Source> = self.expressions.iter().filter(seen).cloned().collect();
+        if !expressions.is_empty() && self.random.one_in(2) {
+            let source = self.random.pick(&expressions).clone();
             return (format!("{} as {alias}", source.alias), Some(Source { alias, columns: source.columns }));
         }
         self.table(alias, taken)
     }
 
+    /// Whether the server may read a table instead of the common table expression of its name: MariaDB does inside another WITH.
+    fn may_be_hidden(&self, name: &str) -> bool {
+        self.dialect == (Dialect::MySql { mariadb: true }) && self.depth > 0 && TABLES.contains(&name)
+    }
+
     fn table(&mut self, alias: String, taken: bool) -> (String, Option<Source>) {
         let (mut name, mut columns) = self.random.pick(&tables()).clone();
-        // A common table expression hides the table of its name, but not everywhere in MariaDB.
+        // A common table expression hides the table of its name.
         if let Some(hiding) = self.expressions.iter().rev().find(|source| source.alias == name) {
             columns = hiding.columns.clone();
-            if self.dialect == (Dialect::MySql { mariadb: true }) && self.depth > 0 {
+            if self.may_be_hidden(name) {
                 (name, columns) = ("leak_items", tables()[2].1.clone());
             }
         }
@@ -622,7 +632,7 @@ impl<'a> Grammar<'a> {
         }
         let (alias, column) = self.random.pick(&found).clone();
         let count = sources.iter().flat_map(|s| &s.columns).filter(|c| c.name == column.name).count();
-        let bare = inner && count == 1 && self.random.one_in(2);
+        let bare = inner && count == 1 && !self.qualifies && self.random.one_in(2);
         let sql = if bare { column.name.clone() } else { format!("{alias}.{}", column.name) };
         Some((sql, column.taint, column.kind))
     }
@@ -665,7 +675,12 @@ impl<'a> Grammar<'a> {
             3 if self.depth < 2 => {
                 let (inner, taint) = self.deeper(|grammar| {
                     let from = grammar.from();
+                    // What is around would be summed up there: one row of it comes, and none says which.
+                    let around = std::mem::take(&mut grammar.scopes);
+                    let windows = std::mem::take(&mut grammar.windows);
+                    grammar.scopes.extend(around.last().cloned());
                     let (value, taint) = grammar.expr(kind, 1);
+                    (grammar.scopes, grammar.windows) = (around, windows);
                     let id = grammar.clean_int();
                     grammar.scopes.pop();
                     (format!("(select max({value}) from {from} where {id} = 2)"), taint)
@@ -696,7 +711,15 @@ impl<'a> Grammar<'a> {
         self.new_window()
     }
 
+    /// MariaDB takes a bare name in a window for that of a selected column.
     fn new_window(&mut self) -> (String, Taint) {
+        self.qualifies = self.dialect == (Dialect::MySql { mariadb: true });
+        let window = self.any_window();
+        self.qualifies = false;
+        window
+    }
+
+    fn any_window(&mut self) -> (String, Taint) {
         if self.random.one_in(3)
             && let Some((by, taint, _)) = self.column(None, |_| true)
         {

@@ -9,7 +9,7 @@ use pg_raw_parse::raw::{AlterTableType as Change, DropBehavior, ObjectType};
 use pg_raw_parse::{Node, nodes};
 
 use super::{column_names, push_children, qualified, relation_name, walk};
-use crate::statement::{Facts, Field, Kind, QualifiedName};
+use crate::statement::{AliasSource, Facts, Field, Kind, QualifiedName};
 
 /// What is said of the others.
 const OTHER: Kind = Kind::Refused("a statement that defines or changes objects of this kind");
@@ -104,7 +104,7 @@ fn filled(target: &nodes::RangeVar, query: Node<'_>, facts: &mut Facts) -> Kind 
     match query {
         Node::SelectStmt(_) => {
             walk(query, facts);
-            facts.defines.extend(names_in(query));
+            note_names(query, facts);
             Kind::Define(vec![relation_name(target)])
         }
         _ => OTHER,
@@ -127,24 +127,28 @@ const UNNAMED: [&str; 12] = [
     "xmlelement",
 ];
 
-/// All names that stand in a query, which those of its columns are among.
-fn names_in(query: Node<'_>) -> BTreeSet<String> {
+/// Notes all names that stand in a query, which those of its columns are among.
+fn note_names(query: Node<'_>, facts: &mut Facts) {
     let mut names: BTreeSet<String> = UNNAMED.map(str::to_owned).into();
+    for alias in &facts.aliases {
+        names.insert(alias.name.clone());
+        if let AliasSource::Derived(columns) | AliasSource::Function(columns) = &alias.source {
+            names.extend(columns.iter().cloned());
+        }
+    }
     let mut stack = vec![query];
     while let Some(node) = stack.pop() {
         let name = match node {
             Node::ResTarget(target) => target.name(),
-            Node::Alias(alias) => alias.aliasname(),
             Node::ColumnDef(column) => column.colname(),
             Node::JsonTableColumn(column) => column.name(),
             Node::RangeTableFuncCol(column) => column.colname(),
-            Node::RangeVar(relation) => relation.relname(),
             node => node.as_str(),
         };
         names.extend(name.map(str::to_owned));
         push_children(node, &mut stack);
     }
-    names
+    facts.defines.extend(names);
 }
 
 /// SELECT INTO.
@@ -164,7 +168,7 @@ pub(super) fn select_into(select: &nodes::SelectStmt, facts: &mut Facts) -> Kind
         }
     }
     *facts = inside;
-    facts.defines = names_in(Node::SelectStmt(select));
+    note_names(Node::SelectStmt(select), facts);
     Kind::Define(vec![target])
 }
 
