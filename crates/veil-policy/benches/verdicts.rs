@@ -25,8 +25,21 @@ const FOLLOWED_MYSQL: &str = "select u.id, u.email, upper(u.name) as name, count
     from users u left join orders o on o.user_id = u.id left join items i on i.id = o.item_id \
     where u.created_at > ? and u.country = ? and o.status in ('paid', 'sent') and i.category_id = ? group by u.id limit 50";
 
-const COLUMNS: [&str; 10] =
-    ["id", "email", "name", "label", "price", "total", "status", "country", "created_at", "user_id"];
+const COLUMNS: [&str; 13] = [
+    "id",
+    "email",
+    "name",
+    "label",
+    "price",
+    "total",
+    "status",
+    "country",
+    "created_at",
+    "user_id",
+    "item_id",
+    "category_id",
+    "active",
+];
 
 fn row(cells: &[&str]) -> Row {
     cells.iter().map(|cell| Some((*cell).to_owned())).collect()
@@ -70,15 +83,19 @@ fn fields() -> Vec<Field<'static>> {
     [16_400, 16_400, 0, 0, 0, 0].map(field).to_vec()
 }
 
-#[divan::bench(args = [PLAIN, FOLLOWED])]
-fn postgres_new(bencher: Bencher<'_, '_>, sql: &str) {
-    let labels = labels();
+fn ordinary(kind: &str) -> &'static str {
+    if kind == "plain" { PLAIN } else { FOLLOWED }
+}
+
+#[divan::bench(args = ["plain", "followed"])]
+fn postgres_new(bencher: Bencher<'_, '_>, kind: &str) {
+    let (labels, sql) = (labels(), ordinary(kind));
     bencher.bench(|| judge(&analyse(black_box(sql)).unwrap()[0], &labels).unwrap());
 }
 
-#[divan::bench(args = [PLAIN, FOLLOWED])]
-fn postgres_known(bencher: Bencher<'_, '_>, sql: &str) {
-    let (labels, analyser) = (labels(), Analyser::default());
+#[divan::bench(args = ["plain", "followed"])]
+fn postgres_known(bencher: Bencher<'_, '_>, kind: &str) {
+    let (labels, analyser, sql) = (labels(), Analyser::default(), ordinary(kind));
     bencher.bench(|| {
         let statements = analyser.analyse(black_box(sql)).unwrap();
         labels.verdict(&statements[0]).unwrap()
@@ -107,6 +124,55 @@ fn mysql_known(bencher: Bencher<'_, '_>) {
     bencher.bench(|| {
         let analysis = analyser.analyse(black_box(FOLLOWED_MYSQL), mode).unwrap();
         labels.verdict(&analysis.statements[0], Some(&database)).unwrap()
+    });
+}
+
+/// Statements that are made to take long.
+const HOSTILE: [&str; 7] = ["nested", "union", "windows", "case", "and", "expressions", "list"];
+
+fn hostile(kind: &str) -> String {
+    let repeated = |count: usize, part: &str| vec![part; count].join(" ");
+    match kind {
+        "nested" => {
+            let deep = 60;
+            let open = "select x, upper(x) as y from (".repeat(deep);
+            format!("{open}select email as x, email as y from users{}", ") d".repeat(deep))
+        }
+        "union" => {
+            format!("select email from users {}", repeated(5_000, "union all select label from items"))
+        }
+        "windows" => {
+            let windows = (0..2_000).map(|at| format!("row_number() over (order by id, email) as c{at}"));
+            format!("select {} from users", windows.collect::<Vec<_>>().join(", "))
+        }
+        "case" => format!("select case {} end from users", repeated(2_000, "when id = 1 then email")),
+        "and" => format!("select id from users where id = 1 {}", repeated(2_000, "and email = 'a'")),
+        "expressions" => {
+            let made = (1..60).map(|at| format!(", q{at} as (select a.x from q{0} a, q{0} b)", at - 1));
+            format!("with q0 as (select email as x from users){} select x from q59", made.collect::<String>())
+        }
+        _ => format!("select id from users where email in ('a'{})", ", 'a'".repeat(20_000)),
+    }
+}
+
+/// What it costs to refuse them, too.
+#[divan::bench(args = HOSTILE, sample_count = 3, sample_size = 1)]
+fn postgres_hostile(bencher: Bencher<'_, '_>, kind: &str) {
+    let (labels, sql) = (labels(), hostile(kind));
+    bencher.bench(|| {
+        let statement = Arc::clone(&analyse(black_box(&sql)).ok()?[0]);
+        let run = labels.verdict(&statement).ok()?.0;
+        Some(Plan::new(&fields(), run.untraced, Some(&statement), &labels))
+    });
+}
+
+#[divan::bench(args = HOSTILE, sample_count = 3, sample_size = 1)]
+fn mysql_hostile(bencher: Bencher<'_, '_>, kind: &str) {
+    let (labels, mode) = (mysql_labels(), veil_sql::mysql::Mode::new("", "10.11.6-MariaDB"));
+    let (sql, database) = (hostile(kind), Arc::from("shop"));
+    bencher.bench(|| {
+        let analysis = veil_sql::mysql::analyse::analyse(black_box(&sql), mode).ok()?;
+        labels.verdict(&analysis.statements[0], Some(&database)).ok()
     });
 }
 
