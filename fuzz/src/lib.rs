@@ -2,14 +2,14 @@
 
 pub mod mysql;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-use veil_mask::{Masker, Param, RootKey, Strategy};
+use veil_mask::{Masker, Param, Parameter, ParameterKind, RootKey, Strategy};
 use veil_model::{Format, PgType};
 use veil_policy::glob::Glob;
 use veil_policy::rule::{Action, Policy, Rule};
+use veil_policy::who::{Principal, SignedIn};
 use veil_proxy::budget::Budgets;
 use veil_proxy::engine::Engine;
 use veil_proxy::engine::pg::{self, Guarded, Judge, Slot};
@@ -77,7 +77,7 @@ pub fn reply(bytes: &[u8]) {
 pub fn engine(bytes: &[u8]) {
     let slot = Arc::new(Slot::new("shop".to_owned(), policy()));
     let settings = [(&b"client_encoding"[..], &b"UTF8"[..])];
-    let judge = Judge::new(Arc::default(), slot, "user".to_owned(), Budgets::new(100).of("db", "user"));
+    let judge = Judge::new(Arc::default(), slot, signed_in(), Budgets::new(100).of("db", "user"));
     let Ok(engine) = Guarded::new(judge, settings.into_iter()) else {
         return;
     };
@@ -126,18 +126,15 @@ pub fn mask(bytes: &[u8]) {
     assert_eq!(out[..3], [1, 2, 3]);
 }
 
+/// Somebody.
+fn signed_in() -> SignedIn {
+    SignedIn { principal: Principal::user("user"), since: SystemTime::UNIX_EPOCH, began: Instant::now() }
+}
+
 /// Masks every column `email`.
 fn policy() -> Arc<Policy> {
-    let rule = Rule {
-        name: "fuzz".to_owned(),
-        database: Glob::any(),
-        schema: Glob::any(),
-        table: Glob::any(),
-        column: Glob::new("email"),
-        users: Vec::new(),
-        min_group: None,
-        action: Action::Mask(strategy("email")),
-    };
+    let action = Action::Mask(strategy("email"));
+    let rule = Rule { column: Glob::new("email"), ..Rule::new("fuzz".to_owned(), action) };
     Arc::new(Policy::new(vec![rule], Vec::new(), &key()))
 }
 
@@ -145,10 +142,22 @@ fn key() -> RootKey {
     RootKey::from_bytes([7; 32])
 }
 
+/// A function, with something for what it needs.
 fn strategy(name: &str) -> Strategy {
-    let mut parameters = BTreeMap::new();
-    if name == "constant" {
-        parameters.insert("value".to_owned(), Param::Text("1".to_owned()));
-    }
+    let function = Strategy::catalogue().iter().find(|function| function.name == name);
+    let needed = function
+        .into_iter()
+        .flat_map(|function| function.params)
+        .filter(|parameter| parameter.default.is_none());
+    let value = |parameter: &Parameter| match parameter.kind {
+        ParameterKind::Int { min, .. } => Param::Int(min),
+        ParameterKind::Choice(words) => Param::Text(words.last().copied().unwrap_or_default().to_owned()),
+        ParameterKind::Texts => Param::Texts(vec!["x".to_owned()]),
+        ParameterKind::Pairs => Param::Pairs(vec![("a".to_owned(), "x".to_owned())]),
+        ParameterKind::Functions => Param::Functions(vec![("$..a".to_owned(), strategy("hash"))]),
+        _ if parameter.name == "template" => Param::Text("{{digits 3}}".to_owned()),
+        _ => Param::Text("1".to_owned()),
+    };
+    let parameters = needed.map(|parameter| (parameter.name.to_owned(), value(parameter))).collect();
     Strategy::parse(name, &parameters).expect("the catalogue's own names parse")
 }

@@ -155,7 +155,7 @@ fn session(capabilities: u64, catalog_known: bool) -> Engine {
     let target = Target { host: "fuzz".to_owned(), port: 3306, encryption: Encryption::Off };
     let server = OfServer { connections: Arc::new(Connections::default()), target: Arc::new(target) };
     let judge =
-        Judge::new(Arc::new(Analyser::default()), slot, "user".to_owned(), Budgets::new(100).of("", "user"));
+        Judge::new(Arc::new(Analyser::default()), slot, crate::signed_in(), Budgets::new(100).of("", "user"));
     Engine::MySql(mysql::Engine::Guarded(Box::new(Guarded::new(judge, server, capabilities))))
 }
 

@@ -1,12 +1,14 @@
 //! A session of the commands' own on a server, with the labels that a policy lays over its catalog.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, OptsBuilder, Row, SslOpts};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use veil_policy::config::{Config, Protocol, SslMode, Upstream};
+use veil_policy::who::Principal;
 use veil_policy::{Labels, Policy, mysql};
 use veil_sql::Catalog;
 use veil_sql::mysql::Mode;
@@ -98,7 +100,8 @@ async fn postgres(upstream: &Upstream, policy: Arc<Policy>, database: &str, user
     for (rows, query) in results.iter_mut().zip(veil_sql::catalog::QUERIES) {
         *rows = postgres_rows(&client, query).await?;
     }
-    let labels = Labels::new(policy, Arc::new(Catalog::from_rows(&results)), database, user);
+    let rights = policy.rights(&Principal::user(user), SystemTime::now());
+    let labels = Labels::new(policy, Arc::new(Catalog::from_rows(&results)), database, &rights);
     Ok(Server {
         known: Known::Postgres(labels),
         database: database.to_owned(),
@@ -117,7 +120,8 @@ async fn mysql(upstream: &Upstream, policy: Arc<Policy>, database: &str, user: &
         *rows = mysql_rows(&mut connection, query.text).await?;
     }
     let catalog = Arc::new(veil_sql::mysql::Catalog::from_rows(&results));
-    let labels = mysql::Labels::new(policy, catalog, user);
+    let rights = policy.rights(&Principal::user(user), SystemTime::now());
+    let labels = mysql::Labels::new(policy, catalog, &rights);
     Ok(Server {
         known: Known::MySql(labels, Mode::new(&sql_mode, &version)),
         database: database.to_owned(),

@@ -34,6 +34,8 @@ mod faults;
 mod login;
 #[path = "mysql/masking.rs"]
 mod masking;
+#[path = "mysql/policy.rs"]
+mod policy;
 #[path = "mysql/protocol.rs"]
 mod protocol;
 #[path = "mysql/questions.rs"]

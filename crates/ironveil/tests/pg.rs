@@ -36,6 +36,8 @@ mod gate;
 mod login;
 #[path = "pg/masking.rs"]
 mod masking;
+#[path = "pg/policy.rs"]
+mod policy;
 #[path = "pg/protocol.rs"]
 mod protocol;
 #[path = "pg/questions.rs"]

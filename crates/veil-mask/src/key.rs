@@ -13,6 +13,7 @@ use crate::permutation::Permutation;
 const KEY_BYTES: usize = 32;
 
 /// The secret from which the key of every masking function is derived; wiped when dropped.
+#[derive(Clone)]
 pub struct RootKey(Zeroizing<[u8; KEY_BYTES]>);
 
 /// Why a root key was refused. Never repeats the key.

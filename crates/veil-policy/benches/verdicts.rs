@@ -7,6 +7,7 @@ use std::sync::Arc;
 use divan::{Bencher, black_box};
 use veil_mask::RootKey;
 use veil_policy::config::rule_from_argument;
+use veil_policy::who::Principal;
 use veil_policy::{Labels, Plan, Policy, Untraced, judge, mysql};
 use veil_sql::catalog::Row;
 use veil_sql::{Analyser, Catalog, analyse::analyse};
@@ -56,14 +57,16 @@ fn labels() -> Labels {
     let named = ["users", "items", "orders"].map(str::to_owned).into_iter();
     let names: Vec<String> = named.chain((0..197).map(|at| format!("table_{at}"))).collect();
     let oid = |at: usize| (16_400 + at).to_string();
-    let mut results = <[Vec<Row>; 8]>::default();
+    let mut results = <[Vec<Row>; veil_sql::catalog::QUERIES.len()]>::default();
     for (at, name) in names.iter().enumerate() {
         results[0].push(row(&[&oid(at), "public", name, "r", "p"]));
         for (attnum, column) in COLUMNS.iter().enumerate() {
             results[1].push(row(&[&oid(at), &(attnum + 1).to_string(), column, ""]));
         }
     }
-    Labels::new(policy(), Arc::new(Catalog::from_rows(&results)), "shop", "app")
+    let (policy, catalog) = (policy(), Arc::new(Catalog::from_rows(&results)));
+    let rights = policy.rights(&Principal::user("app"), std::time::UNIX_EPOCH);
+    Labels::new(policy, catalog, "shop", &rights)
 }
 
 fn mysql_labels() -> mysql::Labels {
@@ -74,7 +77,9 @@ fn mysql_labels() -> mysql::Labels {
         results[1].push(row(&["shop", &name, "BASE TABLE", "InnoDB"]));
         results[2].extend(COLUMNS.map(|column| row(&["shop", &name, column, "varchar(80)", ""])));
     }
-    mysql::Labels::new(policy(), Arc::new(veil_sql::mysql::Catalog::from_rows(&results)), "app")
+    let (policy, catalog) = (policy(), Arc::new(veil_sql::mysql::Catalog::from_rows(&results)));
+    let rights = policy.rights(&Principal::user("app"), std::time::UNIX_EPOCH);
+    mysql::Labels::new(policy, catalog, &rights)
 }
 
 fn fields() -> Vec<Field<'static>> {

@@ -13,6 +13,7 @@ use crate::judge::{self, Untraced};
 use crate::lineage::{Columns, Flow};
 use crate::rule::{Masking, Policy};
 use crate::verdicts::{Verdict, Verdicts};
+use crate::who::Rights;
 
 /// Why and how a column is masked.
 #[derive(Clone)]
@@ -61,7 +62,7 @@ pub struct Labels {
     catalog: Arc<Catalog>,
     policy: Arc<Policy>,
     database: String,
-    user: String,
+    rights: Rights,
     columns: HashMap<Attribute, Label>,
     /// Columns of views over what is labelled that hold nothing of it.
     shown: HashSet<Attribute>,
@@ -73,9 +74,10 @@ pub struct Labels {
 const VIEW_DEPTH_MAX: usize = 32;
 
 impl Labels {
-    /// Lays `policy` over `catalog` for sessions of `user` in `database`.
+    /// Lays `policy` over `catalog` for sessions with these rights in `database`.
     #[must_use]
-    pub fn new(policy: Arc<Policy>, catalog: Arc<Catalog>, database: &str, user: &str) -> Self {
+    pub fn new(policy: Arc<Policy>, catalog: Arc<Catalog>, database: &str, rights: &Rights) -> Self {
+        let rights = policy.settled(rights, Some(&|role| catalog.is_member(&rights.user, role)));
         let mut columns = HashMap::new();
         for (oid, relation) in catalog.relations().filter(|(_, relation)| !relation.system()) {
             for column in &relation.columns {
@@ -84,7 +86,7 @@ impl Labels {
                     table: relation.name.clone(),
                     column: column.name.clone(),
                 };
-                if let Some(masking) = policy.mask(database, user, &name) {
+                if let Some(masking) = policy.mask(database, &rights, &name) {
                     let attribute = Attribute { relation: oid, attnum: column.attnum };
                     columns.insert(attribute, Label::new(masking, Some(column.kind)));
                 }
@@ -95,7 +97,7 @@ impl Labels {
             catalog,
             policy,
             database: database.to_owned(),
-            user: user.to_owned(),
+            rights,
             columns,
             shown: HashSet::new(),
             clean: HashMap::new(),
@@ -194,12 +196,12 @@ impl Labels {
 
     /// Whether a rule would be on a column of a relation of this name.
     pub(crate) fn would_mask(&self, relation: &QualifiedName, column: &str) -> bool {
-        let (database, user, table) = (self.database.as_str(), self.user.as_str(), relation.name.as_str());
+        let (database, rights, table) = (self.database.as_str(), &self.rights, relation.name.as_str());
         let Some(schema) = &relation.schema else {
-            return self.policy.may_mask(database, user, table, column);
+            return self.policy.may_mask(database, rights, table, column);
         };
         let (schema, table, column) = (schema.clone(), table.to_owned(), column.to_owned());
-        self.policy.mask(database, user, &ColumnName { schema, table, column }).is_some()
+        self.policy.mask(database, rights, &ColumnName { schema, table, column }).is_some()
     }
 
     /// The label of a table's column.

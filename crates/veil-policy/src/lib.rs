@@ -16,6 +16,7 @@ pub mod plan;
 pub mod question;
 pub mod rule;
 mod verdicts;
+pub mod who;
 mod yaml;
 
 pub use config::Config;

@@ -1,11 +1,13 @@
 //! The ordered list of rules: the first that matches a column and a user decides.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use veil_mask::{Masker, RootKey, Strategy};
 use veil_model::ColumnName;
 
 use crate::glob::{Case, Glob};
+use crate::who::{Day, Facts, Holds, InForce, Principal, Rights, Who};
 
 /// What happens to a column that a rule matches.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,25 +31,74 @@ pub struct Rule {
     pub table: Glob,
     /// Column.
     pub column: Glob,
-    /// Users that it is for; all if empty.
-    pub users: Vec<String>,
+    /// Whom it is for.
+    pub who: Who,
+    /// The last day on which it holds.
+    pub until: Option<Day>,
+    /// What kind of data it is for: those of one class have masks of their own.
+    pub class: String,
+    /// Where equal values have equal masks.
+    pub scope: KeyScope,
     /// Sums and means over groups of at least so many rows are shown.
     pub min_group: Option<u64>,
     /// What it does.
     pub action: Action,
 }
 
+/// Where equal values have equal masks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyScope {
+    /// Everywhere.
+    #[default]
+    Global,
+    /// In one database.
+    Database,
+    /// In one column.
+    Column,
+}
+
 impl Rule {
-    fn concerns(&self, database: &str, user: &str) -> bool {
-        self.database.matches(database) && self.is_for(user)
+    /// One for all columns and users.
+    #[must_use]
+    pub fn new(name: String, action: Action) -> Self {
+        Self {
+            name,
+            database: Glob::any(),
+            schema: Glob::any(),
+            table: Glob::any(),
+            column: Glob::any(),
+            who: Who::default(),
+            until: None,
+            class: String::new(),
+            scope: KeyScope::Global,
+            min_group: None,
+            action,
+        }
     }
 
-    fn is_for(&self, user: &str) -> bool {
-        self.users.is_empty() || self.users.iter().any(|u| u == user)
+    /// Whether it holds for a session.
+    fn holds(&self, facts: Facts<'_>) -> Holds {
+        let over = match (self.until, facts.now) {
+            (Some(until), Some(now)) if until.is_over(now) => return Holds::No,
+            (Some(_), None) => Holds::Perhaps,
+            (None, _) | (Some(_), Some(_)) => Holds::Yes,
+        };
+        self.who.holds(facts).min(over)
     }
 
     fn covers_everything(&self) -> bool {
         self.schema.is_any() && self.table.is_any() && self.column.is_any()
+    }
+
+    /// What its masks' keys depend on besides its function.
+    fn key_scope(&self, database: &str, column: &ColumnName) -> String {
+        let ColumnName { schema, table, column } = column;
+        let class = &self.class;
+        match self.scope {
+            KeyScope::Global => class.clone(),
+            KeyScope::Database => format!("{class}\0{database}"),
+            KeyScope::Column => format!("{class}\0{database}\0{schema}\0{table}\0{column}"),
+        }
     }
 }
 
@@ -55,6 +106,7 @@ impl Rule {
 struct Armed {
     rule: Rule,
     name: Arc<str>,
+    /// With the keys of its class.
     masker: Option<Arc<Masker>>,
 }
 
@@ -67,13 +119,6 @@ pub struct Masking {
     pub masker: Arc<Masker>,
     /// Sums and means over groups of at least so many rows are shown.
     pub min_group: Option<u64>,
-}
-
-impl Armed {
-    fn masking(&self) -> Option<Masking> {
-        let (rule, masker) = (Arc::clone(&self.name), self.masker.clone()?);
-        Some(Masking { rule, masker, min_group: self.rule.min_group })
-    }
 }
 
 /// Whether clients may ask questions about masked columns: conditions, joins and orders over them.
@@ -108,6 +153,7 @@ impl Default for ProtectionMode {
 /// The rules, ready for use.
 pub struct Policy {
     rules: Vec<Armed>,
+    key: RootKey,
     trusted: Vec<String>,
     mode: ProtectionMode,
 }
@@ -130,12 +176,17 @@ impl Policy {
         let arm = |rule: Rule| Armed {
             name: rule.name.as_str().into(),
             masker: match &rule.action {
-                Action::Mask(strategy) => Some(Arc::new(Masker::new(key, strategy))),
+                Action::Mask(strategy) => Some(Arc::new(Masker::scoped(key, strategy, &rule.class))),
                 Action::Unmask(_) => None,
             },
             rule,
         };
-        Self { rules: rules.into_iter().map(arm).collect(), trusted, mode: ProtectionMode::default() }
+        Self {
+            rules: rules.into_iter().map(arm).collect(),
+            key: key.clone(),
+            trusted,
+            mode: ProtectionMode::default(),
+        }
     }
 
     /// The same policy in another mode.
@@ -168,17 +219,67 @@ impl Policy {
         self.rules.iter().any(|armed| armed.masker.is_some())
     }
 
-    /// What is to be done about sessions of `user` in `database`.
+    /// What is to be done about sessions of `principal` in `database`, whatever time it is.
     #[must_use]
-    pub fn scope(&self, database: &str, user: &str) -> Scope {
-        for armed in self.rules.iter().filter(|armed| armed.rule.concerns(database, user)) {
-            match armed.masker {
-                Some(_) => return Scope::Guarded,
-                None if armed.rule.covers_everything() => return Scope::Exempt,
-                None => {}
+    pub fn scope(&self, database: &str, principal: &Principal) -> Scope {
+        self.scope_where(principal, |rule| rule.database.matches(database), |_| true)
+    }
+
+    /// The same on a MySQL server, where a statement may name any database.
+    #[must_use]
+    pub fn scope_mysql(&self, principal: &Principal) -> Scope {
+        self.scope_where(principal, |_| true, |rule| rule.database.is_any())
+    }
+
+    fn scope_where(
+        &self,
+        principal: &Principal,
+        concerns: impl Fn(&Rule) -> bool,
+        covers: impl Fn(&Rule) -> bool,
+    ) -> Scope {
+        let facts = Facts { principal, now: None, member: None };
+        for armed in self.rules.iter().filter(|armed| concerns(&armed.rule)) {
+            match (&armed.masker, armed.rule.holds(facts)) {
+                (_, Holds::No) => {}
+                (Some(_), Holds::Perhaps | Holds::Yes) => return Scope::Guarded,
+                (None, Holds::Yes) if armed.rule.covers_everything() && covers(&armed.rule) => {
+                    return Scope::Exempt;
+                }
+                (None, Holds::Perhaps | Holds::Yes) => {}
             }
         }
         Scope::Unprotected
+    }
+
+    /// Which rules are for sessions of `principal` at a time.
+    #[must_use]
+    pub fn rights(&self, principal: &Principal, now: SystemTime) -> Rights {
+        let facts = Facts { principal, now: Some(now), member: None };
+        let in_force = |armed: &Armed| {
+            InForce::new(&armed.rule.who, armed.rule.holds(facts), facts, armed.masker.is_some())
+        };
+        Rights { user: principal.user.as_str().into(), rules: self.rules.iter().map(in_force).collect() }
+    }
+
+    /// Whether rights change with time.
+    #[must_use]
+    pub fn rights_may_change(&self) -> bool {
+        self.rules.iter().any(|armed| armed.rule.until.is_some() || armed.rule.who.may_change())
+    }
+
+    /// The same, with what is known of roles; where that is nothing, rules mask and do not unmask.
+    pub(crate) fn settled(&self, rights: &Rights, member: Option<&dyn Fn(&str) -> bool>) -> Rights {
+        let settled = |(armed, in_force): (&Armed, &InForce)| match (in_force, member) {
+            (InForce::ByRole { one, none }, Some(member)) => {
+                let has = |roles: &[String]| roles.iter().any(|role| member(role));
+                if (one.is_empty() || has(one)) && !has(none) { InForce::Yes } else { InForce::No }
+            }
+            (InForce::ByRole { .. }, None) if armed.masker.is_some() => InForce::Yes,
+            (InForce::ByRole { .. }, None) => InForce::No,
+            (known, _) => known.clone(),
+        };
+        let rules = self.rules.iter().zip(rights.rules.iter()).map(settled).collect();
+        Rights { user: Arc::clone(&rights.user), rules }
     }
 
     /// Whether users vouch for a function, by its name with or without schema.
@@ -188,58 +289,64 @@ impl Policy {
         self.trusted.iter().any(|trusted| trusted == name || Some(trusted) == full.as_ref())
     }
 
-    /// What masks `column` for `user`.
+    /// What masks `column` for a session with these rights.
     #[must_use]
-    pub fn mask(&self, database: &str, user: &str, column: &ColumnName) -> Option<Masking> {
-        let first = self.rules.iter().find(|armed| {
-            armed.rule.concerns(database, user)
+    pub fn mask(&self, database: &str, rights: &Rights, column: &ColumnName) -> Option<Masking> {
+        let first = self.in_force(rights).find(|armed| {
+            armed.rule.database.matches(database)
                 && armed.rule.column.matches(&column.column)
                 && armed.rule.table.matches(&column.table)
                 && armed.rule.schema.matches(&column.schema)
         })?;
-        first.masking()
+        self.masking(first, database, column)
     }
 
-    /// Whether a column may be masked for `user`, of a table whose schema is not known.
+    /// Whether a column may be masked, of a table whose schema is not known.
     #[must_use]
-    pub fn may_mask(&self, database: &str, user: &str, table: &str, column: &str) -> bool {
-        let mut rules = self.rules.iter().filter(|armed| {
+    pub fn may_mask(&self, database: &str, rights: &Rights, table: &str, column: &str) -> bool {
+        let mut rules = self.in_force(rights).filter(|armed| {
             let rule = &armed.rule;
-            rule.concerns(database, user) && rule.column.matches(column) && rule.table.matches(table)
+            rule.database.matches(database) && rule.column.matches(column) && rule.table.matches(table)
         });
-        rules
-            .find(|armed| armed.masker.is_some() || armed.rule.schema.is_any())
-            .is_some_and(|armed| armed.masker.is_some())
+        let decides = |armed: &&Armed| armed.masker.is_some() || armed.rule.schema.is_any();
+        rules.find(decides).is_some_and(|armed| armed.masker.is_some())
     }
 
-    /// What is to be done about sessions of `user` on a MySQL server, in which a statement may name any database.
-    #[must_use]
-    pub fn scope_mysql(&self, user: &str) -> Scope {
-        for armed in self.rules.iter().filter(|armed| armed.rule.is_for(user)) {
-            match armed.masker {
-                Some(_) => return Scope::Guarded,
-                None if armed.rule.covers_everything() && armed.rule.database.is_any() => {
-                    return Scope::Exempt;
-                }
-                None => {}
-            }
-        }
-        Scope::Unprotected
-    }
-
-    /// The rule that masks a column of a MySQL server for `user`. Database and schema are one there; names of columns
+    /// The rule that masks a column of a MySQL server. Database and schema are one there; names of columns
     /// have no case, those of databases and tables as the server has it.
     #[must_use]
-    pub fn mask_mysql(&self, user: &str, column: &ColumnName, folds: bool) -> Option<Masking> {
+    pub fn mask_mysql(&self, rights: &Rights, column: &ColumnName, folds: bool) -> Option<Masking> {
         let case = if folds { Case::Folded } else { Case::Kept };
-        let first = self.rules.iter().find(|armed| {
+        let first = self.in_force(rights).find(|armed| {
             let rule = &armed.rule;
-            rule.is_for(user)
-                && rule.column.fits(&column.column, Case::Folded)
+            rule.column.fits(&column.column, Case::Folded)
                 && rule.table.fits(&column.table, case)
                 && rule.database.fits(&column.schema, case)
                 && rule.schema.fits(&column.schema, case)
         })?;
-        first.masking()
+        let lower = |name: &String| if folds { name.to_lowercase() } else { name.clone() };
+        let named = ColumnName {
+            schema: lower(&column.schema),
+            table: lower(&column.table),
+            column: column.column.to_lowercase(),
+        };
+        self.masking(first, &named.schema, &named)
+    }
+
+    fn in_force<'a>(&'a self, rights: &'a Rights) -> impl Iterator<Item = &'a Armed> {
+        let rules = self.rules.iter().zip(rights.rules.iter());
+        rules.filter(|(_, in_force)| **in_force == InForce::Yes).map(|(armed, _)| armed)
+    }
+
+    fn masking(&self, armed: &Armed, database: &str, column: &ColumnName) -> Option<Masking> {
+        let (Action::Mask(strategy), Some(masker)) = (&armed.rule.action, &armed.masker) else { return None };
+        let masker = match armed.rule.scope {
+            KeyScope::Global => Arc::clone(masker),
+            KeyScope::Database | KeyScope::Column => {
+                let scope = armed.rule.key_scope(database, column);
+                Arc::new(Masker::scoped(&self.key, strategy, &scope))
+            }
+        };
+        Some(Masking { rule: Arc::clone(&armed.name), masker, min_group: armed.rule.min_group })
     }
 }

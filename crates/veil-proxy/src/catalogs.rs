@@ -1,10 +1,11 @@
-//! One catalog for each database, shared by its sessions, and the labels laid over it for each user.
+//! One catalog for each database, shared by its sessions, and the labels laid over it for the rights of each session.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use veil_net::connect::Target;
+use veil_policy::who::{RIGHTS_INTERVAL, Rights, SignedIn};
 use veil_policy::{Labels, Policy, mysql};
 
 /// A catalog older than this is read again.
@@ -13,31 +14,31 @@ const AGE_MAX: Duration = Duration::from_secs(30);
 const MISSING_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a session that reads the catalog is waited for.
 const RETRY: Duration = Duration::from_secs(1);
-/// Users whose labels are kept.
-const USERS_MAX: usize = 1024;
+/// Rights whose labels are kept.
+const RIGHTS_MAX: usize = 1024;
 
 /// What a policy makes of a catalog.
 pub trait Labelling {
     /// The catalog.
     type Catalog: Default + PartialEq;
 
-    /// Lays `policy` over `catalog` for sessions of `user` in `database`.
-    fn lay(policy: Arc<Policy>, catalog: Arc<Self::Catalog>, database: &str, user: &str) -> Self;
+    /// Lays `policy` over `catalog` for sessions with these rights in `database`.
+    fn lay(policy: Arc<Policy>, catalog: Arc<Self::Catalog>, database: &str, rights: &Rights) -> Self;
 }
 
 impl Labelling for Labels {
     type Catalog = veil_sql::Catalog;
 
-    fn lay(policy: Arc<Policy>, catalog: Arc<Self::Catalog>, database: &str, user: &str) -> Self {
-        Self::new(policy, catalog, database, user)
+    fn lay(policy: Arc<Policy>, catalog: Arc<Self::Catalog>, database: &str, rights: &Rights) -> Self {
+        Self::new(policy, catalog, database, rights)
     }
 }
 
 impl Labelling for mysql::Labels {
     type Catalog = veil_sql::mysql::Catalog;
 
-    fn lay(policy: Arc<Policy>, catalog: Arc<Self::Catalog>, _: &str, user: &str) -> Self {
-        Self::new(policy, catalog, user)
+    fn lay(policy: Arc<Policy>, catalog: Arc<Self::Catalog>, _: &str, rights: &Rights) -> Self {
+        Self::new(policy, catalog, rights)
     }
 }
 
@@ -59,7 +60,7 @@ struct State<L: Labelling> {
     definitions: u64,
     /// Somebody reads it; nobody else begins before.
     not_before: Option<Instant>,
-    labels: HashMap<String, Arc<L>>,
+    labels: HashMap<Rights, Arc<L>>,
 }
 
 impl<L: Labelling> Default for State<L> {
@@ -92,10 +93,18 @@ const UNKNOWN: u64 = u64::MAX - 1;
 /// Generations of sessions' own catalogs count from here.
 const OWN: u64 = 1 << 62;
 
+/// How often rights have changed counts from this bit on.
+const CHANGES_SHIFT: u32 = 40;
+
 /// The labels by which one session goes.
 pub struct View<L: Labelling> {
     slot: Arc<Slot<L>>,
-    user: String,
+    signed_in: SignedIn,
+    rights: Rights,
+    /// When they were looked at, if they may change.
+    looked_at: Option<Instant>,
+    /// How often they have changed.
+    changes: u64,
     generation: u64,
     labels: Arc<L>,
     own: Option<Own>,
@@ -114,11 +123,44 @@ struct Own {
 }
 
 impl<L: Labelling> View<L> {
-    /// For sessions of `user`.
+    /// For a session.
     #[must_use]
-    pub fn new(slot: Arc<Slot<L>>, user: String) -> Self {
-        let (generation, labels) = slot.labels_now(&user);
-        Self { slot, user, generation, labels, own: None, extended: false, owned: 0 }
+    pub fn new(slot: Arc<Slot<L>>, signed_in: SignedIn) -> Self {
+        let rights = slot.policy.rights(&signed_in.principal, signed_in.since);
+        let looked_at = slot.policy.rights_may_change().then_some(signed_in.began);
+        let (generation, labels) = slot.labels_now(&rights);
+        Self {
+            slot,
+            signed_in,
+            rights,
+            looked_at,
+            changes: 0,
+            generation,
+            labels,
+            own: None,
+            extended: false,
+            owned: 0,
+        }
+    }
+
+    /// Looks at what time it is, on which rights may depend. Says whether a catalog of the session's own has to be read again.
+    pub fn look_at_rights(&mut self, now: Instant) -> bool {
+        let due = |at: Instant| now.saturating_duration_since(at) >= RIGHTS_INTERVAL;
+        if !self.looked_at.is_some_and(due) {
+            return false;
+        }
+        self.looked_at = Some(now);
+        let rights = self.slot.policy.rights(&self.signed_in.principal, self.signed_in.time(now));
+        if rights == self.rights {
+            return false;
+        }
+        self.rights = rights;
+        self.changes += 1;
+        let own = self.own.is_some() || self.extended;
+        if !own && !self.is_unknown() {
+            (self.generation, self.labels) = self.slot.labels_now(&self.rights);
+        }
+        own
     }
 
     /// The catalog that it is of.
@@ -133,10 +175,10 @@ impl<L: Labelling> View<L> {
         &self.labels
     }
 
-    /// The generation of the catalog that the labels belong to.
+    /// What the labels belong to: a generation of the catalog, and rights.
     #[must_use]
     pub const fn generation(&self) -> u64 {
-        self.generation
+        self.generation ^ (self.changes << CHANGES_SHIFT)
     }
 
     /// Goes by a catalog that only this session sees, until it is released.
@@ -154,7 +196,7 @@ impl<L: Labelling> View<L> {
     fn lay(&mut self, catalog: L::Catalog) {
         self.owned += 1;
         self.generation = OWN + self.owned;
-        self.labels = self.slot.lay(Arc::new(catalog), &self.user);
+        self.labels = self.slot.lay(Arc::new(catalog), &self.rights);
     }
 
     /// Whether it goes by a catalog that was read inside a transaction.
@@ -172,7 +214,7 @@ impl<L: Labelling> View<L> {
     /// Goes by the catalog of all again.
     pub fn release(&mut self) {
         if self.own.take().is_some() | std::mem::take(&mut self.extended) {
-            (self.generation, self.labels) = self.slot.labels_now(&self.user);
+            (self.generation, self.labels) = self.slot.labels_now(&self.rights);
         }
     }
 
@@ -197,7 +239,7 @@ impl<L: Labelling> View<L> {
         self.slot.invalidate();
         (self.own, self.extended) = (None, false);
         self.generation = UNKNOWN;
-        self.labels = self.slot.labels_of_nothing(&self.user);
+        self.labels = self.slot.labels_of_nothing(&self.rights);
     }
 
     /// Takes the newest labels.
@@ -205,7 +247,7 @@ impl<L: Labelling> View<L> {
         if self.own.is_some() || self.extended || (self.generation == UNKNOWN && self.slot.is_stale()) {
             return;
         }
-        if let Some((generation, labels)) = self.slot.labels(&self.user, self.generation) {
+        if let Some((generation, labels)) = self.slot.labels(&self.rights, self.generation) {
             (self.generation, self.labels) = (generation, labels);
         }
     }
@@ -283,28 +325,28 @@ impl<L: Labelling> Slot<L> {
         self.state().generation
     }
 
-    /// Labels for `user`, and the generation they belong to, unless that is `known` already.
+    /// Labels for sessions with these rights, and the generation they belong to, unless that is `known` already.
     #[must_use]
-    pub fn labels(&self, user: &str, known: u64) -> Option<(u64, Arc<L>)> {
+    pub fn labels(&self, rights: &Rights, known: u64) -> Option<(u64, Arc<L>)> {
         let changed = self.state().generation != known;
-        changed.then(|| self.labels_now(user))
+        changed.then(|| self.labels_now(rights))
     }
 
-    /// Labels for `user`, and the generation they belong to. Without a catalog nothing is known, and everything
+    /// Labels for sessions with these rights, and the generation they belong to. Without a catalog nothing is known, and everything
     /// is closed.
     #[must_use]
-    pub fn labels_now(&self, user: &str) -> (u64, Arc<L>) {
+    pub fn labels_now(&self, rights: &Rights) -> (u64, Arc<L>) {
         let mut state = self.state();
         let generation = state.generation;
-        if let Some(labels) = state.labels.get(user) {
+        if let Some(labels) = state.labels.get(rights) {
             return (generation, Arc::clone(labels));
         }
         let catalog = state.catalog.clone().unwrap_or_default();
-        let labels = self.lay(catalog, user);
-        if state.labels.len() >= USERS_MAX {
+        let labels = self.lay(catalog, rights);
+        if state.labels.len() >= RIGHTS_MAX {
             state.labels.clear();
         }
-        state.labels.insert(user.to_owned(), Arc::clone(&labels));
+        state.labels.insert(rights.clone(), Arc::clone(&labels));
         (generation, labels)
     }
 
@@ -347,12 +389,12 @@ impl<L: Labelling> Slot<L> {
 
     /// Labels of an empty catalog: nothing is known, and everything is closed.
     #[must_use]
-    pub fn labels_of_nothing(&self, user: &str) -> Arc<L> {
-        self.lay(Arc::default(), user)
+    pub fn labels_of_nothing(&self, rights: &Rights) -> Arc<L> {
+        self.lay(Arc::default(), rights)
     }
 
-    fn lay(&self, catalog: Arc<L::Catalog>, user: &str) -> Arc<L> {
-        Arc::new(L::lay(Arc::clone(&self.policy), catalog, &self.database, user))
+    fn lay(&self, catalog: Arc<L::Catalog>, rights: &Rights) -> Arc<L> {
+        Arc::new(L::lay(Arc::clone(&self.policy), catalog, &self.database, rights))
     }
 
     /// Whether the catalog has to be read before the next statement.
@@ -366,5 +408,59 @@ impl<L: Labelling> Slot<L> {
         let mut state = self.state();
         state.stale = true;
         state.definitions += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{SystemTime, UNIX_EPOCH};
+
+    use veil_mask::RootKey;
+    use veil_policy::config::Config;
+    use veil_policy::labels::Standing;
+    use veil_policy::who::Principal;
+    use veil_sql::QualifiedName;
+    use veil_sql::catalog::QUERIES;
+
+    use super::*;
+
+    /// Rules that end at six in the evening, and a table that they are on.
+    fn slot() -> Arc<Slot<Labels>> {
+        let text = "databases: [ { name: x, upstream: 'postgres://localhost' } ]\nrules:\n  \
+            - { who: { hours: '08:00-18:00' }, unmask: true, reason: office }\n  - { table: users, column: email, strategy: email }\n";
+        let rules = Config::parse(text).unwrap().rules;
+        let policy = Arc::new(Policy::new(rules, Vec::new(), &RootKey::from_bytes([7; 32])));
+        let slot = Arc::new(Slot::new("shop".to_owned(), policy));
+        let row = |cells: &[&str]| cells.iter().map(|cell| Some((*cell).to_owned())).collect::<Vec<_>>();
+        let mut results = <[Vec<veil_sql::catalog::Row>; QUERIES.len()]>::default();
+        results[0].push(row(&["16400", "public", "users", "r"]));
+        results[1].push(row(&["16400", "1", "email", ""]));
+        slot.install(veil_sql::Catalog::from_rows(&results), Instant::now());
+        slot
+    }
+
+    #[test]
+    fn rights_end_while_a_session_goes_on() {
+        let users = QualifiedName { schema: None, name: "users".to_owned() };
+        let hour = |hour: u64| UNIX_EPOCH + Duration::from_secs(hour * 3600);
+        let began = Instant::now();
+        let view = |since: SystemTime| {
+            let principal = Principal::user("app");
+            View::new(slot(), SignedIn { principal, since, began })
+        };
+        assert_eq!(view(hour(19)).labels().standing(&users), Standing::Guarded);
+        let mut view = view(hour(17));
+        let before = view.generation();
+        assert_eq!(view.labels().standing(&users), Standing::Clean);
+        assert!(!view.look_at_rights(began + Duration::from_secs(3599)));
+        assert_eq!((view.labels().standing(&users), view.generation()), (Standing::Clean, before));
+        assert!(!view.look_at_rights(began + Duration::from_secs(3601)));
+        view.refresh();
+        assert_eq!(view.labels().standing(&users), Standing::Guarded);
+        // What was judged before is judged again.
+        assert_ne!(view.generation(), before);
+        // What only the session sees is read again.
+        view.adopt(veil_sql::Catalog::default(), began);
+        assert!(view.look_at_rights(began + Duration::from_secs(15 * 3600)));
     }
 }

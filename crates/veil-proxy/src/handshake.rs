@@ -3,7 +3,9 @@
 pub(crate) mod mysql;
 pub(crate) mod pg;
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
+
+use veil_policy::who::{Principal, SignedIn};
 
 use crate::problem::Problem;
 
@@ -26,4 +28,9 @@ impl<E: Into<Problem>> From<E> for Failure {
 
 fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Somebody who signs in now.
+fn signed_in(principal: Principal) -> SignedIn {
+    SignedIn { principal, since: SystemTime::now(), began: Instant::now() }
 }

@@ -4,7 +4,7 @@
 //! The queries name every object with its schema, operators too, so that a session's search_path cannot make
 //! them mean something else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use veil_model::PgType;
@@ -16,7 +16,7 @@ use crate::statement::{Kind, QualifiedName, Statement};
 pub const FIRST_USER_OID: u32 = 16_384;
 
 /// The queries whose rows make a catalog, in order; every result column is text.
-pub const QUERIES: [&str; 8] = [
+pub const QUERIES: [&str; 9] = [
     "select c.oid, n.nspname, c.relname, c.relkind, (select r.xmin::pg_catalog.text from pg_catalog.pg_rewrite r \
      where r.ev_class operator(pg_catalog.=) c.oid \
      and r.rulename operator(pg_catalog.=) '_RETURN'::pg_catalog.name) from pg_catalog.pg_class c \
@@ -57,6 +57,9 @@ pub const QUERIES: [&str; 8] = [
      and not exists (select from pg_catalog.pg_depend d where d.objid operator(pg_catalog.=) c.oid \
      and d.classid operator(pg_catalog.=) 2605::pg_catalog.oid \
      and d.deptype operator(pg_catalog.=) 'e'::pg_catalog.\"char\")",
+    "select m.rolname, r.rolname from pg_catalog.pg_auth_members a \
+     join pg_catalog.pg_roles m on m.oid operator(pg_catalog.=) a.member \
+     join pg_catalog.pg_roles r on r.oid operator(pg_catalog.=) a.roleid",
 ];
 
 /// Which of the queries waits for views that are locked.
@@ -142,6 +145,8 @@ pub struct Catalog {
     operators: HashSet<String>,
     /// Functions of the users' casts: schema and name.
     cast_functions: Vec<(String, String)>,
+    /// The roles that each role is a member of.
+    roles: HashMap<String, BTreeSet<String>>,
 }
 
 /// One result row: NULL is `None`.
@@ -152,7 +157,7 @@ impl Catalog {
     /// they would have described.
     #[must_use]
     pub fn from_rows(results: &[Vec<Row>; QUERIES.len()]) -> Self {
-        let [relations, columns, parents, views, functions, operators, reactions, casts] = results;
+        let [relations, columns, parents, views, functions, operators, reactions, casts, members] = results;
         let mut catalog = Self::default();
         for row in relations {
             catalog.add_relation(row);
@@ -184,6 +189,9 @@ impl Catalog {
         catalog.operators = first_cells(operators.iter());
         let name = |row: &Row| Some((cell(row, 0)?.to_owned(), cell(row, 1)?.to_owned()));
         catalog.cast_functions = casts.iter().filter_map(name).collect();
+        for (member, role) in members.iter().filter_map(name) {
+            catalog.roles.entry(member).or_default().insert(role);
+        }
         catalog
     }
 
@@ -197,6 +205,21 @@ impl Catalog {
             }
         }
         self
+    }
+
+    /// Whether a user is that role, or a member of it by whatever way.
+    #[must_use]
+    pub fn is_member(&self, user: &str, role: &str) -> bool {
+        let mut seen = HashSet::from([user]);
+        let mut of = vec![user];
+        while let Some(member) = of.pop() {
+            if member == role {
+                return true;
+            }
+            let roles = self.roles.get(member).into_iter().flatten().map(String::as_str);
+            of.extend(roles.filter(|role| seen.insert(role)));
+        }
+        false
     }
 
     /// The relation with this OID.

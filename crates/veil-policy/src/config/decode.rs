@@ -10,7 +10,8 @@ use super::{
     AuthQuery, Config, Database, Fault, Listen, ListenTls, Login, Proof, Protection, Secret, Upstream, User,
 };
 use crate::glob::Glob;
-use crate::rule::{Action, Predicates, ProtectionMode, Rule};
+use crate::rule::{Action, KeyScope, Predicates, ProtectionMode, Rule};
+use crate::who::{Day, Network, Who, Window};
 use crate::yaml::{self, Faults, Map, Value};
 
 const DEFAULT_PORT: u16 = 6543;
@@ -279,14 +280,24 @@ fn rule(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {
     let (database, schema) = (glob("database", faults), glob("schema", faults));
     let (table, column) = (glob("table", faults), glob("column", faults));
     let name = map.take("name").and_then(|value| value.text(faults));
-    let users = map.take("who").map(|value| who(&value, faults)).unwrap_or_default();
+    let who = map.take("who").map(|value| who(&value, true, faults)).unwrap_or_default();
+    let until = map.take("until").and_then(|value| day(&value, faults));
+    let class = map.take("class").and_then(|value| value.text(faults)).unwrap_or_default();
+    let scope = map.take("scope").and_then(|value| key_scope(&value, faults)).unwrap_or_default();
     let unmask = map.take("unmask").and_then(|value| value.bool(faults)).unwrap_or(false);
     let reason = map.take("reason").and_then(|value| value.text(faults));
     let min_group = map.take("min_group").and_then(|value| min_group(&value, faults));
     let action = match (map.take("strategy"), unmask, reason) {
         (Some(value), false, None) => strategy(&value, map, faults).map(Action::Mask),
         (None, true, Some(reason)) => {
-            map.end(faults, &["name", "database", "schema", "table", "column", "who", "unmask", "reason"]);
+            let known = [
+                "name", "database", "schema", "table", "column", "who", "until", "class", "unmask", "reason",
+            ];
+            map.end(faults, &known);
+            if who.asks_the_client() {
+                let what = "\"unmask\" does not go together with \"application\", which a client may call itself as it likes";
+                return wrong(value, faults, what);
+            }
             Some(Action::Unmask(reason))
         }
         (None, true, None) => wrong(value, faults, "\"unmask: true\" needs a \"reason\""),
@@ -301,7 +312,7 @@ fn rule(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {
     if let (Some(_), Some(Action::Unmask(_))) = (min_group, &action) {
         return wrong(value, faults, "\"min_group\" does not go together with \"unmask\"");
     }
-    Some(Rule { name, database, schema, table, column, users, min_group, action: action? })
+    Some(Rule { name, database, schema, table, column, who, until, class, scope, min_group, action: action? })
 }
 
 fn min_group(value: &Value<'_>, faults: &mut Faults) -> Option<u64> {
@@ -321,11 +332,77 @@ fn wrong<T>(value: &Value<'_>, faults: &mut Faults, what: &str) -> Option<T> {
     None
 }
 
-fn who(value: &Value<'_>, faults: &mut Faults) -> Vec<String> {
-    let Some(mut map) = value.map(faults) else { return Vec::new() };
-    let users = map.need("user", faults).and_then(|value| value.texts(faults)).unwrap_or_default();
-    map.end(faults, &["user"]);
-    users
+/// Conditions on a session; `not` has those of which not all may hold.
+fn who(value: &Value<'_>, may_except: bool, faults: &mut Faults) -> Who {
+    let Some(mut map) = value.map(faults) else { return Who::default() };
+    let mut globs = |name: &str, faults: &mut Faults| -> Vec<Glob> {
+        let texts = map.take(name).and_then(|value| value.texts(faults)).unwrap_or_default();
+        texts.iter().map(|text| Glob::new(text)).collect()
+    };
+    let (users, applications) = (globs("user", faults), globs("application", faults));
+    let roles = map.take("role").and_then(|value| value.texts(faults)).unwrap_or_default();
+    let networks = map.take("network").map(|value| networks(&value, faults)).unwrap_or_default();
+    let time = window(&mut map, faults);
+    let except = if may_except { map.take("not") } else { None };
+    let except = except.map(|value| Box::new(who(&value, false, faults)));
+    let found = Who { users, roles, networks, applications, time, except };
+    map.end(faults, &["user", "role", "network", "application", "hours", "days", "not"]);
+    if found == Who::default() {
+        faults.at(value, "says nothing; leave it out for everybody");
+    }
+    found
+}
+
+fn networks(value: &Value<'_>, faults: &mut Faults) -> Vec<Network> {
+    let texts = value.texts(faults).unwrap_or_default();
+    let read = |text: String| match text.parse() {
+        Ok(network) => Some(network),
+        Err(()) => wrong(value, faults, &format!("\"{text}\" is no network, as 10.0.0.0/8")),
+    };
+    texts.into_iter().filter_map(read).collect()
+}
+
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/// `hours: "08:00-18:00"` and `days: [mon, tue]`, in UTC.
+fn window(map: &mut Map<'_>, faults: &mut Faults) -> Option<Window> {
+    let (hours, days) = (map.take("hours"), map.take("days"));
+    if hours.is_none() && days.is_none() {
+        return None;
+    }
+    let minute = |text: &str| {
+        let (hour, minute) = text.trim().split_once(':')?;
+        let (hour, minute): (u32, u32) = (hour.parse().ok()?, minute.parse().ok()?);
+        (hour < 24 && minute < 60).then_some(hour * 60 + minute)
+    };
+    let (from, to) = match hours.as_ref().map(|value| (value, value.text(faults))) {
+        None => (0, 0),
+        Some((value, text)) => {
+            let text = text?;
+            let parts = text.split_once('-').and_then(|(from, to)| minute(from).zip(minute(to)));
+            parts.or_else(|| wrong(value, faults, "hours are written \"08:00-18:00\", in UTC"))?
+        }
+    };
+    let Some(value) = days else { return Some(Window { from, to, days: [true; 7] }) };
+    let named = value.texts(faults)?;
+    if let Some(other) = named.iter().find(|name| !DAYS.contains(&name.as_str())) {
+        return wrong(&value, faults, &format!("\"{other}\" is none of {}", DAYS.join(", ")));
+    }
+    Some(Window { from, to, days: DAYS.map(|day| named.iter().any(|name| name == day)) })
+}
+
+fn day(value: &Value<'_>, faults: &mut Faults) -> Option<Day> {
+    let text = value.text(faults)?;
+    text.parse().ok().or_else(|| wrong(value, faults, &format!("\"{text}\" is no day, as \"2026-12-31\"")))
+}
+
+fn key_scope(value: &Value<'_>, faults: &mut Faults) -> Option<KeyScope> {
+    match value.text(faults)?.as_str() {
+        "global" => Some(KeyScope::Global),
+        "database" => Some(KeyScope::Database),
+        "column" => Some(KeyScope::Column),
+        _ => wrong(value, faults, "\"scope\" is \"global\", \"database\" or \"column\""),
+    }
 }
 
 /// `strategy: email` with parameters beside it, or `strategy: { email: { keep_domain: true } }`.
@@ -414,16 +491,7 @@ pub fn rule_from_argument(text: &str) -> Result<Rule, String> {
     let strategy = Strategy::parse(name, &BTreeMap::new())
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
     let name = rule_name(&schema, &table, &column);
-    Ok(Rule {
-        name,
-        database: Glob::any(),
-        schema,
-        table,
-        column,
-        users: vec![],
-        min_group: None,
-        action: Action::Mask(strategy),
-    })
+    Ok(Rule { schema, table, column, ..Rule::new(name, Action::Mask(strategy)) })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use veil_sql::catalog::Row;
 use crate::config::rule_from_argument;
 use crate::lineage::{Columns, Flow};
 use crate::rule::{Policy, Predicates};
+use crate::who::Principal;
 use crate::{Labels, Untraced, judge};
 
 fn rows(text: &str) -> Vec<Row> {
@@ -43,12 +44,13 @@ fn labels_with(trusted: &[&str], predicates: Predicates) -> Labels {
         rows("<->"),
         rows("16410|trigger\n16460|rule"),
         vec![],
+        vec![],
     ];
     let rules = ["users.email=email", "items2.email=email"].map(|rule| rule_from_argument(rule).unwrap());
     let trusted = trusted.iter().map(|name| (*name).to_owned()).collect();
     let policy = Policy::new(rules.to_vec(), trusted, &RootKey::from_bytes([1; 32]))
         .with_mode(crate::ProtectionMode { predicates, ..crate::ProtectionMode::default() });
-    Labels::new(Arc::new(policy), Arc::new(Catalog::from_rows(&results)), "shop", "user")
+    laid(policy, &results)
 }
 
 #[track_caller]
@@ -216,13 +218,14 @@ fn casts_of_users_close_what_is_computed_unless_trusted() {
             vec![],
             vec![],
             rows("public|to_odd"),
+            vec![],
         ];
         let policy = Policy::new(
             vec![rule_from_argument("users.email=email").unwrap()],
             trusted.iter().map(|name| (*name).to_owned()).collect(),
             &RootKey::from_bytes([1; 32]),
         );
-        Labels::new(Arc::new(policy), Arc::new(Catalog::from_rows(&results)), "shop", "user")
+        laid(policy, &results)
     };
     assert_eq!(verdict(sql, &catalog(&[])), "closed");
     assert_eq!(verdict("insert into items values (1)", &catalog(&[])), "refused");
@@ -483,4 +486,10 @@ fn questions_about_masked_columns_are_refused_where_the_policy_says_so() {
     ] {
         assert_eq!(verdict(sql, &labels), "refused", "{sql}");
     }
+}
+
+/// For a user of whom nothing else is known.
+fn laid(policy: Policy, results: &[Vec<Row>; veil_sql::catalog::QUERIES.len()]) -> Labels {
+    let rights = policy.rights(&Principal::user("user"), std::time::UNIX_EPOCH);
+    Labels::new(Arc::new(policy), Arc::new(Catalog::from_rows(results)), "shop", &rights)
 }

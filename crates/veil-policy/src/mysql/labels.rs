@@ -12,6 +12,7 @@ use super::lineage::{self, Flow};
 use crate::labels::{Fate, Label, Standing};
 use crate::rule::Policy;
 use crate::verdicts::{Verdict, Verdicts};
+use crate::who::Rights;
 
 /// Views over views deeper than this are closed.
 const VIEW_DEPTH_MAX: usize = 32;
@@ -20,7 +21,7 @@ const VIEW_DEPTH_MAX: usize = 32;
 pub struct Labels {
     catalog: Arc<Catalog>,
     policy: Arc<Policy>,
-    user: String,
+    rights: Rights,
     tables: HashMap<(String, String), TableLabels>,
     /// What the columns of views that are not clean hold, in order.
     views: HashMap<(String, String), Vec<Flow>>,
@@ -35,13 +36,14 @@ struct TableLabels {
 }
 
 impl Labels {
-    /// Lays `policy` over `catalog` for sessions of `user`.
+    /// Lays `policy` over `catalog` for sessions with these rights.
     #[must_use]
-    pub fn new(policy: Arc<Policy>, catalog: Arc<Catalog>, user: &str) -> Self {
+    pub fn new(policy: Arc<Policy>, catalog: Arc<Catalog>, rights: &Rights) -> Self {
+        let rights = policy.settled(rights, None);
         let mut labels = Self {
             catalog: Arc::clone(&catalog),
             policy,
-            user: user.to_owned(),
+            rights,
             tables: HashMap::new(),
             views: HashMap::new(),
             verdicts: Verdicts::default(),
@@ -118,7 +120,7 @@ impl Labels {
     pub fn rule(&self, database: &str, table: &str, column: &str) -> Option<Label> {
         let name =
             ColumnName { schema: database.to_owned(), table: table.to_owned(), column: column.to_owned() };
-        let masking = self.policy.mask_mysql(&self.user, &name, self.catalog.folds())?;
+        let masking = self.policy.mask_mysql(&self.rights, &name, self.catalog.folds())?;
         Some(Label::new(masking, None))
     }
 

@@ -9,6 +9,7 @@ use super::{Labels, judge};
 use crate::glob::Glob;
 use crate::judge::Untraced;
 use crate::rule::{Action, Policy, Predicates, ProtectionMode, Rule};
+use crate::who::Principal;
 
 fn catalog(folds: &str) -> Catalog {
     let row = |cells: &[&str]| -> Row { cells.iter().map(|cell| Some((*cell).to_owned())).collect() };
@@ -47,20 +48,17 @@ fn labels(folds: &str, trusted: &[&str]) -> Labels {
 }
 
 fn labels_with(folds: &str, trusted: &[&str], predicates: Predicates) -> Labels {
+    let email = Strategy::parse("email", &std::collections::BTreeMap::new()).unwrap();
     let rule = Rule {
-        name: "email".to_owned(),
-        database: Glob::any(),
-        schema: Glob::any(),
         table: Glob::new("users"),
         column: Glob::new("Email"),
-        users: Vec::new(),
-        min_group: None,
-        action: Action::Mask(Strategy::parse("email", &std::collections::BTreeMap::new()).unwrap()),
+        ..Rule::new("email".to_owned(), Action::Mask(email))
     };
     let trusted = trusted.iter().map(|name| (*name).to_owned()).collect();
     let policy = Policy::new(vec![rule], trusted, &RootKey::from_bytes([7; 32]))
         .with_mode(ProtectionMode { predicates, ..ProtectionMode::default() });
-    Labels::new(Arc::new(policy), Arc::new(catalog(folds)), "app")
+    let rights = policy.rights(&Principal::user("app"), std::time::UNIX_EPOCH);
+    Labels::new(Arc::new(policy), Arc::new(catalog(folds)), &rights)
 }
 
 /// `show` (everything), `close` (what is computed), or `refuse`.

@@ -16,11 +16,12 @@ use veil_net::mysql::password::Nonce;
 use veil_net::mysql::{Link, accept, connect};
 use veil_net::{NetError, Stream};
 use veil_policy::rule::Scope;
+use veil_policy::who::Principal;
 use veil_wire::mysql::auth::plugin;
 use veil_wire::mysql::capability as cap;
-use veil_wire::mysql::startup::{ChangeUser, Response};
+use veil_wire::mysql::startup::{self, ChangeUser, Response};
 
-use super::{Failure, LOGIN_TIMEOUT};
+use super::{Failure, LOGIN_TIMEOUT, signed_in};
 use crate::connections::{OfServer, Registered};
 use crate::engine::Engine;
 use crate::engine::mysql::{self, Guarded, Watcher};
@@ -168,14 +169,17 @@ async fn sign_in<'a>(
     if !response.database.is_empty() {
         response.capabilities |= cap::CONNECT_WITH_DB;
     }
-    let asked = Asked { scope: proxy.policy.scope_mysql(&user), user, response: &response };
+    let application =
+        startup::attribute(&response.attributes, b"program_name").unwrap_or_default().to_owned();
+    let principal = Principal { user: user.clone(), address: Some(peer.ip()), application };
+    let asked = Asked { scope: proxy.policy.scope_mysql(&principal), user, response: &response };
 
     let (upstream, number) = authenticate(proxy, client, route, &asked, nonce).await?;
     info!(%peer, user = asked.user, database, tls = client.is_tls(), scope = ?asked.scope, "session opened");
     registered.stands_for(Arc::clone(&route.target), number);
     let capabilities = response.capabilities;
     let facts = Facts { route, peer, capabilities, _registered: registered };
-    let engine = engine(proxy, &facts, &asked.user, asked.scope);
+    let engine = engine(proxy, &facts, principal, asked.scope);
     Ok((upstream, engine, facts))
 }
 
@@ -290,19 +294,22 @@ async fn change_user(
         None => bridge::run(proxy, client, upstream, &facts.route.target).await?,
     };
     client.write(|out| out.extend(&last)).await?;
-    let scope = proxy.policy.scope_mysql(&user);
-    info!(peer = %facts.peer, user, ?scope, "session changed its user");
-    Ok(engine(proxy, facts, &user, scope))
+    let application = startup::attribute(&asking.attributes, b"program_name").unwrap_or_default().to_owned();
+    let principal = Principal { user, address: Some(facts.peer.ip()), application };
+    let scope = proxy.policy.scope_mysql(&principal);
+    info!(peer = %facts.peer, user = principal.user, ?scope, "session changed its user");
+    Ok(engine(proxy, facts, principal, scope))
 }
 
-fn engine(proxy: &Proxy, facts: &Facts<'_>, user: &str, scope: Scope) -> Engine {
+fn engine(proxy: &Proxy, facts: &Facts<'_>, principal: Principal, scope: Scope) -> Engine {
     let connections =
         OfServer { connections: Arc::clone(&proxy.connections), target: Arc::clone(&facts.route.target) };
     Engine::MySql(match scope {
         Scope::Guarded => {
-            let slot = proxy.mysql_slots.of(&facts.route.target, user);
-            let budget = proxy.budgets.of("", user);
-            let judge = mysql::Judge::new(Arc::clone(&proxy.mysql_analyser), slot, user.to_owned(), budget);
+            let slot = proxy.mysql_slots.of(&facts.route.target, &principal.user);
+            let budget = proxy.budgets.of("", &principal.user);
+            let judge =
+                mysql::Judge::new(Arc::clone(&proxy.mysql_analyser), slot, signed_in(principal), budget);
             mysql::Engine::Guarded(Box::new(Guarded::new(judge, connections, facts.capabilities)))
         }
         Scope::Unprotected | Scope::Exempt => {

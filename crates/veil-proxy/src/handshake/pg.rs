@@ -14,11 +14,12 @@ use veil_net::connect::{Connected, Encryption, Target};
 use veil_net::scram::{ClientSecret, Verifier};
 use veil_net::{Link, NetError, Stream, login};
 use veil_policy::rule::Scope;
+use veil_policy::who::Principal;
 use veil_wire::pg::auth::Request;
 use veil_wire::pg::startup::{self, Version};
 use veil_wire::pg::{frame, limits, reply};
 
-use super::{Failure, LOGIN_TIMEOUT, is_loopback};
+use super::{Failure, LOGIN_TIMEOUT, is_loopback, signed_in};
 use crate::cancel::{Registered, Running};
 use crate::engine::Engine;
 use crate::engine::pg::{self, Guarded, Watcher};
@@ -97,6 +98,7 @@ struct Asked<'a> {
     /// Options of the protocol that the proxy does not know.
     unknown: Vec<String>,
     user: String,
+    principal: Principal,
     database: String,
     /// For the server: all but user and database.
     parameters: Vec<(String, String)>,
@@ -135,7 +137,9 @@ impl<'a> Asked<'a> {
             let message = format!("database \"{database}\" is not served by this proxy");
             return Err(Problem::new("3D000", message, "Add it under \"databases\" in proxy.yaml."));
         };
-        let scope = proxy.policy.scope(route.database.as_ref().unwrap_or(&database), &user);
+        let application = value("application_name").unwrap_or_default();
+        let principal = Principal { user: user.clone(), address: Some(peer.ip()), application };
+        let scope = proxy.policy.scope(route.database.as_ref().unwrap_or(&database), &principal);
         let replication = value("replication").is_some_and(|value| !is_false(&value));
         if replication && scope != Scope::Exempt && proxy.policy.masks_anything() {
             return Err(Problem::new(
@@ -150,7 +154,7 @@ impl<'a> Asked<'a> {
             .filter(|(name, _)| !matches!(name.as_str(), "user" | "database"))
             .partition(|(name, _)| known(name));
         let unknown = unknown.into_iter().map(|(name, _)| name).collect();
-        Ok(Self { route, peer, version, unknown, user, database, parameters, scope })
+        Ok(Self { route, peer, version, unknown, user, principal, database, parameters, scope })
     }
 
     /// The version that both sides will speak.
@@ -335,7 +339,8 @@ fn engine(proxy: &Proxy, asked: &Asked<'_>, settings: &[(Vec<u8>, Vec<u8>)]) -> 
         Scope::Guarded => {
             let settings = settings.iter().map(|(name, value)| (name.as_slice(), value.as_slice()));
             let budget = proxy.budgets.of(asked.server_database(), &asked.user);
-            let judge = pg::Judge::new(Arc::clone(&proxy.analyser), slot, asked.user.clone(), budget);
+            let judge =
+                pg::Judge::new(Arc::clone(&proxy.analyser), slot, signed_in(asked.principal.clone()), budget);
             let guarded = Guarded::new(judge, settings)?;
             pg::Engine::Guarded(Box::new(guarded))
         }

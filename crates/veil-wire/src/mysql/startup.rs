@@ -170,6 +170,19 @@ pub fn decode(payload: &[u8]) -> Result<First> {
     }))
 }
 
+/// The value of the last connection attribute of this name; a client states them as it likes.
+#[must_use]
+pub fn attribute<'a>(attributes: &'a [u8], name: &[u8]) -> Option<&'a str> {
+    let mut cursor = Cursor::new(attributes);
+    let mut found = None;
+    while let (Ok(key), Ok(value)) = (cursor.lenenc_bytes(), cursor.lenenc_bytes()) {
+        if key == name {
+            found = std::str::from_utf8(value).ok();
+        }
+    }
+    found
+}
+
 /// A text up to its NUL; some clients leave the last one out.
 fn text_or_rest<'a>(cursor: &mut Cursor<'a>) -> &'a [u8] {
     let mut ahead = *cursor;

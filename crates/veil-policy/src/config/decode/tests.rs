@@ -34,7 +34,7 @@ fn a_whole_file_is_read() {
     assert_eq!(config.database("other").unwrap().upstream.host, "localhost");
     let names: Vec<&str> = config.rules.iter().map(|rule| rule.name.as_str()).collect();
     assert_eq!(names, ["dba", "users.email", "*.*ssn*", "hr.pay.iban", "users.note"]);
-    assert_eq!(config.rules[0].users, ["dba", "root"]);
+    assert_eq!(config.rules[0].who.users, ["dba", "root"].map(Glob::new));
     assert!(matches!(&config.rules[4].action, Action::Mask(strategy) if strategy.name() == "null"));
     assert_eq!(config.protection.trusted_functions, ["public.area"]);
     assert_eq!(config.protection.mode.predicates, crate::Predicates::Deny);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use veil_policy::mysql::{Labels, judge};
+use veil_policy::who::SignedIn;
 use veil_policy::{Refusal, Run};
 use veil_sql::mysql::analyse::{Analyser, Analysis};
 use veil_sql::mysql::catalog::Row;
@@ -86,10 +87,16 @@ pub(super) fn unknown(kind: Kind) -> Arc<Statement> {
 }
 
 impl Judge {
-    /// For sessions of `user` on the server of `slot`.
+    /// For a session on the server of `slot`.
     #[must_use]
-    pub fn new(analyser: Arc<Analyser>, slot: Arc<Slot>, user: String, budget: Arc<Budget>) -> Self {
-        Self { analyser, view: View::new(slot, user), past: None, temporary: Temporary::default(), budget }
+    pub fn new(analyser: Arc<Analyser>, slot: Arc<Slot>, signed_in: SignedIn, budget: Arc<Budget>) -> Self {
+        Self {
+            analyser,
+            view: View::new(slot, signed_in),
+            past: None,
+            temporary: Temporary::default(),
+            budget,
+        }
     }
 
     pub(super) const fn slot(&self) -> &Arc<Slot> {
@@ -107,7 +114,10 @@ impl Judge {
     }
 
     /// Takes the newest labels.
-    pub(super) fn refresh(&mut self) {
+    pub(super) fn refresh(&mut self, now: Instant) {
+        if self.view.look_at_rights(now) {
+            self.distrust();
+        }
         let generation = self.slot().generation();
         let moved =
             self.past.is_none() && !self.temporary.tables.is_empty() && self.temporary.over != generation;

@@ -267,7 +267,7 @@ impl Guarded {
         if analysis.rewritten.is_some() && !exact {
             return unreadable("a comment that runs, in a text with raw bytes");
         }
-        self.judge.refresh();
+        self.judge.refresh(ways.now);
         let database = settings.database.as_deref();
         let missing =
             analysis.statements.iter().any(|statement| self.judge.names_missing(statement, database));

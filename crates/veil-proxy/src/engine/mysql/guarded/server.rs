@@ -175,7 +175,7 @@ impl Guarded {
             Progress::Catalog(catalog) if self.sees_the_past() => self.judge.adopt(*catalog, now),
             Progress::Catalog(catalog) => {
                 self.judge.slot().install(*catalog, now);
-                self.judge.refresh();
+                self.judge.refresh(now);
             }
             Progress::Columns(columns) => {
                 if let Some(name) = self.unread.pop() {

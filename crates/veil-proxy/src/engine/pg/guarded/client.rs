@@ -146,7 +146,7 @@ impl Guarded {
         let names = BindNames::decode(message.available(), message.header.body)?;
         let Some(BindNames { portal, statement }) = names else { return Ok(Step::Wait) };
         // What was prepared long ago runs by the catalog of now.
-        self.judge.refresh();
+        self.judge.refresh(now);
         let open = self.session.transaction() == Transaction::Open;
         let first = self.session.statement_sent(statement).is_some_and(|known| known.may_begin());
         if !((open && first) || self.has_catalog(message.input, up, now, (false, true))?) {
@@ -301,7 +301,7 @@ impl Guarded {
         up: &mut Out,
         now: Instant,
     ) -> Result<Option<Judged>, Problem> {
-        self.judge.refresh();
+        self.judge.refresh(now);
         let judged = self.judge.statements(text);
         let mut all = judged.iter().flatten();
         let missing = all.any(|statement| statement.copies_by_place() || self.judge.names_missing(statement));

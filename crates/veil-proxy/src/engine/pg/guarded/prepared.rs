@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use veil_policy::judge::names_missing;
+use veil_policy::who::SignedIn;
 use veil_policy::{Labels, Refusal, Run, Verdict};
 use veil_sql::{Analyser, Kind, Statement};
 
@@ -49,10 +50,10 @@ pub(super) struct Prepared {
 }
 
 impl Judge {
-    /// For sessions of `user` in the database of `slot`.
+    /// For a session in the database of `slot`.
     #[must_use]
-    pub fn new(analyser: Arc<Analyser>, slot: Arc<Slot>, user: String, budget: Arc<Budget>) -> Self {
-        Self { analyser, view: View::new(slot, user), budget }
+    pub fn new(analyser: Arc<Analyser>, slot: Arc<Slot>, signed_in: SignedIn, budget: Arc<Budget>) -> Self {
+        Self { analyser, view: View::new(slot, signed_in), budget }
     }
 
     /// What a statement's questions about masked columns cost, by the labels of the moment.
@@ -87,7 +88,10 @@ impl Judge {
     }
 
     /// Takes the newest labels.
-    pub(super) fn refresh(&mut self) {
+    pub(super) fn refresh(&mut self, now: Instant) {
+        if self.view.look_at_rights(now) {
+            self.view.distrust();
+        }
         self.view.refresh();
     }
 

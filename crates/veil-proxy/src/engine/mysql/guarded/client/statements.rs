@@ -67,7 +67,7 @@ impl Guarded {
         let Some(number) = self.number(command::statement(body)?) else {
             return Ok(self.pass_over(header, nothing_prepared()));
         };
-        self.judge.refresh();
+        self.judge.refresh(ways.now);
         let asks_back = self.statements.get(&number).is_some_and(|known| asks_back(&known.statement));
         if !asks_back && self.settings.is_none() {
             return Ok(self.ask(Hidden::settings(), ways));

@@ -1,0 +1,34 @@
+//! For whom a rule is, and when.
+
+use mysql_async::prelude::Queryable;
+use veil_testkit::MySql;
+
+use crate::harness::{Proxy, connect, flavours, of, sample_server};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_are_for_whom_they_say() {
+    for flavour in flavours() {
+        let server = sample_server(of(flavour));
+        let masks = "{ table: users, column: email, strategy: email }";
+        let user = MySql::user();
+        for (rules, clear) in [
+            (format!("- {{ who: {{ user: {user}, network: 127.0.0.1 }}, unmask: true, reason: test }}\n  - {masks}"), true),
+            (format!("- {{ who: {{ user: {user}, network: 10.0.0.0/8 }}, unmask: true, reason: test }}\n  - {masks}"), false),
+            // What is not known of roles masks, and does not unmask.
+            (format!("- {{ who: {{ role: dba }}, unmask: true, reason: test }}\n  - {masks}"), false),
+            ("- { who: { role: dba }, table: users, column: email, strategy: email }".to_owned(), false),
+            (format!("- {{ unmask: true, reason: test, until: '2020-01-01' }}\n  - {masks}"), false),
+            (format!("- {{ unmask: true, reason: test, until: '2999-01-01' }}\n  - {masks}"), true),
+            ("- { who: { application: nothing_is_called_so }, table: users, column: email, strategy: email }".to_owned(), true),
+        ] {
+            let port = server.port();
+            let text = format!("databases:\n  - {{ name: '*', upstream: 'mysql://127.0.0.1:{port}' }}\nrules:\n  {rules}\n");
+            let mut proxy = Proxy::start(&text);
+            // The canary is shown where the rules say so.
+            proxy.scanner = None;
+            let mut client = connect(proxy.port()).await;
+            let email: Option<String> = client.query_first("select email from users where id = 1").await.unwrap();
+            assert_eq!(email.as_deref() == Some("zqcanary1@mail.test"), clear, "{rules}: {email:?}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! For whom a rule is, and when.
+
+use tokio_postgres::NoTls;
+
+use crate::harness::{Proxy, config, sample_server};
+
+/// What a user sees who calls its application so: the address in clear, or something else.
+async fn sees(port: u16, user: &str, application: &str) -> &'static str {
+    let mut config = tokio_postgres::Config::new();
+    config.host("127.0.0.1").port(port).user(user).dbname("shop").application_name(application);
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let row = client.query_one("select email from users where id = 1", &[]).await.unwrap();
+    if row.get::<_, &str>(0) == "zqcanary1@mail.test" { "clear" } else { "masked" }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_are_for_whom_they_say() {
+    let server = sample_server(veil_testkit::PostgresOptions::default());
+    let users = "create role support login; create role dba; create role lead in role dba; create role ann login in role lead;
+        grant select on users to support, ann";
+    server.psql("shop", users).unwrap();
+    let masks = "{ table: users, column: email, strategy: email }";
+    let shows = |who: &str| format!("\n  - {{ who: {{ {who} }}, unmask: true, reason: test }}\n  - {masks}");
+    let only =
+        |who: &str| format!("\n  - {{ table: users, column: email, strategy: email, who: {{ {who} }} }}");
+    let until = |day: &str| format!("\n  - {{ unmask: true, reason: test, until: {day} }}\n  - {masks}");
+    for (rules, seen) in [
+        (only("user: 'sup*'"), ["masked", "clear", "clear"]),
+        (shows("user: [support, postgres]"), ["clear", "masked", "clear"]),
+        (shows("network: 127.0.0.0/8"), ["clear", "clear", "clear"]),
+        (shows("network: [10.0.0.0/8, '::1']"), ["masked", "masked", "masked"]),
+        // By way of another role.
+        (shows("role: dba"), ["masked", "clear", "masked"]),
+        (only("not: { role: dba }"), ["masked", "clear", "masked"]),
+        (only("user: '*', not: { user: ann }"), ["masked", "clear", "masked"]),
+        (shows("hours: '00:00-00:00'"), ["clear", "clear", "clear"]),
+        (
+            shows("user: ann, hours: '00:00-00:00', not: { network: 127.0.0.1 }"),
+            ["masked", "masked", "masked"],
+        ),
+        (only("application: 'bi*'"), ["masked", "masked", "masked"]),
+        (only("application: 'psql'"), ["clear", "clear", "clear"]),
+        (until("'2020-01-01'"), ["masked", "masked", "masked"]),
+        (until("'2999-12-31'"), ["clear", "clear", "clear"]),
+    ] {
+        let text = config(server.port(), &rules);
+        let mut proxy = Proxy::start(&text);
+        // The canary is shown where the rules say so.
+        proxy.scanner = None;
+        for (user, seen) in ["support", "ann", "postgres"].into_iter().zip(seen) {
+            assert_eq!(sees(proxy.port(), user, "bi tool").await, seen, "{user}: {rules}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn equal_values_have_equal_masks_where_the_scope_says_so() {
+    let server = sample_server(veil_testkit::PostgresOptions::default());
+    server.psql("shop", "create table others as select id, email, email as second from users").unwrap();
+    let masked = async |more: &str| {
+        let rules = format!(
+            "\n  - {{ table: '*', column: '*e*d', strategy: hash, {more} }}\n  - {{ column: email, strategy: hash, {more} }}"
+        );
+        let proxy = Proxy::start(&config(server.port(), &rules));
+        let client = crate::harness::connect(proxy.port(), "shop").await;
+        let one = client.query_one("select email from users where id = 1", &[]).await.unwrap();
+        let other = client.query_one("select email, second from others where id = 1", &[]).await.unwrap();
+        [one.get::<_, String>(0), other.get(0), other.get(1)]
+    };
+    let [a, b, c] = masked("scope: global").await;
+    assert!(a == b && b == c);
+    let [d, e, f] = masked("scope: database").await;
+    assert!(d == e && e == f && a != d);
+    let [g, h, i] = masked("scope: column").await;
+    assert!(g != h && h != i && g != a && g != d);
+    let [j, k, _] = masked("class: mail").await;
+    assert!(j == k && j != a);
+}
