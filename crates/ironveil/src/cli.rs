@@ -21,6 +21,10 @@ pub(crate) enum Command {
     Check(Check),
     /// Say what becomes of statements, and why: which columns are shown, masked or NULL, or why they are refused.
     Explain(Explain),
+    /// Mask values as the rules mask those of a column.
+    Mask(Values),
+    /// Find the values of which these are masks, where the function can be undone. Who did it is written to the log.
+    Unmask(Unmask),
     /// Show the proxy at work on a throw-away PostgreSQL or MariaDB with sample data.
     Demo(Demo),
     /// Make keys.
@@ -77,6 +81,36 @@ pub(crate) struct Explain {
     /// The statements [default: the standard input, one a line].
     #[arg(value_name = "SQL")]
     pub(crate) statements: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Values {
+    /// The configuration file.
+    #[arg(long, default_value = "proxy.yaml")]
+    pub(crate) config: PathBuf,
+    /// The column, whose rule says how.
+    #[arg(long, value_name = "[SCHEMA.]TABLE.COLUMN")]
+    pub(crate) column: String,
+    /// The database, as clients name it.
+    #[arg(long, default_value = "*")]
+    pub(crate) database: String,
+    /// For whom [default: a user of no name, whom rules without `who` concern].
+    #[arg(long, default_value = "")]
+    pub(crate) user: String,
+    /// The type of the column, as text, int4, numeric or uuid.
+    #[arg(long = "type", default_value = "text")]
+    pub(crate) kind: String,
+    /// The values [default: the standard input, one a line].
+    pub(crate) values: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Unmask {
+    #[command(flatten)]
+    pub(crate) of: Values,
+    /// With the key that was used so many times before; 0 is the key of now.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) previous: usize,
 }
 
 #[derive(Debug, Args)]

@@ -18,7 +18,7 @@ use veil_proxy::Protocol;
 
 use crate::cli::{Check, Cli, Command, Keys, Run};
 use crate::server::Server;
-use crate::{demo, explain, keys, report, wire_up};
+use crate::{demo, explain, keys, mask, report, wire_up};
 
 const DEFAULT_CONFIG: &str = "proxy.yaml";
 /// Statements are parsed on these threads, by a parser that recurses.
@@ -32,6 +32,11 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Explain(explain) => {
             start_logs(false, "warn");
             runtime()?.block_on(explain::run(explain))
+        }
+        Command::Mask(values) => mask::mask(&values),
+        Command::Unmask(values) => {
+            start_logs(true, "info");
+            mask::unmask(&values)
         }
         Command::Demo(demo) => {
             start_logs(false, "warn");
@@ -149,6 +154,7 @@ fn config_from_arguments(url: &str, rules: &[String]) -> Result<Config> {
     Ok(Config {
         listen: Listen { postgres: default_listen(), mysql: default_listen_mysql(), tls: None },
         root_key: None,
+        previous_keys: Vec::new(),
         databases: vec![Database { name: Glob::any(), upstream, auth_query: None }],
         users: Vec::new(),
         rules: parsed,

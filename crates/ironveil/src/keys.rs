@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, anyhow};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
@@ -43,23 +44,29 @@ pub(crate) fn generate(out: Option<&Path>) -> Result<()> {
 pub(crate) fn read_secret(secret: &Secret) -> Result<Sensitive<String>> {
     let text = match secret {
         Secret::File(path) => {
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {secret}"))?
         }
-        Secret::Env(name) => {
-            std::env::var(name).with_context(|| format!("the environment variable {name} is not set"))?
-        }
+        Secret::Env(name) => std::env::var(name).with_context(|| format!("{secret} is not set"))?,
+        Secret::Command(words) => printed(words).with_context(|| format!("{secret} gives no secret"))?,
     };
     let text = Sensitive::new(text);
     Ok(Sensitive::new(text.expose().trim().to_owned()))
 }
 
+/// What a program prints; what it complains of goes to the terminal.
+fn printed(words: &[String]) -> Result<String> {
+    let (program, arguments) = words.split_first().context("it has no words")?;
+    let output =
+        Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(anyhow!("it ended with {}", output.status));
+    }
+    String::from_utf8(output.stdout).map_err(|_| anyhow!("it printed what is not UTF-8"))
+}
+
 /// Reads the root key.
 pub(crate) fn read_root(secret: &Secret) -> Result<RootKey> {
-    let place = match secret {
-        Secret::File(path) => path.display().to_string(),
-        Secret::Env(name) => format!("the environment variable {name}"),
-    };
-    RootKey::from_hex(read_secret(secret)?.expose()).with_context(|| format!("{place} holds no root key"))
+    RootKey::from_hex(read_secret(secret)?.expose()).with_context(|| format!("{secret} holds no root key"))
 }
 
 /// Where the root key is if the configuration does not say.

@@ -5,6 +5,7 @@ mod commands;
 mod demo;
 mod explain;
 mod keys;
+mod mask;
 mod report;
 mod server;
 mod wire_up;

@@ -129,3 +129,61 @@ fn explain_says_what_is_missing() {
     assert!(explain("other").contains("no entry of \"databases\""), "{}", explain("other"));
     assert!(explain("shop").contains("127.0.0.1:1"), "{}", explain("shop"));
 }
+
+/// Masks are revealed by the key that made them, also when it is no longer the root key, and nothing but that is logged.
+#[test]
+fn values_are_masked_and_unmasked_on_the_command_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (old, new, config) = (place("old.key"), place("new.key"), place("proxy.yaml"));
+    for key in [&old, &new] {
+        assert!(ironveil(&["keys", "generate", "--out", key]).status.success());
+    }
+    let with_keys = |keys: &str| {
+        let rules = "\
+            - { table: users, column: email, strategy: { email: { mode: fpe } } }\n  \
+            - { table: users, column: id, strategy: int_perm }\n  \
+            - { table: users, column: name, strategy: name }\n  \
+            - { table: users, column: note, strategy: token }\n";
+        let databases = "[{ name: '*', upstream: 'postgres://localhost' }]";
+        fs::write(&config, format!("keys: {keys}\ndatabases: {databases}\nrules:\n  {rules}")).unwrap();
+    };
+    let said = |arguments: &[&str]| {
+        let output = ironveil(&[&arguments[..1], &["--config", &config], &arguments[1..]].concat());
+        let out = String::from_utf8(output.stdout).unwrap().trim_end().to_owned();
+        let log = String::from_utf8(output.stderr).unwrap();
+        assert!(!log.contains("jane"), "{log}");
+        if output.status.success() { Ok((out, log)) } else { Err(log) }
+    };
+    with_keys(&format!("{{ root: {{ command: [cat, '{old}'] }} }}"));
+    let (email, _) = said(&["mask", "--column", "users.email", "jane@corp.example"]).unwrap();
+    let (ids, _) = said(&["mask", "--column", "users.id", "--type", "int8", "1", "2", "x"]).unwrap();
+    let (token, _) = said(&["mask", "--column", "public.users.note", "jane"]).unwrap();
+    let ids: Vec<&str> = ids.lines().collect();
+    assert!(email.ends_with("@example.com") && ids.len() == 3 && ids[2] == "NULL", "{email} {ids:?}");
+
+    with_keys(&format!("{{ root: {{ file: '{new}' }}, previous: [ {{ file: '{old}' }} ] }}"));
+    let (other, _) = said(&["mask", "--column", "users.email", "jane@corp.example"]).unwrap();
+    assert_ne!(other, email);
+    for (column, mask, value) in
+        [("users.email", email.as_str(), "jane@corp.example"), ("users.note", &token, "jane")]
+    {
+        let (revealed, log) = said(&["unmask", "--previous", "1", "--column", column, mask]).unwrap();
+        assert_eq!(revealed, value);
+        assert!(log.contains("\"event\":\"unmask\"") && log.contains(column), "{log}");
+        assert!(said(&["unmask", "--column", column, mask]).is_err());
+    }
+    let revealed = said(&["unmask", "--previous", "1", "--column", "users.id", "--type", "int8", ids[1]]);
+    assert_eq!(revealed.unwrap().0, "2");
+    for (arguments, problem) in [
+        (&["unmask", "--column", "users.name", "Alan Boateng"][..], "cannot be undone"),
+        (&["unmask", "--previous", "2", "--column", "users.id", "1"], "keys.previous has 1 key"),
+        (&["mask", "--column", "users.age", "1"], "no rule masks users.age"),
+        (&["mask", "--column", "email", "1"], "TABLE.COLUMN"),
+        (&["mask", "--column", "users.id", "1"], "no masks for the type text"),
+        (&["mask", "--column", "users.id", "--type", "int", "1"], "--type is one of text"),
+    ] {
+        let log = said(arguments).unwrap_err();
+        assert!(log.contains(problem), "{arguments:?}: {log}");
+    }
+}

@@ -42,6 +42,8 @@ pub struct Config {
     pub listen: Listen,
     /// Where the root key is; without one the proxy does not start.
     pub root_key: Option<Secret>,
+    /// Where those are that were used before, the last first: they only reveal.
+    pub previous_keys: Vec<Secret>,
     /// What clients may ask for; the first that matches decides.
     pub databases: Vec<Database>,
     /// Users that the proxy signs in itself.
@@ -94,6 +96,18 @@ pub enum Secret {
     File(PathBuf),
     /// In an environment variable.
     Env(String),
+    /// What this program prints, with these arguments; surrounding white space is not part of it.
+    Command(Vec<String>),
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Env(name) => write!(f, "the environment variable {name}"),
+            Self::Command(words) => write!(f, "the command {}", words.first().map_or("", String::as_str)),
+        }
+    }
 }
 
 /// A database that clients may ask for.

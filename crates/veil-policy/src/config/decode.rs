@@ -53,13 +53,13 @@ pub(super) fn decode(text: &str) -> Result<Config, Vec<Fault>> {
 fn config(root: &Value<'_>, faults: &mut Faults) -> Option<Config> {
     let mut map = root.map(faults)?;
     let listen = map.take("listen").map_or_else(default_listener, |value| listen(&value, faults));
-    let root_key = map.take("keys").and_then(|value| keys(&value, faults));
+    let (root_key, previous_keys) = map.take("keys").map(|value| keys(&value, faults)).unwrap_or_default();
     let databases = list(map.need("databases", faults), faults, database);
     let users = list(map.take("users"), faults, user);
     let rules = list(map.take("rules"), faults, rule);
     let protection = map.take("protection").map(|value| protection(&value, faults)).unwrap_or_default();
     map.end(faults, &["listen", "keys", "databases", "users", "rules", "protection"]);
-    Some(Config { listen, root_key, databases, users, rules, protection })
+    Some(Config { listen, root_key, previous_keys, databases, users, rules, protection })
 }
 
 fn list<T>(
@@ -123,28 +123,30 @@ fn path(value: Option<Value<'_>>, faults: &mut Faults) -> Option<std::path::Path
     value?.text(faults).map(Into::into)
 }
 
-fn keys(value: &Value<'_>, faults: &mut Faults) -> Option<Secret> {
-    let mut map = value.map(faults)?;
+/// The root key, and those before it.
+fn keys(value: &Value<'_>, faults: &mut Faults) -> (Option<Secret>, Vec<Secret>) {
+    let Some(mut map) = value.map(faults) else { return Default::default() };
     let root = map.need("root", faults).and_then(|value| secret(&value, faults));
-    map.end(faults, &["root"]);
-    root
+    let previous = list(map.take("previous"), faults, secret);
+    map.end(faults, &["root", "previous"]);
+    (root, previous)
 }
 
 fn secret(value: &Value<'_>, faults: &mut Faults) -> Option<Secret> {
     if !value.is_map() {
-        faults.at(value, "a secret is not written here; use { file: PATH } or { env: NAME }");
+        faults.at(value, "a secret is not written here; use { file: PATH }, { env: NAME } or { command: [PROGRAM, ARGUMENT] }");
         return None;
     }
     let mut map = value.map(faults)?;
-    let file = map.take("file").and_then(|value| value.text(faults));
-    let env = map.take("env").and_then(|value| value.text(faults));
-    map.end(faults, &["file", "env"]);
-    match (file, env) {
-        (Some(file), None) => Some(Secret::File(file.into())),
-        (None, Some(env)) => Some(Secret::Env(env)),
+    let file = map.take("file").and_then(|value| value.text(faults)).map(|path| Secret::File(path.into()));
+    let env = map.take("env").and_then(|value| value.text(faults)).map(Secret::Env);
+    let command = map.take("command").and_then(|value| value.texts(faults)).map(Secret::Command);
+    map.end(faults, &["file", "env", "command"]);
+    let mut found = [file, env, command].into_iter().flatten();
+    match (found.next(), found.next()) {
+        (Some(secret), None) => Some(secret),
         _ => {
-            faults.at(value, "exactly one of \"file\" and \"env\" says where the secret is");
-            None
+            wrong(value, faults, "exactly one of \"file\", \"env\" and \"command\" says where the secret is")
         }
     }
 }

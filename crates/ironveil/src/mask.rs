@@ -1,0 +1,123 @@
+//! `ironveil mask` and `ironveil unmask`: values on the command line, by the rules of a configuration.
+
+use std::io::{self, BufRead, Write};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, anyhow, bail};
+use tracing::info;
+use veil_mask::{Cell, ColumnMask};
+use veil_model::pgtype::oid;
+use veil_model::{ColumnName, Format, PgType};
+use veil_policy::config::{Config, Protocol, Secret};
+use veil_policy::who::Principal;
+
+use crate::cli::{Unmask, Values};
+use crate::commands::read_config;
+use crate::{keys, wire_up};
+
+const TYPES: [(&str, u32); 18] = [
+    ("text", oid::TEXT),
+    ("int2", oid::INT2),
+    ("int4", oid::INT4),
+    ("int8", oid::INT8),
+    ("numeric", oid::NUMERIC),
+    ("float4", oid::FLOAT4),
+    ("float8", oid::FLOAT8),
+    ("date", oid::DATE),
+    ("timestamp", oid::TIMESTAMP),
+    ("timestamptz", oid::TIMESTAMPTZ),
+    ("uuid", oid::UUID),
+    ("inet", oid::INET),
+    ("cidr", oid::CIDR),
+    ("macaddr", oid::MACADDR),
+    ("point", oid::POINT),
+    ("bytea", oid::BYTEA),
+    ("json", oid::JSON),
+    ("jsonb", oid::JSONB),
+];
+
+/// Prints the mask of each value, NULL where there is none.
+pub(crate) fn mask(values: &Values) -> Result<()> {
+    let config = read_config(&values.config)?;
+    let (_, column) = column(&config, &root(&config)?, values)?;
+    each(values, |value, out| column.mask(Format::Text, value, out), |_| Ok("NULL"))
+}
+
+/// Prints the value of each mask; one that is none ends it.
+pub(crate) fn unmask(unmask: &Unmask) -> Result<()> {
+    let values = &unmask.of;
+    let config = read_config(&values.config)?;
+    let secret = match unmask.previous.checked_sub(1) {
+        None => root(&config)?,
+        Some(at) => config
+            .previous_keys
+            .get(at)
+            .cloned()
+            .with_context(|| format!("keys.previous has {} key(s)", config.previous_keys.len()))?,
+    };
+    let (rule, column) = column(&config, &secret, values)?;
+    let user = std::env::var("USER").unwrap_or_default();
+    info!(target: "audit", event = "unmask", column = values.column, rule, user, previous = unmask.previous);
+    each(
+        values,
+        |value, out| column.reveal(Format::Text, value, out),
+        |at| {
+            Err(anyhow!(
+                "value {at} is no mask of this rule under this key, or its function cannot be undone"
+            ))
+        },
+    )
+}
+
+fn root(config: &Config) -> Result<Secret> {
+    config.root_key.clone().map_or_else(keys::default_root, Ok)
+}
+
+/// The rule on the column, and what it does.
+fn column(config: &Config, key: &Secret, values: &Values) -> Result<(String, ColumnMask)> {
+    let policy = wire_up::policy(config, &keys::read_root(key)?);
+    let rights = policy.rights(&Principal::user(&values.user), SystemTime::now());
+    let parts: Vec<&str> = values.column.split('.').collect();
+    let (schema, table, column) = match parts.as_slice() {
+        [table, column] => (None, *table, *column),
+        [schema, table, column] => (Some(*schema), *table, *column),
+        _ => bail!("--column is written TABLE.COLUMN or SCHEMA.TABLE.COLUMN"),
+    };
+    let upstream = config.database(&values.database).map(|database| &database.upstream);
+    let mysql = upstream.is_some_and(|upstream| upstream.protocol == Protocol::MySql);
+    let database = upstream.and_then(|upstream| upstream.database.as_deref()).unwrap_or(&values.database);
+    let schema = schema.unwrap_or(if mysql { database } else { "public" });
+    let name = ColumnName { schema: schema.to_owned(), table: table.to_owned(), column: column.to_owned() };
+    let masking =
+        if mysql { policy.mask_mysql(&rights, &name, true) } else { policy.mask(database, &rights, &name) };
+    let masking = masking.with_context(|| format!("no rule masks {}", values.column))?;
+    let known = TYPES.iter().find(|(name, _)| *name == values.kind);
+    let names = || TYPES.map(|(name, _)| name).join(", ");
+    let (_, oid) = known.with_context(|| format!("--type is one of {}", names()))?;
+    let column = masking.masker.column(PgType { oid: *oid, modifier: -1 });
+    if !column.supported() {
+        bail!("{} has no masks for the type {}", masking.masker.strategy().name(), values.kind);
+    }
+    Ok((masking.rule.to_string(), column))
+}
+
+/// Turns each value, and prints what comes of it, or what there is instead.
+fn each(
+    values: &Values,
+    turn: impl Fn(&[u8], &mut Vec<u8>) -> Cell,
+    instead: impl Fn(usize) -> Result<&'static str>,
+) -> Result<()> {
+    let mut out = io::stdout().lock();
+    let mut line = |at: usize, value: &str| -> Result<()> {
+        let mut turned = Vec::new();
+        match turn(value.as_bytes(), &mut turned) {
+            Cell::Written => out.write_all(&turned)?,
+            Cell::Null => out.write_all(instead(at)?.as_bytes())?,
+        }
+        Ok(out.write_all(b"\n")?)
+    };
+    if values.values.is_empty() {
+        return io::stdin().lock().lines().enumerate().try_for_each(|(at, value)| line(at + 1, &value?));
+    }
+    values.values.iter().enumerate().try_for_each(|(at, value)| line(at + 1, value))
+}
