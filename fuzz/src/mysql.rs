@@ -169,6 +169,7 @@ fn catalog() -> Catalog {
         vec![column("id", "int"), column("email", "varchar"), column("note", "text")],
         Vec::new(),
         Vec::new(),
+        vec![],
     ])
 }
 

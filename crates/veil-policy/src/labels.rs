@@ -92,7 +92,15 @@ impl Labels {
                 }
             }
         }
-        inherit(&catalog, &mut columns);
+        let shown = |relation: &Relation, column: &Column| {
+            let name = ColumnName {
+                schema: relation.schema.clone(),
+                table: relation.name.clone(),
+                column: column.name.clone(),
+            };
+            policy.shows(database, &rights, &name)
+        };
+        while inherit(&catalog, &mut columns) | refer(&catalog, &mut columns, shown) {}
         let mut labels = Self {
             catalog,
             policy,
@@ -305,8 +313,33 @@ fn attributes(oid: u32, relation: &Relation) -> impl Iterator<Item = (Attribute,
     relation.columns.iter().map(move |column| (attribute(column), column.name.as_str()))
 }
 
-/// Labels a column of a table also where its partitions, children and parents have it, by name.
-fn inherit(catalog: &Catalog, columns: &mut HashMap<Attribute, Label>) {
+/// Labels columns that refer to labelled ones, so that joins still join, unless a rule shows them. Says whether there were any.
+fn refer(
+    catalog: &Catalog,
+    columns: &mut HashMap<Attribute, Label>,
+    shown: impl Fn(&Relation, &Column) -> bool,
+) -> bool {
+    let mut found = Vec::new();
+    for (oid, relation) in catalog.relations() {
+        for (own, other, at) in &relation.references {
+            let attribute = Attribute { relation: oid, attnum: *own };
+            let referred = columns.get(&Attribute { relation: *other, attnum: *at });
+            let column = relation.columns.iter().find(|column| column.attnum == *own);
+            if let (Some(label), Some(column), false) = (referred, column, columns.contains_key(&attribute))
+                && !shown(relation, column)
+            {
+                found.push((attribute, Label { kind: Some(column.kind), ..label.clone() }));
+            }
+        }
+    }
+    let any = !found.is_empty();
+    columns.extend(found);
+    any
+}
+
+/// Labels a column of a table also where its partitions, children and parents have it, by name. Says whether there were any.
+fn inherit(catalog: &Catalog, columns: &mut HashMap<Attribute, Label>) -> bool {
+    let mut any = false;
     loop {
         let mut found = Vec::new();
         for (child_oid, child) in catalog.relations() {
@@ -324,8 +357,9 @@ fn inherit(catalog: &Catalog, columns: &mut HashMap<Attribute, Label>) {
             }
         }
         if found.is_empty() {
-            return;
+            return any;
         }
+        any = true;
         columns.extend(found);
     }
 }

@@ -292,13 +292,23 @@ impl Policy {
     /// What masks `column` for a session with these rights.
     #[must_use]
     pub fn mask(&self, database: &str, rights: &Rights, column: &ColumnName) -> Option<Masking> {
-        let first = self.in_force(rights).find(|armed| {
+        self.masking(self.decides(database, rights, column)?, database, column)
+    }
+
+    /// Whether a rule says that a column is shown.
+    #[must_use]
+    pub fn shows(&self, database: &str, rights: &Rights, column: &ColumnName) -> bool {
+        self.decides(database, rights, column).is_some_and(|armed| armed.masker.is_none())
+    }
+
+    /// The first rule on a column.
+    fn decides<'a>(&'a self, database: &str, rights: &'a Rights, column: &ColumnName) -> Option<&'a Armed> {
+        self.in_force(rights).find(|armed| {
             armed.rule.database.matches(database)
                 && armed.rule.column.matches(&column.column)
                 && armed.rule.table.matches(&column.table)
                 && armed.rule.schema.matches(&column.schema)
-        })?;
-        self.masking(first, database, column)
+        })
     }
 
     /// Whether a column may be masked, of a table whose schema is not known.
@@ -316,14 +326,7 @@ impl Policy {
     /// have no case, those of databases and tables as the server has it.
     #[must_use]
     pub fn mask_mysql(&self, rights: &Rights, column: &ColumnName, folds: bool) -> Option<Masking> {
-        let case = if folds { Case::Folded } else { Case::Kept };
-        let first = self.in_force(rights).find(|armed| {
-            let rule = &armed.rule;
-            rule.column.fits(&column.column, Case::Folded)
-                && rule.table.fits(&column.table, case)
-                && rule.database.fits(&column.schema, case)
-                && rule.schema.fits(&column.schema, case)
-        })?;
+        let first = self.decides_mysql(rights, column, folds)?;
         let lower = |name: &String| if folds { name.to_lowercase() } else { name.clone() };
         let named = ColumnName {
             schema: lower(&column.schema),
@@ -331,6 +334,28 @@ impl Policy {
             column: column.column.to_lowercase(),
         };
         self.masking(first, &named.schema, &named)
+    }
+
+    /// Whether a rule says that a column of a MySQL server is shown.
+    #[must_use]
+    pub fn shows_mysql(&self, rights: &Rights, column: &ColumnName, folds: bool) -> bool {
+        self.decides_mysql(rights, column, folds).is_some_and(|armed| armed.masker.is_none())
+    }
+
+    fn decides_mysql<'a>(
+        &'a self,
+        rights: &'a Rights,
+        column: &ColumnName,
+        folds: bool,
+    ) -> Option<&'a Armed> {
+        let case = if folds { Case::Folded } else { Case::Kept };
+        self.in_force(rights).find(|armed| {
+            let rule = &armed.rule;
+            rule.column.fits(&column.column, Case::Folded)
+                && rule.table.fits(&column.table, case)
+                && rule.database.fits(&column.schema, case)
+                && rule.schema.fits(&column.schema, case)
+        })
     }
 
     fn in_force<'a>(&'a self, rights: &'a Rights) -> impl Iterator<Item = &'a Armed> {

@@ -16,7 +16,7 @@ use crate::statement::{Kind, QualifiedName, Statement};
 pub const FIRST_USER_OID: u32 = 16_384;
 
 /// The queries whose rows make a catalog, in order; every result column is text.
-pub const QUERIES: [&str; 9] = [
+pub const QUERIES: [&str; 10] = [
     "select c.oid, n.nspname, c.relname, c.relkind, (select r.xmin::pg_catalog.text from pg_catalog.pg_rewrite r \
      where r.ev_class operator(pg_catalog.=) c.oid \
      and r.rulename operator(pg_catalog.=) '_RETURN'::pg_catalog.name) from pg_catalog.pg_class c \
@@ -60,6 +60,8 @@ pub const QUERIES: [&str; 9] = [
     "select m.rolname, r.rolname from pg_catalog.pg_auth_members a \
      join pg_catalog.pg_roles m on m.oid operator(pg_catalog.=) a.member \
      join pg_catalog.pg_roles r on r.oid operator(pg_catalog.=) a.roleid",
+    "select conrelid, conkey, confrelid, confkey from pg_catalog.pg_constraint \
+     where contype operator(pg_catalog.=) 'f'::pg_catalog.\"char\"",
 ];
 
 /// Which of the queries waits for views that are locked.
@@ -102,6 +104,8 @@ pub struct Relation {
     pub columns: Vec<Column>,
     /// Tables that it is a partition or child of.
     pub parents: Vec<u32>,
+    /// Columns that refer to others: number, and table and number of the other.
+    pub references: Vec<(i16, u32, i16)>,
     /// The query of a user's view; `None` for other relations and for views that could not be analysed.
     pub definition: Option<Arc<Statement>>,
     /// Another whenever that query is.
@@ -157,7 +161,8 @@ impl Catalog {
     /// they would have described.
     #[must_use]
     pub fn from_rows(results: &[Vec<Row>; QUERIES.len()]) -> Self {
-        let [relations, columns, parents, views, functions, operators, reactions, casts, members] = results;
+        let [relations, columns, parents, views, functions, operators, reactions, casts, members, keys] =
+            results;
         let mut catalog = Self::default();
         for row in relations {
             catalog.add_relation(row);
@@ -189,6 +194,18 @@ impl Catalog {
         catalog.operators = first_cells(operators.iter());
         let name = |row: &Row| Some((cell(row, 0)?.to_owned(), cell(row, 1)?.to_owned()));
         catalog.cast_functions = casts.iter().filter_map(name).collect();
+        for row in keys {
+            let numbers = |at| -> Vec<i16> {
+                let list = cell(row, at).and_then(|list| list.strip_prefix('{')?.strip_suffix('}'));
+                list.into_iter().flat_map(|list| list.split(',')).filter_map(|n| n.parse().ok()).collect()
+            };
+            let (own, others) = (numbers(1), numbers(3));
+            if let (Some(other), Some(relation)) = (number(row, 2), catalog.relation_mut(row, 0)) {
+                let pairs = own.into_iter().zip(others);
+                relation.references.extend(pairs.map(|(own, at)| (own, other, at)));
+                relation.references.sort_unstable();
+            }
+        }
         for (member, role) in members.iter().filter_map(name) {
             catalog.roles.entry(member).or_default().insert(role);
         }
@@ -305,6 +322,7 @@ impl Catalog {
             kind,
             columns: Vec::new(),
             parents: Vec::new(),
+            references: Vec::new(),
             definition: None,
             version: cell(row, 4).map(str::to_owned),
             triggers: false,

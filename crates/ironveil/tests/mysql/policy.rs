@@ -32,3 +32,33 @@ async fn rules_are_for_whom_they_say() {
         }
     }
 }
+
+/// What refers to a masked column is masked like it, so that joins join.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_refer_to_masked_ones_are_masked_like_them() {
+    for flavour in flavours() {
+        let server = sample_server(of(flavour));
+        for table in [
+            "create table people (id int primary key, mail varchar(80) unique)",
+            "create table mails (Owner varchar(80), person int, foreign key (owner) references people (mail), foreign key (person) references people (id))",
+            "insert into people values (1, 'zqcanary1@mail.test')",
+            "insert into mails values ('zqcanary1@mail.test', 1)",
+        ] {
+            server.sql("shop", table).unwrap();
+        }
+        let rules = "- { table: people, column: mail, strategy: email }\n  - { table: people, column: id, strategy: int_perm }";
+        let port = server.port();
+        let text = format!(
+            "databases:\n  - {{ name: '*', upstream: 'mysql://127.0.0.1:{port}' }}\nrules:\n  {rules}\n"
+        );
+        let proxy = Proxy::start(&text);
+        let mut client = connect(proxy.port()).await;
+        let sql = "select p.mail, m.owner, p.id, m.person from people p join mails m on m.owner = p.mail and m.person = p.id";
+        let (mail, owner, id, person): (String, String, i32, i32) =
+            client.query_first(sql).await.unwrap().unwrap();
+        assert!(
+            mail == owner && mail.contains("@example.") && id == person && id != 1,
+            "{mail} {owner} {id} {person}"
+        );
+    }
+}

@@ -77,3 +77,29 @@ async fn equal_values_have_equal_masks_where_the_scope_says_so() {
     let [j, k, _] = masked("class: mail").await;
     assert!(j == k && j != a);
 }
+
+/// What refers to a masked column is masked like it, so that joins join, unless a rule says otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_refer_to_masked_ones_are_masked_like_them() {
+    let server = sample_server(veil_testkit::PostgresOptions::default());
+    let tables = "create table people (id int primary key, mail text unique); insert into people values (1, 'zqcanary1@mail.test');
+        create table mails (owner text references people (mail), person int references people (id)); insert into mails values ('zqcanary1@mail.test', 1);
+        create table replies (of text references people (mail), n int) partition by range (n);
+        create table replies_1 partition of replies for values from (1) to (9); insert into replies values ('zqcanary1@mail.test', 1)";
+    server.psql("shop", tables).unwrap();
+    let rules = "\n  - { table: people, column: mail, strategy: email }\n  - { table: people, column: id, strategy: int_perm }";
+    let proxy = Proxy::start(&config(server.port(), rules));
+    let client = crate::harness::connect(proxy.port(), "shop").await;
+    let one = client.query_one("select p.mail, m.owner, p.id, m.person, r.of, s.of from people p join mails m on m.owner = p.mail \
+        join replies r on r.of = p.mail join replies_1 s on s.of = p.mail where m.person = p.id", &[]).await.unwrap();
+    let mails = [0, 1, 4, 5].map(|at| one.get::<_, String>(at));
+    assert!(mails.iter().all(|mail| *mail == mails[0] && mail.contains("@example.")), "{mails:?}");
+    let ids = [2, 3].map(|at| one.get::<_, i32>(at));
+    assert!(ids[0] == ids[1] && ids[0] != 1, "{ids:?}");
+
+    let shown = "\n  - { table: mails, column: person, unmask: true, reason: test }".to_owned() + rules;
+    let proxy = Proxy::start(&config(server.port(), &shown));
+    let client = crate::harness::connect(proxy.port(), "shop").await;
+    let one = client.query_one("select owner, person from mails", &[]).await.unwrap();
+    assert!(one.get::<_, String>(0) == mails[0] && one.get::<_, i32>(1) == 1);
+}

@@ -45,6 +45,7 @@ fn labels_with(trusted: &[&str], predicates: Predicates) -> Labels {
         rows("16410|trigger\n16460|rule"),
         vec![],
         vec![],
+        vec![],
     ];
     let rules = ["users.email=email", "items2.email=email"].map(|rule| rule_from_argument(rule).unwrap());
     let trusted = trusted.iter().map(|name| (*name).to_owned()).collect();
@@ -218,6 +219,7 @@ fn casts_of_users_close_what_is_computed_unless_trusted() {
             vec![],
             vec![],
             rows("public|to_odd"),
+            vec![],
             vec![],
         ];
         let policy = Policy::new(

@@ -56,11 +56,40 @@ impl Labels {
             let columns = columns.collect();
             labels.tables.insert(key(table), TableLabels { clean: false, columns });
         }
+        while labels.refer() {}
         for table in catalog.tables() {
             labels.settle(table, 0);
         }
         labels.follow_views();
         labels
+    }
+
+    /// Labels columns that refer to labelled ones, so that joins still join, unless a rule shows them. Says whether there were any.
+    fn refer(&mut self) -> bool {
+        let catalog = Arc::clone(&self.catalog);
+        let mut any = false;
+        for [[database, table, column], [other_database, other_table, other]] in catalog.references() {
+            let (Some(own), column) = (catalog.table(database, table), column.to_lowercase()) else {
+                continue;
+            };
+            let referred = catalog.table(other_database, other_table).map(key);
+            let referred =
+                referred.and_then(|key| self.tables.get(&key)?.columns.get(&other.to_lowercase()).cloned());
+            // It may be one that the account cannot see.
+            let Some(label) = referred.or_else(|| self.rule(other_database, other_table, other)) else {
+                continue;
+            };
+            let name = ColumnName { schema: database.clone(), table: table.clone(), column: column.clone() };
+            if self.policy.shows_mysql(&self.rights, &name, catalog.folds()) {
+                continue;
+            }
+            let known = self.tables.entry(key(own)).or_default();
+            if !known.columns.contains_key(&column) {
+                known.columns.insert(column, label);
+                any = true;
+            }
+        }
+        any
     }
 
     /// Follows the columns of views to the tables below them; views over views come after those.

@@ -39,6 +39,7 @@ fn catalog(folds: &str) -> Catalog {
             row(&["shop", "item_view", "select `shop`.`items`.`label` AS `label` from `shop`.`items`"]),
         ],
         vec![row(&["NVL"])],
+        vec![row(&["shop", "mails", "owner", "shop", "users", "Email"])],
     ];
     Catalog::from_rows(&results)
 }

@@ -4,7 +4,7 @@
 //! session's `sql_select_limit` does not cut what is known. The servers' own tables are not asked for: what they show
 //! is known (`system`), and opening them costs more than all others.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::analyse::analyse;
@@ -22,7 +22,7 @@ pub struct Query {
 }
 
 /// The queries whose rows make a catalog, in order.
-pub const QUERIES: [Query; 5] = [
+pub const QUERIES: [Query; 6] = [
     Query { text: "select @@lower_case_table_names, version() limit 18446744073709551615", columns: 2 },
     Query {
         text: "select cast(convert(table_schema using utf8mb4) as binary), \
@@ -58,6 +58,16 @@ pub const QUERIES: [Query; 5] = [
             from information_schema.routines where routine_type = 'FUNCTION' and routine_schema <> 'sys' \
             limit 18446744073709551615",
         columns: 1,
+    },
+    Query {
+        text: "select cast(convert(table_schema using utf8mb4) as binary), \
+            cast(convert(table_name using utf8mb4) as binary), \
+            cast(convert(column_name using utf8mb4) as binary), \
+            cast(convert(referenced_table_schema using utf8mb4) as binary), \
+            cast(convert(referenced_table_name using utf8mb4) as binary), \
+            cast(convert(referenced_column_name using utf8mb4) as binary) from information_schema.key_column_usage \
+            where referenced_table_name is not null limit 18446744073709551615",
+        columns: 6,
     },
 ];
 
@@ -149,19 +159,32 @@ pub struct Catalog {
     tables: HashMap<(String, String), Table>,
     /// Names of users' functions, in lower case; `None` if nothing is known.
     functions: Option<HashSet<String>>,
+    references: BTreeSet<Reference>,
 }
+
+/// A column that refers to another: database, table and column of both.
+pub type Reference = [[String; 3]; 2];
 
 impl Catalog {
     /// From the rows of [`QUERIES`], in order.
     #[must_use]
     pub fn from_rows(results: &[Vec<Row>; QUERIES.len()]) -> Self {
-        let [settings, tables, columns, views, functions] = results;
+        let [settings, tables, columns, views, functions, references] = results;
         let setting =
             |at: usize| settings.first().and_then(|row| row.get(at)).cloned().flatten().unwrap_or_default();
         let mode = Mode::new("", &setting(1));
         let functions = functions.iter().filter_map(|row| Some(row.first()?.as_ref()?.to_lowercase()));
-        let mut catalog =
-            Self { folds: setting(0) != "0", tables: HashMap::new(), functions: Some(functions.collect()) };
+        let reference = |row: &Row| -> Option<Reference> {
+            let names: Vec<String> = row.iter().cloned().collect::<Option<_>>()?;
+            let [a, b, c, d, e, f] = names.try_into().ok()?;
+            Some([[a, b, c], [d, e, f]])
+        };
+        let mut catalog = Self {
+            folds: setting(0) != "0",
+            tables: HashMap::new(),
+            functions: Some(functions.collect()),
+            references: references.iter().filter_map(reference).collect(),
+        };
         for row in tables {
             if let [Some(database), Some(name), Some(kind), engine] = row.as_slice() {
                 let table = Table {
@@ -199,10 +222,16 @@ impl Catalog {
         catalog
     }
 
+    /// Columns that refer to others.
+    pub fn references(&self) -> impl Iterator<Item = &Reference> {
+        self.references.iter()
+    }
+
     /// What both know alike: an old one may miss what came later, and have what has gone.
     #[must_use]
     pub fn agreeing(mut self, other: &Self) -> Self {
         self.tables.retain(|key, table| other.tables.get(key) == Some(table));
+        self.references.extend(other.references.iter().cloned());
         self.functions = self.functions.zip(other.functions.as_ref()).map(|(mut all, more)| {
             all.extend(more.iter().cloned());
             all
