@@ -159,6 +159,7 @@ fn config_from_arguments(url: &str, rules: &[String]) -> Result<Config> {
         users: Vec::new(),
         rules: parsed,
         protection: Protection::default(),
+        tests: Vec::new(),
     })
 }
 
@@ -169,6 +170,25 @@ pub(crate) fn read_config(path: &Path) -> Result<Config> {
         let lines: Vec<String> = faults.iter().map(|fault| format!("{}: {fault}", path.display())).collect();
         anyhow::anyhow!("the configuration has {} fault(s)\n{}", lines.len(), lines.join("\n"))
     })
+}
+
+/// Runs the tests of statements in a database.
+fn run_tests(config: &Config, database: &str, server: &Server) -> Result<()> {
+    let here = config.tests.iter().filter(|test| test.database == "*" || test.database == database);
+    let mut failed = Vec::new();
+    for (test, sql) in here.filter_map(|test| Some((test, test.sql()?))) {
+        let explained = server.explain(sql, &server.known_to(&test.principal));
+        let checked = match explained.as_deref() {
+            Ok([one]) => test.check_statement(one),
+            Ok(_) => Err("it is not one statement".to_owned()),
+            Err(what) => Err(format!("it holds {what}")),
+        };
+        failed.extend(checked.err().map(|what| format!("line {}: {what}", test.line)));
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    bail!("{} of the configuration's tests fail in {database}:\n{}", failed.len(), failed.join("\n"))
 }
 
 fn check_config(check: &Check) -> Result<()> {
@@ -188,6 +208,7 @@ fn check_config(check: &Check) -> Result<()> {
     if let (Some(database), Some(user)) = (&check.database, &check.user) {
         let report = runtime()?.block_on(async {
             let mut server = Server::open(&config, database, user).await?;
+            run_tests(&config, database, &server)?;
             report::report(&config, &mut server, user).await
         })?;
         write!(io::stdout(), "{report}")?;

@@ -3,12 +3,11 @@
 use std::io::{self, BufRead, Write};
 
 use anyhow::Result;
-use veil_policy::explain::{Explanation, explain};
-use veil_policy::mysql;
+use veil_policy::explain::Explanation;
 
 use crate::cli::Explain;
 use crate::commands;
-use crate::server::{Known, Server};
+use crate::server::Server;
 
 /// Prints what becomes of each statement.
 pub(crate) async fn run(mut args: Explain) -> Result<()> {
@@ -17,22 +16,10 @@ pub(crate) async fn run(mut args: Explain) -> Result<()> {
         args.statements = io::stdin().lock().lines().collect::<io::Result<_>>()?;
     }
     let server = Server::open(&config, &args.database, &args.user).await?;
-    args.statements.iter().try_for_each(|sql| match &server.known {
-        Known::Postgres(labels) => {
-            let statements = veil_sql::analyse::analyse(sql);
-            print(sql, statements.map(|all| all.iter().map(|one| explain(one, labels)).collect()))
-        }
-        Known::MySql(labels, mode) => {
-            let explained = veil_sql::mysql::analyse::analyse(sql, *mode).map(|all| {
-                let each = all.statements.iter();
-                each.map(|one| mysql::explain(one, labels, Some(&server.database))).collect()
-            });
-            print(sql, explained)
-        }
-    })
+    args.statements.iter().try_for_each(|sql| print(sql, server.explain(sql, &server.known)))
 }
 
-fn print(sql: &str, explanations: Result<Vec<Explanation>, impl std::fmt::Display>) -> Result<()> {
+fn print(sql: &str, explanations: Result<Vec<Explanation>, String>) -> Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{sql}")?;
     match explanations {

@@ -29,6 +29,8 @@ struct Columns {
     /// By rule.
     masked: BTreeMap<String, Vec<String>>,
     closed: Vec<String>,
+    /// Masked, by functions that have no masks of their types.
+    unsuited: Vec<String>,
     /// Tables with masked columns.
     tables: BTreeSet<String>,
     /// Tables with triggers.
@@ -91,6 +93,9 @@ impl Columns {
             Fate::Pass => {}
             Fate::Close => self.closed.push(name),
             Fate::Mask(label) => {
+                if label.kind.is_some_and(|kind| !label.masker.column(kind).supported()) {
+                    self.unsuited.push(format!("{name} ({})", label.masker.strategy().name()));
+                }
                 self.masked.entry(label.rule.to_string()).or_default().push(name);
                 self.tables.insert(table.to_owned());
             }
@@ -121,6 +126,7 @@ fn print(
         .iter()
         .filter(|rule| matches!(rule.action, Action::Mask(_)) && !columns.masked.contains_key(&rule.name));
     line("rules that mask nothing here", &idle.map(|rule| rule.name.clone()).collect::<Vec<_>>());
+    line("NULL, for the function has no masks of the column's type; choose another", &columns.unsuited);
     let mut closed = columns.closed.clone();
     closed.sort_unstable();
     line("NULL, for they are computed from masked columns, or not known; a rule can name them", &closed);

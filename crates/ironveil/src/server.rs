@@ -8,6 +8,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, OptsBuilder, Row, SslOpts};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use veil_policy::config::{Config, Protocol, SslMode, Upstream};
+use veil_policy::explain::{Explanation, explain};
 use veil_policy::who::Principal;
 use veil_policy::{Labels, Policy, mysql};
 use veil_sql::Catalog;
@@ -33,7 +34,14 @@ pub(crate) enum Known {
 pub(crate) struct Server {
     pub(crate) known: Known,
     pub(crate) database: String,
+    policy: Arc<Policy>,
+    catalog: Catalogs,
     session: Session,
+}
+
+enum Catalogs {
+    Postgres(Arc<Catalog>),
+    MySql(Arc<veil_sql::mysql::Catalog>, Mode),
 }
 
 enum Session {
@@ -57,11 +65,48 @@ impl Server {
         }
     }
 
+    /// What the policy makes of the server for somebody.
+    pub(crate) fn known_to(&self, principal: &Principal) -> Known {
+        known(&self.policy, &self.catalog, &self.database, principal)
+    }
+
+    /// What becomes of the statements of a text.
+    ///
+    /// # Errors
+    /// What it holds that cannot be read.
+    pub(crate) fn explain(&self, sql: &str, known: &Known) -> Result<Vec<Explanation>, String> {
+        match known {
+            Known::Postgres(labels) => veil_sql::analyse::analyse(sql)
+                .map(|all| all.iter().map(|one| explain(one, labels)).collect())
+                .map_err(|what| what.to_string()),
+            Known::MySql(labels, mode) => veil_sql::mysql::analyse::analyse(sql, *mode)
+                .map(|all| {
+                    let each = all.statements.iter();
+                    each.map(|one| mysql::explain(one, labels, Some(&self.database))).collect()
+                })
+                .map_err(|what| what.to_string()),
+        }
+    }
+
     /// The rows of a query.
     pub(crate) async fn rows(&mut self, query: &str) -> Result<Rows> {
         match &mut self.session {
             Session::Postgres(client) => postgres_rows(client, query).await,
             Session::MySql(connection) => mysql_rows(connection, query).await,
+        }
+    }
+}
+
+/// What a policy makes of a catalog for somebody.
+fn known(policy: &Arc<Policy>, catalog: &Catalogs, database: &str, principal: &Principal) -> Known {
+    let rights = policy.rights(principal, SystemTime::now());
+    let policy = Arc::clone(policy);
+    match catalog {
+        Catalogs::Postgres(catalog) => {
+            Known::Postgres(Labels::new(policy, Arc::clone(catalog), database, &rights))
+        }
+        Catalogs::MySql(catalog, mode) => {
+            Known::MySql(mysql::Labels::new(policy, Arc::clone(catalog), &rights), *mode)
         }
     }
 }
@@ -100,13 +145,10 @@ async fn postgres(upstream: &Upstream, policy: Arc<Policy>, database: &str, user
     for (rows, query) in results.iter_mut().zip(veil_sql::catalog::QUERIES) {
         *rows = postgres_rows(&client, query).await?;
     }
-    let rights = policy.rights(&Principal::user(user), SystemTime::now());
-    let labels = Labels::new(policy, Arc::new(Catalog::from_rows(&results)), database, &rights);
-    Ok(Server {
-        known: Known::Postgres(labels),
-        database: database.to_owned(),
-        session: Session::Postgres(client),
-    })
+    let catalog = Catalogs::Postgres(Arc::new(Catalog::from_rows(&results)));
+    let known = known(&policy, &catalog, database, &Principal::user(user));
+    let session = Session::Postgres(client);
+    Ok(Server { known, database: database.to_owned(), policy, catalog, session })
 }
 
 async fn mysql(upstream: &Upstream, policy: Arc<Policy>, database: &str, user: &str) -> Result<Server> {
@@ -120,13 +162,10 @@ async fn mysql(upstream: &Upstream, policy: Arc<Policy>, database: &str, user: &
         *rows = mysql_rows(&mut connection, query.text).await?;
     }
     let catalog = Arc::new(veil_sql::mysql::Catalog::from_rows(&results));
-    let rights = policy.rights(&Principal::user(user), SystemTime::now());
-    let labels = mysql::Labels::new(policy, catalog, &rights);
-    Ok(Server {
-        known: Known::MySql(labels, Mode::new(&sql_mode, &version)),
-        database: database.to_owned(),
-        session: Session::MySql(connection),
-    })
+    let catalog = Catalogs::MySql(catalog, Mode::new(&sql_mode, &version));
+    let known = known(&policy, &catalog, database, &Principal::user(user));
+    let session = Session::MySql(connection);
+    Ok(Server { known, database: database.to_owned(), policy, catalog, session })
 }
 
 fn options(upstream: &Upstream, database: &str, user: &str) -> Opts {

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tracing::warn;
 use veil_mask::RootKey;
 use veil_model::Sensitive;
@@ -41,16 +42,41 @@ pub(crate) fn proxy(config: &Config, key: &RootKey) -> Result<Proxy> {
     if config.protection.mode.unknown_functions {
         tracing::warn!("protection.mode is permissive: functions that are not known run over masked columns");
     }
+    let policy = policy(config, key);
+    run_tests(config, &policy)?;
     Ok(Proxy::new(Parts {
         tls,
         routes: of(Protocol::Postgres).map(route).collect::<Result<_>>()?,
         accounts,
         mysql_routes: of(Protocol::MySql).map(mysql_route).collect::<Result<_>>()?,
         mysql_accounts,
-        policy: policy(config, key),
+        policy,
         local_files: config.protection.local_infile,
         mock_secret: keys::random()?,
     }))
+}
+
+/// Runs the tests of a configuration that need no database.
+fn run_tests(config: &Config, policy: &Policy) -> Result<()> {
+    let now = SystemTime::now();
+    let mut failed = Vec::new();
+    for test in &config.tests {
+        let upstream = config.database(&test.database).map(|database| &database.upstream);
+        let mysql = upstream.is_some_and(|upstream| upstream.protocol == Protocol::MySql);
+        let database = upstream.and_then(|upstream| upstream.database.as_deref()).unwrap_or(&test.database);
+        if let Err(what) = test.check(policy, database, mysql, now) {
+            failed.push(format!("line {}: {what}", test.line));
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "{} of {} tests of the configuration fail:\n{}",
+        failed.len(),
+        config.tests.len(),
+        failed.join("\n")
+    )
 }
 
 /// The rules of a configuration, with the masks of `key`.

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 pub use decode::{default_listen, default_listen_mysql, rule_from_argument};
 pub use upstream::{Protocol, SslMode, Upstream};
 
+use crate::expect::Test;
 use crate::glob::Glob;
 use crate::rule::{ProtectionMode, Rule};
 
@@ -52,6 +53,8 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// What holds for all rules.
     pub protection: Protection,
+    /// What is expected of the rules.
+    pub tests: Vec<Test>,
 }
 
 /// What holds for all rules.

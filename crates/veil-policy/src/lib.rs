@@ -6,6 +6,7 @@
 
 pub mod config;
 mod copy;
+pub mod expect;
 pub mod explain;
 pub mod glob;
 pub mod judge;

@@ -103,3 +103,77 @@ async fn keys_that_refer_to_masked_ones_are_masked_like_them() {
     let one = client.query_one("select owner, person from mails", &[]).await.unwrap();
     assert!(one.get::<_, String>(0) == mails[0] && one.get::<_, i32>(1) == 1);
 }
+
+/// What `ironveil check` says of a configuration.
+fn checked(text: &str) -> (bool, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let place = |name: &str| directory.path().join(name);
+    std::fs::write(place("key"), "00112233445566778899aabbccddeeff".repeat(2)).unwrap();
+    let keys = format!("keys: {{ root: {{ file: '{}' }} }}\n{text}", place("key").display());
+    std::fs::write(place("proxy.yaml"), keys).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_ironveil"))
+        .arg("check")
+        .arg(place("proxy.yaml"))
+        .args(["--database", "shop", "--user", "postgres"])
+        .output()
+        .unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(told).unwrap())
+}
+
+#[test]
+fn a_configuration_carries_tests_of_its_own() {
+    let server = sample_server(veil_testkit::PostgresOptions::default());
+    let rules = "
+  - { name: night, who: { user: dba, network: 10.0.0.0/8 }, unmask: true, reason: test }
+  - { name: addresses, table: users, column: email, strategy: partial, last: 3 }
+  - { table: users, column: age, strategy: email }";
+    let with = |tests: &[&str]| {
+        let tests: String = tests.iter().map(|test| format!("  - {test}\n")).collect();
+        checked(&format!(
+            "{}protection: {{ unclassified: mask }}\ntests:\n{tests}",
+            config(server.port(), rules)
+        ))
+    };
+    let good = [
+        "{ as: app, column: users.email, expect: addresses }",
+        "{ as: app, column: users.email, expect: partial }",
+        "{ as: app, column: public.users.note, expect: unclassified }",
+        "{ as: { user: dba, address: 10.1.1.1 }, column: users.email, expect: shown }",
+        "{ as: { user: dba, address: 11.1.1.1 }, column: users.email, expect: partial }",
+        "{ as: app, column: users.email, value: jane@corp.example, expect: '**************ple' }",
+        "{ as: app, sql: 'select email, upper(email), count(*) from users group by email', expect: [addresses, 'null', shown] }",
+        "{ as: app, sql: 'select pg_read_file(email) from users', expect: refused }",
+        "{ as: { user: dba, address: 10.1.1.1 }, sql: 'select email, upper(email) from users', expect: [shown, shown] }",
+    ];
+    let (fine, told) = with(&good);
+    assert!(
+        fine && told.contains("no masks of the column's type; choose another: public.users.age (email)"),
+        "{told}"
+    );
+    for (test, problem) in [
+        (
+            "{ as: app, column: users.email, expect: shown }",
+            "users.email is masked by rule addresses (partial), and not shown",
+        ),
+        (
+            "{ as: { user: dba, address: 10.1.1.1 }, column: users.email, expect: partial }",
+            "users.email is shown to dba",
+        ),
+        ("{ as: app, column: users.email, value: jane@corp.example, expect: x }", "another mask"),
+        (
+            "{ as: app, sql: 'select email from users', expect: ['null'] }",
+            "runs; columns: masked by addresses",
+        ),
+        (
+            "{ as: app, sql: 'select email from users', expect: refused }",
+            "runs; columns: masked by addresses",
+        ),
+        ("{ as: app, sql: 'select 1; select 2', expect: shown }", "it is not one statement"),
+        ("{ as: app, column: users.email }", "the key \"expect\" is missing"),
+        ("{ as: app, expect: x }", "a test has \"column\""),
+    ] {
+        let (fine, told) = with(&[good[0], test]);
+        assert!(!fine && told.contains(problem), "{test}: {told}");
+    }
+}

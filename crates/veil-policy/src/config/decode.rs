@@ -9,9 +9,10 @@ use veil_mask::{Param, ParameterKind, Strategy};
 use super::{
     AuthQuery, Config, Database, Fault, Listen, ListenTls, Login, Proof, Protection, Secret, Upstream, User,
 };
+use crate::expect::{Expected, Test};
 use crate::glob::Glob;
 use crate::rule::{Action, KeyScope, Predicates, ProtectionMode, Rule};
-use crate::who::{Day, Network, Who, Window};
+use crate::who::{Day, Network, Principal, Who, Window};
 use crate::yaml::{self, Faults, Map, Value};
 
 const DEFAULT_PORT: u16 = 6543;
@@ -56,10 +57,13 @@ fn config(root: &Value<'_>, faults: &mut Faults) -> Option<Config> {
     let (root_key, previous_keys) = map.take("keys").map(|value| keys(&value, faults)).unwrap_or_default();
     let databases = list(map.need("databases", faults), faults, database);
     let users = list(map.take("users"), faults, user);
-    let rules = list(map.take("rules"), faults, rule);
-    let protection = map.take("protection").map(|value| protection(&value, faults)).unwrap_or_default();
-    map.end(faults, &["listen", "keys", "databases", "users", "rules", "protection"]);
-    Some(Config { listen, root_key, previous_keys, databases, users, rules, protection })
+    let mut rules = list(map.take("rules"), faults, rule);
+    let tests = list(map.take("tests"), faults, test);
+    let protection = map.take("protection").map(|value| protection(&value, faults));
+    let (protection, unclassified) = protection.unwrap_or_default();
+    rules.extend(unclassified);
+    map.end(faults, &["listen", "keys", "databases", "users", "rules", "protection", "tests"]);
+    Some(Config { listen, root_key, previous_keys, databases, users, rules, protection, tests })
 }
 
 fn list<T>(
@@ -221,8 +225,10 @@ fn verifier(value: &Value<'_>, faults: &mut Faults) -> Option<Proof> {
 /// ProtectionMode that are remembered for an hour, for each user.
 const BUDGET_MAX: u32 = 100_000;
 
-fn protection(value: &Value<'_>, faults: &mut Faults) -> Protection {
-    let Some(mut map) = value.map(faults) else { return Protection::default() };
+/// What holds for all rules, and the rule for columns that no other is for.
+fn protection(value: &Value<'_>, faults: &mut Faults) -> (Protection, Option<Rule>) {
+    let Some(mut map) = value.map(faults) else { return Default::default() };
+    let unclassified = map.take("unclassified").and_then(|value| unclassified(&value, faults));
     let mode = map.take("mode").and_then(|value| mode(&value, faults)).unwrap_or_default();
     let predicates = map.take("predicates").and_then(|value| predicates(&value, faults));
     let budget = map.take("predicate_budget").and_then(|value| budget(&value, faults));
@@ -238,8 +244,64 @@ fn protection(value: &Value<'_>, faults: &mut Faults) -> Protection {
             ..mode
         },
     };
-    map.end(faults, &["mode", "trusted_functions", "local_infile", "predicates", "predicate_budget"]);
-    protection
+    let known =
+        ["mode", "trusted_functions", "local_infile", "predicates", "predicate_budget", "unclassified"];
+    map.end(faults, &known);
+    (protection, unclassified)
+}
+
+/// `pass`, `mask` (by `redact`) or `deny` (NULL).
+fn unclassified(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {
+    let function = match value.text(faults)?.as_str() {
+        "pass" => return None,
+        "mask" => "redact",
+        "deny" => "null",
+        _ => return wrong(value, faults, "\"unclassified\" is \"pass\", \"mask\" or \"deny\""),
+    };
+    let strategy = Strategy::parse(function, &BTreeMap::new()).ok()?;
+    Some(Rule::new("unclassified".to_owned(), Action::Mask(strategy)))
+}
+
+/// What somebody should see.
+fn test(value: &Value<'_>, faults: &mut Faults) -> Option<Test> {
+    let mut map = value.map(faults)?;
+    let principal = map.need("as", faults).and_then(|value| principal(&value, faults));
+    let mut text = |name: &str, faults: &mut Faults| map.take(name).and_then(|value| value.text(faults));
+    let database = text("database", faults).unwrap_or_else(|| "*".to_owned());
+    let (column, of, sql) = (text("column", faults), text("value", faults), text("sql", faults));
+    let expect = map.need("expect", faults);
+    let words = expect.as_ref().and_then(|value| value.texts(faults))?;
+    map.end(faults, &["as", "database", "column", "value", "sql", "expect"]);
+    let column = column.map(|column| column.split('.').map(str::to_owned).collect::<Vec<_>>());
+    let expected = match (column, of, sql, words.as_slice()) {
+        (Some(column), None, None, [by]) => Expected::Column { column, by: by.clone() },
+        (Some(column), Some(value), None, [mask]) => Expected::Value { column, value, mask: mask.clone() },
+        (None, None, Some(sql), [word]) if word == "refused" => Expected::Refused { sql },
+        (None, None, Some(sql), _) => Expected::Columns { sql, columns: words },
+        _ => {
+            return wrong(
+                value,
+                faults,
+                "a test has \"column\" (with \"value\" or not) or \"sql\", and says what to expect of it",
+            );
+        }
+    };
+    Some(Test { line: value.line(), principal: principal?, database, expected })
+}
+
+fn principal(value: &Value<'_>, faults: &mut Faults) -> Option<Principal> {
+    if !value.is_map() {
+        return value.text(faults).map(|user| Principal::user(&user));
+    }
+    let mut map = value.map(faults)?;
+    let user = map.need("user", faults).and_then(|value| value.text(faults));
+    let application = map.take("application").and_then(|value| value.text(faults)).unwrap_or_default();
+    let address = map.take("address").and_then(|value| {
+        let text = value.text(faults)?;
+        text.parse().ok().or_else(|| wrong(&value, faults, &format!("\"{text}\" is no address")))
+    });
+    map.end(faults, &["user", "application", "address"]);
+    Some(Principal { user: user?, address, application })
 }
 
 /// What a mode stands for.
