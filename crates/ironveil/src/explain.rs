@@ -16,15 +16,17 @@ pub(crate) async fn run(mut args: Explain) -> Result<()> {
         args.statements = io::stdin().lock().lines().collect::<io::Result<_>>()?;
     }
     let server = Server::open(&config, &args.database, &args.user).await?;
-    args.statements.iter().try_for_each(|sql| print(sql, server.explain(sql, &server.known)))
+    args.statements
+        .iter()
+        .try_for_each(|sql| print(sql, server.explain(sql, &server.known), &server.meetings(sql)))
 }
 
-fn print(sql: &str, explanations: Result<Vec<Explanation>, String>) -> Result<()> {
+fn print(sql: &str, explanations: Result<Vec<Explanation>, String>, met: &[String]) -> Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{sql}")?;
     match explanations {
         Ok(explanations) => explanations.iter().try_for_each(|text| writeln!(out, "    {text}"))?,
         Err(what) => writeln!(out, "    IronVeil refused: the text holds {what}")?,
     }
-    Ok(())
+    Ok(met.iter().try_for_each(|met| writeln!(out, "    {met}"))?)
 }

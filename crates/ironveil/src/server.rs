@@ -8,7 +8,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, OptsBuilder, Row, SslOpts};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use veil_policy::config::{Config, Protocol, SslMode, Upstream};
-use veil_policy::explain::{Explanation, explain};
+use veil_policy::explain::{Explanation, explain, meetings};
 use veil_policy::who::Principal;
 use veil_policy::{Labels, Policy, mysql};
 use veil_sql::Catalog;
@@ -86,6 +86,13 @@ impl Server {
                 })
                 .map_err(|what| what.to_string()),
         }
+    }
+
+    /// What is said of literals and parameters in a text.
+    pub(crate) fn meetings(&self, sql: &str) -> Vec<String> {
+        let Known::Postgres(labels) = &self.known else { return Vec::new() };
+        let statements = veil_sql::analyse::analyse(sql).unwrap_or_else(|_| [].into());
+        statements.iter().flat_map(|one| meetings(one, labels)).map(|met| met.to_string()).collect()
     }
 
     /// The rows of a query.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use veil_sql::Statement;
-use veil_sql::lineage::{Expr, Output};
+use veil_sql::lineage::{Expr, Meets, Output, Spot};
 
 use crate::judge::{Refusal, Run, Untraced, judge};
 use crate::labels::Labels;
@@ -79,6 +79,58 @@ pub fn explain(statement: &Statement, labels: &Labels) -> Explanation {
             Columns::new(statement, labels).map_or(Explanation::Closed, |columns| columns.explained())
         }
     }
+}
+
+/// A literal or parameter that meets a masked column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Met {
+    /// Where it stands.
+    pub at: Spot,
+    /// Whether it is compared with the column, or written to it.
+    pub how: How,
+    /// The rule that masks the column.
+    pub rule: String,
+}
+
+/// How a literal or parameter meets a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// They have to be equal.
+    Equal,
+    /// They must not be equal.
+    Unequal,
+    /// It is written to the column.
+    Stored,
+}
+
+impl fmt::Display for Met {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.at {
+            Spot::Literal(at) => write!(f, "the literal at byte {at}")?,
+            Spot::Parameter(number) => write!(f, "parameter {number}")?,
+        }
+        let how = match self.how {
+            How::Equal | How::Unequal => "is compared with",
+            How::Stored => "is written to",
+        };
+        write!(f, " {how} a column that {} masks", self.rule)
+    }
+}
+
+/// The literals and parameters of a statement that meet masked columns as they are.
+#[must_use]
+pub fn meetings(statement: &Statement, labels: &Labels) -> Vec<Met> {
+    let Some(columns) = Columns::new(statement, labels) else { return Vec::new() };
+    let met = columns.meetings().map(|(meeting, label)| Met {
+        at: meeting.at,
+        how: match meeting.meets {
+            Meets::Compared { equal: true, .. } => How::Equal,
+            Meets::Compared { equal: false, .. } => How::Unequal,
+            Meets::Stored { .. } => How::Stored,
+        },
+        rule: label.rule.to_string(),
+    });
+    met.collect()
 }
 
 impl Flow {

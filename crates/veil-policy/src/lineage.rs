@@ -7,7 +7,7 @@ mod charges;
 use std::collections::HashMap;
 
 use veil_model::Attribute;
-use veil_sql::lineage::{Expr, Lineage, Output};
+use veil_sql::lineage::{Expr, Lineage, Meeting, Meets, Output};
 use veil_sql::{Alias, AliasSource, Facts, Field, QualifiedName, RelationKind, Statement};
 
 use crate::judge::{self, named};
@@ -128,6 +128,27 @@ impl<'a> Columns<'a> {
         tracer.settle(lineage);
         let shapes = lineage.arms.iter().map(|arm| Shape::of(arm)).collect();
         Some(Self { tracer, lineage, shapes })
+    }
+
+    /// Literals and parameters that meet labelled columns as they are, with what they meet there.
+    pub(crate) fn meetings(&self) -> impl Iterator<Item = (&Meeting, Label)> {
+        self.lineage.meetings.iter().filter_map(|meeting| Some((meeting, self.met(&meeting.meets)?)))
+    }
+
+    /// The label of a column that is compared or written to; `None` if it has none, or it is not sure which.
+    fn met(&self, meets: &Meets) -> Option<Label> {
+        match meets {
+            Meets::Compared { column, .. } => match self.value(column) {
+                Flow::Verbatim(label) => Some(label),
+                Flow::Clean | Flow::Closed => None,
+            },
+            Meets::Stored { target, place } => {
+                let mut labels =
+                    named(target, self.tracer.labels).map(|oid| self.tracer.labels.at(oid, place));
+                let first = labels.next()??;
+                labels.all(|other| other.is_some_and(|other| other.rule == first.rule)).then(|| first.clone())
+            }
+        }
     }
 
     /// What column `at` of `count` holds, which the server calls `name`.

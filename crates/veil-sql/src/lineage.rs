@@ -4,6 +4,7 @@
 //! rule of scoping, `search_path` or temporary table has to be known, and what follows from it is only ever too strict.
 
 use crate::question::Question;
+use crate::statement::{Place, QualifiedName};
 
 /// A value, by what it depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +75,43 @@ pub enum Output {
     Value(Expr),
 }
 
+/// A literal or parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spot {
+    /// It stands at this byte of the text.
+    Literal(usize),
+    /// The one of this number, from 1.
+    Parameter(u32),
+}
+
+/// A literal or parameter that meets a column as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meeting {
+    /// Where it stands.
+    pub at: Spot,
+    /// What it meets.
+    pub meets: Meets,
+}
+
+/// How a literal or parameter meets a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meets {
+    /// They are compared.
+    Compared {
+        /// The column.
+        column: Expr,
+        /// Whether they have to be equal, or must not be.
+        equal: bool,
+    },
+    /// It is written to the column.
+    Stored {
+        /// The table.
+        target: QualifiedName,
+        /// The column.
+        place: Place,
+    },
+}
+
 /// What is known of where values come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lineage {
@@ -87,6 +125,8 @@ pub struct Lineage {
     pub asked: Vec<Question<Vec<Expr>>>,
     /// Values that any query in the statement computes, whether or not they are shown: computing them may fail, or take long.
     pub computed: Vec<Question<Vec<Expr>>>,
+    /// Literals and parameters that are compared with columns or written to them.
+    pub meetings: Vec<Meeting>,
     /// In each group, at least so many values of these columns are not NULL.
     pub counted: Vec<(String, u64)>,
     /// SELECTs, those inside too.

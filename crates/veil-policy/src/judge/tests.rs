@@ -6,8 +6,10 @@ use veil_mask::RootKey;
 use veil_sql::Catalog;
 use veil_sql::analyse::analyse;
 use veil_sql::catalog::Row;
+use veil_sql::lineage::Spot;
 
 use crate::config::rule_from_argument;
+use crate::explain::How;
 use crate::lineage::{Columns, Flow};
 use crate::rule::{Policy, Predicates};
 use crate::who::Principal;
@@ -494,4 +496,60 @@ fn questions_about_masked_columns_are_refused_where_the_policy_says_so() {
 fn laid(policy: Policy, results: &[Vec<Row>; veil_sql::catalog::QUERIES.len()]) -> Labels {
     let rights = policy.rights(&Principal::user("user"), std::time::UNIX_EPOCH);
     Labels::new(Arc::new(policy), Arc::new(Catalog::from_rows(results)), "shop", &rights)
+}
+
+/// What literals and parameters meet: `=` and `<>` are comparisons, `:=` is a write.
+#[test]
+fn literals_and_parameters_are_found_that_meet_masked_columns() {
+    let labels = labels(&[]);
+    for (sql, expected) in [
+        ("select id from users where email = 'a'", "35="),
+        ("select id from users where 'a' = email and id = 3", "27="),
+        ("select id from users u where u.email = $1 or $2 <> u.email", "$2<> $1="),
+        ("select id from users where email in ('a', $3, 'b')", "37= $3= 46="),
+        ("select id from users where email not in ('a') and email is distinct from 'x'::text", "41<> 73<>"),
+        ("select id from users where email = any($1) or email = any(array['a', 'b'])", "64= 69= $1="),
+        ("select id from users where email = 'a'::varchar", "35="),
+        ("select 1 where exists (select from users where email = $1)", "$1="),
+        (
+            "with q as (select email as e from users where email = 'b') select 1 from q where e = 'a'",
+            "85= 54=",
+        ),
+        ("insert into users (id, email) values (1, 'a'), (2, $1)", "41:= $1:="),
+        ("insert into users values (1, 'a')", "29:="),
+        ("insert into users (email) select $1", "$1:="),
+        (
+            "insert into users (id, email) values (1, 'a') on conflict (id) do update set email = 'b'",
+            "41:= 85:=",
+        ),
+        ("update users set email = 'a', note = 'b' where email = $1", "25:= $1="),
+        ("delete from users where email = 'a'", "32="),
+        // What is no comparison of the column as it is, or of no masked one.
+        ("select id from users where email like 'a'", ""),
+        ("select id from users where lower(email) = 'a'", ""),
+        ("select id from users where email || '' = 'a'", ""),
+        ("select id from users where email < 'a' and id = 4 and note = 'x'", ""),
+        ("select id from items where label = 'a'", ""),
+        ("select id from users where email = null", ""),
+        ("update users set note = 'a' where id = 1", ""),
+    ] {
+        let statement = &analyse(sql).unwrap()[0];
+        let met = crate::explain::meetings(statement, &labels);
+        let shown = met.iter().map(|met| {
+            let at = match met.at {
+                Spot::Literal(at) => at.to_string(),
+                Spot::Parameter(number) => format!("${number}"),
+            };
+            at + match met.how {
+                How::Equal => "=",
+                How::Unequal => "<>",
+                How::Stored => ":=",
+            }
+        });
+        let (mut shown, mut expected): (Vec<_>, Vec<_>) =
+            (shown.collect(), expected.split_whitespace().collect());
+        shown.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(shown, expected, "{sql}");
+    }
 }

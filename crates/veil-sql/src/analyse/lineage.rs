@@ -2,6 +2,7 @@
 
 mod asked;
 mod group;
+mod met;
 
 use std::collections::HashSet;
 use std::ptr;
@@ -43,6 +44,7 @@ pub(super) fn read(root: Node<'_>) -> Option<Lineage> {
         windows: reader.windows,
         asked,
         computed,
+        meetings: met::read(root),
         counted: group::counted(root),
         selects,
         keeps_rows,

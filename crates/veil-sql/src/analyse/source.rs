@@ -57,7 +57,7 @@ fn written_by_query(insert: &nodes::InsertStmt, select: &nodes::SelectStmt) -> O
         .collect()
 }
 
-fn column_name(column: Node<'_>) -> Option<&str> {
+pub(super) fn column_name(column: Node<'_>) -> Option<&str> {
     match column {
         Node::ResTarget(column) => column.name(),
         _ => None,
