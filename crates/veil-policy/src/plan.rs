@@ -1,8 +1,10 @@
 //! What is done with each cell of a result.
 
 use veil_mask::{Cell, ColumnMask};
+use veil_model::pgtype::oid;
 use veil_model::{Attribute, Format, PgType};
 use veil_sql::Statement;
+use veil_sql::catalog::FIRST_USER_OID;
 use veil_wire::pg::reply::Field;
 use veil_wire::pg::{frame, row};
 use veil_wire::{Malformed, cursor};
@@ -134,8 +136,10 @@ fn by_fate(fate: Fate, field: &Field<'_>) -> Op {
         Fate::Close => Op::Null,
         Fate::Mask(label) => {
             let format = if field.binary { Format::Binary } else { Format::Text };
-            let mask = label.masker.column(PgType { oid: field.type_oid, modifier: field.modifier });
-            Op::Mask(mask, format)
+            let told = PgType { oid: field.type_oid, modifier: field.modifier };
+            // An extension's type that is sent as text.
+            let text = label.kind.filter(|kind| kind.oid == oid::TEXT && told.oid >= FIRST_USER_OID);
+            Op::Mask(label.masker.column(text.unwrap_or(told)), format)
         }
     }
 }

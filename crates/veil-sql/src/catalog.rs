@@ -23,9 +23,12 @@ pub const QUERIES: [&str; 10] = [
      join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) c.relnamespace \
      where c.relkind operator(pg_catalog.=) any ('{r,v,m,f,p,S}'::pg_catalog.\"char\"[])",
     "select a.attrelid, a.attnum, a.attname, a.attgenerated, \
-     case when t.typtype operator(pg_catalog.=) 'd'::pg_catalog.\"char\" then t.typbasetype else a.atttypid end, \
+     case when b.typname operator(pg_catalog.=) 'citext'::pg_catalog.name \
+     and b.typcategory operator(pg_catalog.=) 'S'::pg_catalog.\"char\" then 25::pg_catalog.oid else b.oid end, \
      case when t.typtype operator(pg_catalog.=) 'd'::pg_catalog.\"char\" then t.typtypmod else a.atttypmod end \
      from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid operator(pg_catalog.=) a.atttypid \
+     join pg_catalog.pg_type b on b.oid operator(pg_catalog.=) \
+     case when t.typtype operator(pg_catalog.=) 'd'::pg_catalog.\"char\" then t.typbasetype else t.oid end \
      where a.attnum operator(pg_catalog.>) 0 and not a.attisdropped",
     "select inhrelid, inhparent from pg_catalog.pg_inherits",
     "select oid, pg_catalog.pg_get_viewdef(oid) from pg_catalog.pg_class \
@@ -87,7 +90,7 @@ pub struct Column {
     pub name: String,
     /// Computed from other columns of its row.
     pub generated: bool,
-    /// Its type; of a domain the type below.
+    /// Its type; of a domain the type below, and `text` for `citext`, which is sent like it.
     pub kind: PgType,
 }
 

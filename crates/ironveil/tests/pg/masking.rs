@@ -241,3 +241,23 @@ async fn masks_fit_every_type_in_both_formats() {
         }
     }
 }
+
+/// The type of an extension that is sent as text, and a domain over it, have the masks of texts.
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_without_case_are_masked_as_texts() {
+    let rules = "\n  - { table: mails, column: '*', strategy: email }\n";
+    let pair = Pair::with(veil_testkit::PostgresOptions::default(), rules);
+    let made = "create extension citext; create domain mail as citext; create table mails (a text, b citext, c mail);
+        insert into mails values ('zqcanary1@mail.test', 'ZQcanary1@mail.test', 'zqcanary1@mail.test')";
+    pair.server.psql("shop", made).unwrap();
+    let client = pair.client().await;
+    let row = client.query_one("select a, b, c from mails", &[]).await.unwrap();
+    let [a, b, c] = [0, 1, 2].map(|at| row.get::<_, String>(at));
+    assert!(a == b && b == c && a.contains("@example."), "{a} {b} {c}");
+    let text = client.simple_query("select b, c from mails").await.unwrap();
+    let row = text.iter().find_map(|message| match message {
+        tokio_postgres::SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    assert_eq!(row.map(|row| (row.get(0), row.get(1))), Some((Some(a.as_str()), Some(a.as_str()))));
+}
