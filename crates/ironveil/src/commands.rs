@@ -205,6 +205,11 @@ fn check_config(check: &Check) -> Result<()> {
         "{}: databases {databases}, rules {rules}, users {users}: no fault found",
         check.config.display()
     )?;
+    for (at, rule) in config.rules.iter().enumerate() {
+        if let Some(before) = config.rules.iter().take(at).find(|before| before.hides(rule)) {
+            writeln!(io::stdout(), "rule {} is never reached: {} comes before it", rule.name, before.name)?;
+        }
+    }
     if let (Some(database), Some(user)) = (&check.database, &check.user) {
         let report = runtime()?.block_on(async {
             let mut server = Server::open(&config, database, user).await?;

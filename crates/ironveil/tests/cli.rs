@@ -49,6 +49,12 @@ fn check_names_every_fault_with_file_line_and_key() {
     fs::write(&path, &good).unwrap();
     let output = ironveil(&["check", path.to_str().unwrap()]);
     assert!(output.status.success(), "{}", text(&output));
+    let hidden = good.replace("[{ column: a, strategy: email }]", "[{ name: first, column: a, strategy: email }, { name: mine, who: { user: me }, column: a, strategy: hash }, { name: last, table: t, column: a, strategy: name }]");
+    fs::write(&path, hidden).unwrap();
+    let said = text(&ironveil(&["check", path.to_str().unwrap()]));
+    for name in ["mine", "last"] {
+        assert!(said.contains(&format!("rule {name} is never reached: first comes before it")), "{said}");
+    }
     fs::write(&path, good.replace("/key", "/nokey")).unwrap();
     assert_eq!(ironveil(&["check", path.to_str().unwrap()]).status.code(), Some(1));
 }

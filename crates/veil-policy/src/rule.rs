@@ -86,6 +86,18 @@ impl Rule {
         self.who.holds(facts).min(over)
     }
 
+    /// Whether a rule that comes behind this one is never reached.
+    #[must_use]
+    pub fn hides(&self, other: &Self) -> bool {
+        let covers = |own: &Glob, other: &Glob| own.is_any() || own == other;
+        self.until.is_none()
+            && (self.who == Who::default() || self.who == other.who)
+            && covers(&self.database, &other.database)
+            && covers(&self.schema, &other.schema)
+            && covers(&self.table, &other.table)
+            && covers(&self.column, &other.column)
+    }
+
     fn covers_everything(&self) -> bool {
         self.schema.is_any() && self.table.is_any() && self.column.is_any()
     }
