@@ -175,6 +175,11 @@ impl Draws {
         std::array::from_fn(|_| self.byte())
     }
 
+    /// Fills a buffer with the bytes that come next.
+    pub(crate) fn fill(mut self, buffer: &mut [u8]) {
+        self.reader.fill(buffer);
+    }
+
     /// A number below `bound` (0 for a bound of 0); the bias is below `bound` / 2^64.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         let wide = u128::from(u64::from_le_bytes(self.bytes())) * u128::from(bound);

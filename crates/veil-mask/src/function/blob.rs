@@ -23,8 +23,9 @@ impl Mask for Blob {
             Mode::Empty => Vec::new(),
             Mode::Zeros => vec![0; bytes.len()],
             Mode::Keyed => {
-                let mut draws = at.key.draws(bytes);
-                (0..bytes.len()).map(|_| draws.bytes::<1>()[0]).collect()
+                let mut drawn = vec![0; bytes.len()];
+                at.key.draws(bytes).fill(&mut drawn);
+                drawn
             }
         })
     }

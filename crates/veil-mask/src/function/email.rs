@@ -60,7 +60,10 @@ impl Mask for Email {
         let start = out.len();
         if self.mode == Mode::Partial {
             let domain = if self.keep_domain { domain } else { "example.com" };
-            out.extend(address.chars().take(1).flat_map(char::to_lowercase).collect::<String>().as_bytes());
+            // Of a name of one or two letters the first would be half.
+            let local = address.strip_suffix(domain_of(address)?)?.trim_end_matches('@');
+            let shown = usize::from(local.chars().count() > 2);
+            out.extend(lower(local).take(shown).collect::<String>().as_bytes());
             out.extend(format!("***@{domain}").as_bytes());
             return if address == std::str::from_utf8(out.get(start..)?).ok()? {
                 out.truncate(start);

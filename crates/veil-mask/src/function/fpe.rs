@@ -89,7 +89,8 @@ impl Fpe {
         };
         let place = |c: char| symbols.iter().position(|symbol| *symbol == c);
         // What is no symbol must not tell anything.
-        if text.chars().any(|c| place(c).is_none() && c.is_alphanumeric()) {
+        let mark = |c: char| c.is_ascii_punctuation() || c == ' ';
+        if text.chars().any(|c| place(c).is_none() && !mark(c)) {
             return None;
         }
         let all: Vec<u8> =

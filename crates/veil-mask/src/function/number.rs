@@ -42,11 +42,18 @@ impl Mask for NumberMask {
             Mode::Noise => {
                 let noise = noise(&mut number.feed(at.key.prf()).draws())?;
                 let range = value.checked_mul(self.percent.into())?.checked_mul(noise)?;
-                value + range / (NOISE_STEPS * 100)
+                match range / (NOISE_STEPS * 100) {
+                    // Too small a number for the noise moves by one, away from zero.
+                    0 => value.checked_add(value.signum())?,
+                    moved => value + moved,
+                }
             }
             Mode::Round => (value.checked_add(half)?).div_euclid(step) * step,
             Mode::Bucket => value.div_euclid(step) * step,
-            Mode::Clamp => value.clamp(i128::from(self.min) * unit, i128::from(self.max) * unit),
+            Mode::Clamp => {
+                let bound = |bound: i64| i128::from(bound).checked_mul(unit);
+                value.clamp(bound(self.min)?, bound(self.max)?)
+            }
         };
         Number::of_scaled(at.kind, masked, scale).or_else(|| self.nearest(at.kind, masked, scale))
     }

@@ -17,9 +17,9 @@ pub(super) const fn class(byte: u8) -> Option<(u8, u8)> {
     }
 }
 
-/// Whether a text is made of digits and letters of ASCII and marks only: other letters would be shown.
+/// Whether a text is made of digits, letters and marks of ASCII only: others would be shown.
 pub(super) fn is_plain(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii() && !c.is_ascii_control() || !c.is_ascii() && !c.is_alphanumeric())
+    text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }
 
 /// Permutes the digits and letters of a text, but for so many at its ends; `None` if there are too few to hide, unless those may be

@@ -40,8 +40,9 @@ impl Mask for Url {
     }
 }
 
+/// Schemes that tell nothing.
+const SCHEMES: [&str; 8] = ["http", "https", "ftp", "ftps", "sftp", "ssh", "ws", "wss"];
+
 fn is_scheme(scheme: &str) -> bool {
-    let mut bytes = scheme.bytes();
-    bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic())
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme))
 }
