@@ -233,6 +233,12 @@ impl Labels {
         })
     }
 
+    /// Columns whose function has no masks of their types, so that they are NULL.
+    pub fn unsuited(&self) -> impl Iterator<Item = (ColumnName, &Label)> {
+        self.labelled()
+            .filter(|(_, label)| label.kind.is_some_and(|kind| !label.masker.column(kind).supported()))
+    }
+
     pub(crate) fn is_clean(&self, oid: u32) -> bool {
         self.clean.get(&oid).copied().unwrap_or(false)
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tracing::warn;
 use veil_net::connect::Target;
 use veil_policy::who::{RIGHTS_INTERVAL, Rights, SignedIn};
 use veil_policy::{Labels, Policy, mysql};
@@ -30,7 +31,12 @@ impl Labelling for Labels {
     type Catalog = veil_sql::Catalog;
 
     fn lay(policy: Arc<Policy>, catalog: Arc<Self::Catalog>, database: &str, rights: &Rights) -> Self {
-        Self::new(policy, catalog, database, rights)
+        let labels = Self::new(policy, catalog, database, rights);
+        for (column, label) in labels.unsuited() {
+            let function = label.masker.strategy().name();
+            warn!(%column, rule = %label.rule, function, "the function has no masks of the column's type: it is NULL");
+        }
+        labels
     }
 }
 

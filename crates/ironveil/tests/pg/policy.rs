@@ -177,3 +177,15 @@ fn a_configuration_carries_tests_of_its_own() {
         assert!(!fine && told.contains(problem), "{test}: {told}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_does_not_fit_its_column_is_told_in_the_log() {
+    let server = sample_server(veil_testkit::PostgresOptions::default());
+    let proxy = Proxy::start(&config(server.port(), "\n  - { table: users, column: age, strategy: email }"));
+    let client = crate::harness::connect(proxy.port(), "shop").await;
+    let row = client.query_one("select age from users where id = 1", &[]).await.unwrap();
+    assert_eq!(row.get::<_, Option<i32>>(0), None);
+    assert!(
+        proxy.log().contains("no masks of the column's type") && proxy.log().contains("public.users.age")
+    );
+}
