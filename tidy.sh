@@ -11,6 +11,8 @@ for file in $files; do
     '//!'*) ;;
     *) echo "$file: begins without a //! line" && fail=1 ;;
     esac
+    # A table.
+    case $file in */catalogue.rs) continue ;; esac
     lines=$(awk '/^#\[cfg\(test\)\]/{exit} {n++} END{print n+0}' "$file")
     [ "$lines" -le 500 ] || { echo "$file: $lines lines without tests, more than 500" && fail=1; }
 done

@@ -77,6 +77,7 @@ fn root(config: &Config) -> Result<Secret> {
 fn column(config: &Config, key: &Secret, values: &Values) -> Result<(String, ColumnMask)> {
     let policy = wire_up::policy(config, &keys::read_root(key)?);
     let rights = policy.rights(&Principal::user(&values.user), SystemTime::now());
+    let rights = policy.settled(&rights, None);
     let parts: Vec<&str> = values.column.split('.').collect();
     let (schema, table, column) = match parts.as_slice() {
         [table, column] => (None, *table, *column),

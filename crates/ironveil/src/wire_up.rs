@@ -61,11 +61,19 @@ fn run_tests(config: &Config, policy: &Policy) -> Result<()> {
     let now = SystemTime::now();
     let mut failed = Vec::new();
     for test in &config.tests {
-        let upstream = config.database(&test.database).map(|database| &database.upstream);
-        let mysql = upstream.is_some_and(|upstream| upstream.protocol == Protocol::MySql);
-        let database = upstream.and_then(|upstream| upstream.database.as_deref()).unwrap_or(&test.database);
-        if let Err(what) = test.check(policy, database, mysql, now) {
-            failed.push(format!("line {}: {what}", test.line));
+        // One that names no database is for all.
+        let of = config
+            .databases
+            .iter()
+            .filter(|database| test.database == "*" || database.name.matches(&test.database));
+        for Database { name, upstream, .. } in of.take(if test.database == "*" { usize::MAX } else { 1 }) {
+            let mysql = upstream.protocol == Protocol::MySql;
+            let name = name.to_string();
+            let asked = if test.database == "*" { &name } else { &test.database };
+            let database = upstream.database.as_deref().unwrap_or(asked);
+            if let Err(what) = test.check(policy, database, mysql, now) {
+                failed.push(format!("line {}: {what}", test.line));
+            }
         }
     }
     if failed.is_empty() {

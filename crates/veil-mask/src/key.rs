@@ -81,13 +81,14 @@ pub(crate) struct FunctionKey {
 impl FunctionKey {
     /// Derives the keys of `function`, which are others in each scope. The version in the label changes when the function's masks do.
     pub(crate) fn derive(root: &RootKey, function: &str, scope: &str) -> Self {
-        let scope: &[&[u8]] = if scope.is_empty() { &[] } else { &[b"|", scope.as_bytes()] };
-        let label = [&[b"ironveil|", function.as_bytes(), b"|v1"][..], scope].concat();
-        let with = |use_: &'static [u8]| [&label[..], &[use_]].concat();
+        let base = [b"ironveil|", function.as_bytes(), b"|v1"];
+        // What a key is for stands before its scope, which may be any text.
+        let label = |purpose: &'static [u8]| [&base[..], &[purpose, scope.as_bytes()]].concat();
+        let plain = if scope.is_empty() { base.to_vec() } else { label(b"|prf|") };
         Self {
-            prf: expand(root, &label),
-            permutation: Permutation::new(&expand(root, &with(b"|aes"))),
-            token: expand(root, &with(b"|siv")),
+            prf: expand(root, &plain),
+            permutation: Permutation::new(&expand(root, &label(b"|aes|"))),
+            token: expand(root, &label(b"|siv|")),
             id: *expand(root, &[b"ironveil|key id"]),
         }
     }

@@ -155,6 +155,12 @@ impl ColumnMask {
         !matches!(self.plan, Plan::Unsupported)
     }
 
+    /// Whether the key finds values from their masks.
+    #[must_use]
+    pub fn is_reversible(&self) -> bool {
+        matches!(&self.plan, Plan::Keyed(bound, _) if bound.strategy.function().tags.contains(&Tag::Reversible))
+    }
+
     /// Masks one cell that is not NULL, appending the new cell to `out`.
     ///
     /// A cell that cannot be read, or has no mask of its type, becomes NULL and leaves `out` as it was.

@@ -128,8 +128,10 @@ impl MySqlColumn {
             (Form::Bytes(max), _) => {
                 let start = out.len();
                 self.written(Format::Binary, cell, out)?;
+                let fits = out.len() - start <= max;
                 out.truncate(start.saturating_add(max));
-                Some(())
+                // What is cut could not be opened.
+                (fits || !self.mask.is_reversible()).then_some(())
             }
             (form, Format::Binary) => {
                 let text = form.read(cell)?;

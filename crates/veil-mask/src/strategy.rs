@@ -334,9 +334,8 @@ impl ParameterKind {
             }
             (Self::Int { min, max }, Param::Int(value)) => (min..=max).contains(value),
             (Self::Choice(words), Param::Text(text)) => words.contains(&text.as_str()),
-            (Self::Bool | Self::Any, Param::Bool(_))
-            | (Self::Any, Param::Int(_))
-            | (Self::Functions, Param::Functions(_)) => true,
+            (Self::Bool | Self::Any, Param::Bool(_)) | (Self::Any, Param::Int(_)) => true,
+            (Self::Functions, Param::Functions(functions)) => !functions.is_empty(),
             (Self::Texts, Param::Texts(texts)) => !texts.is_empty() && texts.len() <= LIST_MAX,
             (Self::Pairs, Param::Pairs(pairs)) => pairs.len() <= LIST_MAX,
             _ => false,
@@ -441,7 +440,9 @@ mod tests {
             ParameterKind::Choice(words) => text(words[0]),
             ParameterKind::Texts => Param::Texts(vec!["x".to_owned()]),
             ParameterKind::Pairs => Param::Pairs(vec![]),
-            ParameterKind::Functions => Param::Functions(vec![]),
+            ParameterKind::Functions => {
+                Param::Functions(vec![("$.a".to_owned(), Strategy::parse("null", &BTreeMap::new()).unwrap())])
+            }
             _ if parameter.name == "template" => text("{{digits 3}}"),
             _ => text("x"),
         }

@@ -12,6 +12,7 @@ use veil_wire::{Malformed, cursor};
 use crate::judge::Untraced;
 use crate::labels::{Fate, Labels};
 use crate::lineage::{Columns, Flow};
+use crate::who::Rights;
 
 enum Op {
     Pass,
@@ -25,13 +26,15 @@ pub struct Plan {
     /// `None` lets every row pass.
     ops: Option<Vec<Op>>,
     masked: usize,
+    /// The rights that it was made by.
+    rights: Option<Rights>,
 }
 
 impl Plan {
     /// For rows of a statement that names nothing sensitive.
     #[must_use]
     pub const fn pass() -> Self {
-        Self { ops: None, masked: 0 }
+        Self { ops: None, masked: 0, rights: None }
     }
 
     /// From the description that the server sent for these very rows, which are those of `statement`.
@@ -63,7 +66,13 @@ impl Plan {
         });
         let ops: Vec<Op> = ops.collect();
         let masked = ops.iter().filter(|op| !matches!(op, Op::Pass)).count();
-        Self { ops: (masked > 0).then_some(ops), masked }
+        Self { ops: (masked > 0).then_some(ops), masked, rights: Some(labels.rights().clone()) }
+    }
+
+    /// Whether it was made by the rights that are in force.
+    #[must_use]
+    pub fn holds(&self, labels: &Labels) -> bool {
+        self.rights.as_ref().is_none_or(|rights| rights == labels.rights())
     }
 
     /// Whether rows are forwarded as they are.

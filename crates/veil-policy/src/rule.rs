@@ -270,7 +270,9 @@ impl Policy {
         let in_force = |armed: &Armed| {
             InForce::new(&armed.rule.who, armed.rule.holds(facts), facts, armed.masker.is_some())
         };
-        Rights { user: principal.user.as_str().into(), rules: self.rules.iter().map(in_force).collect() }
+        let rules: Arc<[InForce]> = self.rules.iter().map(in_force).collect();
+        let by_role = rules.iter().any(|in_force| matches!(in_force, InForce::ByRole { .. }));
+        Rights { user: if by_role { principal.upstream.as_str().into() } else { "".into() }, rules }
     }
 
     /// Whether rights change with time.
@@ -280,7 +282,8 @@ impl Policy {
     }
 
     /// The same, with what is known of roles; where that is nothing, rules mask and do not unmask.
-    pub(crate) fn settled(&self, rights: &Rights, member: Option<&dyn Fn(&str) -> bool>) -> Rights {
+    #[must_use]
+    pub fn settled(&self, rights: &Rights, member: Option<&dyn Fn(&str) -> bool>) -> Rights {
         let settled = |(armed, in_force): (&Armed, &InForce)| match (in_force, member) {
             (InForce::ByRole { one, none }, Some(member)) => {
                 let has = |roles: &[String]| roles.iter().any(|role| member(role));

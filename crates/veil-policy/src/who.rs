@@ -1,7 +1,7 @@
 //! Whom a rule is for, and when.
 //!
 //! Decision: whoever a session is of is looked at once, when it begins, and again when an hour or a day ends that a rule names. What a client says of itself
-//! (its application's name) may only make masks stronger, which the configuration checks.
+//! (its application's name) may only hide more, which the configuration checks: such a rule shows nothing at all, and nobody is left out of one by it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,13 +18,15 @@ pub struct Principal {
     pub address: Option<IpAddr>,
     /// What the client calls itself; empty if it does not.
     pub application: String,
+    /// The name by which the server knows it, whose roles it has.
+    pub upstream: String,
 }
 
 impl Principal {
     /// A user of whom nothing else is known.
     #[must_use]
     pub fn user(name: &str) -> Self {
-        Self { user: name.to_owned(), address: None, application: String::new() }
+        Self { user: name.to_owned(), address: None, application: String::new(), upstream: name.to_owned() }
     }
 }
 
@@ -61,8 +63,15 @@ impl std::str::FromStr for Network {
             text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
         let address: IpAddr = address.parse().map_err(|_| ())?;
         let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Ok(most), str::parse).map_err(|_| ())?;
-        (bits <= most).then_some(Self { address, bits }).ok_or(())
+        let bits: u32 = bits.map_or(Ok(most), str::parse).map_err(|_| ())?;
+        if bits > most {
+            return Err(());
+        }
+        // Clients that come by IPv6 from an address of IPv4 are taken for the latter.
+        match address.to_canonical() {
+            canonical if canonical == address => Ok(Self { address, bits }),
+            address => Ok(Self { address, bits: bits.checked_sub(96).ok_or(())? }),
+        }
     }
 }
 
@@ -228,6 +237,11 @@ impl Who {
         !self.applications.is_empty() || self.except.as_ref().is_some_and(|except| except.asks_the_client())
     }
 
+    /// Whether nobody is left out by what a client says of itself.
+    pub(crate) fn excepts_no_applications(&self) -> bool {
+        self.except.as_ref().is_none_or(|except| !except.asks_the_client())
+    }
+
     /// Whether time or the server's catalog decides as well.
     pub(crate) fn may_change(&self) -> bool {
         self.time.is_some()
@@ -239,6 +253,7 @@ impl Who {
 /// Which rules are for one session, as long as nothing changes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rights {
+    /// Whose roles count; empty if none do.
     pub(crate) user: Arc<str>,
     /// For each rule.
     pub(crate) rules: Arc<[InForce]>,
@@ -358,11 +373,12 @@ mod tests {
             ("2001:db8::/32", "2001:db9::1", false),
             ("::/0", "::1", true),
             ("::/0", "1.2.3.4", false),
+            ("::ffff:10.0.0.0/104", "10.1.1.1", true),
         ] {
             let network: Network = network.parse().unwrap();
             assert_eq!(network.holds(address.parse().unwrap()), holds, "{network:?} {address}");
         }
-        for text in ["10.0.0.0/33", "10.0.0/8", "x", "::/129"] {
+        for text in ["10.0.0.0/33", "10.0.0/8", "x", "::/129", "::ffff:10.0.0.0/90"] {
             assert_eq!(text.parse::<Network>(), Err(()), "{text}");
         }
     }

@@ -215,6 +215,13 @@ impl Catalog {
         catalog
     }
 
+    /// With the roles that `known` has: an old snapshot may have some that were revoked.
+    #[must_use]
+    pub fn with_roles_of(mut self, known: &Self) -> Self {
+        self.roles.clone_from(&known.roles);
+        self
+    }
+
     /// With the definitions that `known` has of views that are the same, where there is none.
     #[must_use]
     pub fn with_definitions_of(mut self, known: &Self) -> Self {

@@ -675,14 +675,21 @@ impl<'a> Grammar<'a> {
             3 if self.depth < 2 => {
                 let (inner, taint) = self.deeper(|grammar| {
                     let from = grammar.from();
-                    // What is around would be summed up there: one row of it comes, and none says which.
-                    let around = std::mem::take(&mut grammar.scopes);
-                    let windows = std::mem::take(&mut grammar.windows);
-                    grammar.scopes.extend(around.last().cloned());
                     let (value, taint) = grammar.expr(kind, 1);
-                    (grammar.scopes, grammar.windows) = (around, windows);
                     let id = grammar.clean_int();
-                    grammar.scopes.pop();
+                    // What is all around would be summed up there: one row of it comes, and none says which.
+                    let own = grammar.scopes.pop().unwrap();
+                    let clean =
+                        |source: &&Source| source.columns.iter().any(|column| column.taint == Taint::Clean);
+                    let own = own.iter().find(clean).map(|source| {
+                        let column =
+                            source.columns.iter().find(|column| column.taint == Taint::Clean).unwrap();
+                        format!(
+                            "case when {}.{} is null then {value} else {value} end",
+                            source.alias, column.name
+                        )
+                    });
+                    let value = own.unwrap_or_else(|| "'no'".to_owned());
                     (format!("(select max({value}) from {from} where {id} = 2)"), taint)
                 });
                 (inner, derived(taint))

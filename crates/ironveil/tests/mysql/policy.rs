@@ -19,7 +19,7 @@ async fn rules_are_for_whom_they_say() {
             ("- { who: { role: dba }, table: users, column: email, strategy: email }".to_owned(), false),
             (format!("- {{ unmask: true, reason: test, until: '2020-01-01' }}\n  - {masks}"), false),
             (format!("- {{ unmask: true, reason: test, until: '2999-01-01' }}\n  - {masks}"), true),
-            ("- { who: { application: nothing_is_called_so }, table: users, column: email, strategy: email }".to_owned(), true),
+            ("- { who: { application: nothing_is_called_so }, table: users, column: email, strategy: redact }".to_owned(), true),
         ] {
             let port = server.port();
             let text = format!("databases:\n  - {{ name: '*', upstream: 'mysql://127.0.0.1:{port}' }}\nrules:\n  {rules}\n");

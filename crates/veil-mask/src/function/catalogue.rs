@@ -213,7 +213,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         summary: "Encrypts the digits and letters of a text or number so that it keeps its length and looks (FF1 of NIST SP 800-38G).",
         takes: TEXTS_AND_NUMBERS,
         tags: &[Tag::Unique, Tag::Format, Tag::Reversible],
-        leaks: "length, marks, and which places hold digits, capitals and small letters",
+        leaks: "length, marks, which places hold digits, capitals and small letters, whether a number begins with 0; what is kept",
         params: &[
             parameter(
                 "alphabet",
@@ -530,7 +530,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         summary: "Replaces a number by one near it: with keyed noise, rounded, the lower end of a bucket, or cut to a range.",
         takes: &[Takes::Number, Takes::Float],
         tags: &[Tag::Lossy, Tag::Format, Tag::Order],
-        leaks: "about how great it is",
+        leaks: "about how great it is; with clamp all that lies in the range, and with round and bucket numbers that are multiples",
         params: &[
             parameter(
                 "mode",
@@ -546,7 +546,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
             ),
             parameter(
                 "step",
-                Kind::Int { min: 1, max: 1_000_000_000_000 },
+                Kind::Int { min: 2, max: 1_000_000_000_000 },
                 Some("100"),
                 "what numbers are rounded to a multiple of; width of a bucket",
             ),
@@ -673,7 +673,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         summary: "Replaces a URL by one on an invented host; equal hosts stay equal, query and credentials are dropped.",
         takes: TEXTS,
         tags: &[Tag::Probable, Tag::Valid, Tag::Safe],
-        leaks: "scheme, and how many parts the path has",
+        leaks: "scheme, how many parts the path has, and which of them are equal",
         params: &[parameter(
             "keep_path",
             Kind::Bool,
@@ -687,7 +687,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         summary: "Masks what stands at given paths of a document, each by a function of its own, and leaves the rest as it is.",
         takes: TEXTS,
         tags: &[Tag::Format, Tag::Valid],
-        leaks: "all that no path leads to",
+        leaks: "all that no path leads to, and names",
         params: &[
             parameter(
                 "paths",

@@ -9,9 +9,10 @@ pub(crate) struct Category {
 
 impl Mask for Category {
     fn text(&self, at: &At<'_>, text: &str, out: &mut Vec<u8>) -> Option<()> {
-        let words: Vec<&str> = self.values.iter().map(String::as_str).collect();
+        let count = u64::try_from(self.values.len()).ok()?;
+        let drawn = at.key.prf().chars(lower(text.trim())).draws().below(count);
         let start = out.len();
-        out.extend(at.key.prf().chars(lower(text.trim())).draws().pick(&words).as_bytes());
+        out.extend(self.values.get(usize::try_from(drawn).ok()?)?.as_bytes());
         fitted(at, start, out)
     }
 }

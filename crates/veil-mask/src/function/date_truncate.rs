@@ -2,7 +2,7 @@
 //!
 //! Not keyed. Bands of several years begin with years that the number divides, so that 1985 stands for 1985 to 1989 in bands of five.
 
-use super::{At, Mask, Moved, written_moment};
+use super::{At, Mask, Moved, fitted, written_moment};
 use crate::date::{DAY_MICROS, Iso, date_of, day_of};
 
 #[derive(Debug)]
@@ -26,7 +26,9 @@ choice!(Unit, "month" => Month, "quarter" => Quarter, "year" => Year);
 
 impl Mask for DateTruncate {
     fn text(&self, at: &At<'_>, text: &str, out: &mut Vec<u8>) -> Option<()> {
-        written_moment(self, at, &Iso::parse(text)?, out)
+        let start = out.len();
+        written_moment(self, at, &Iso::parse(text)?, out)?;
+        fitted(at, start, out)
     }
 
     fn moment(&self, _at: &At<'_>, micros: i64) -> Option<Moved> {

@@ -20,11 +20,11 @@ const DIGITS: i32 = 6;
 
 impl Mask for Geo {
     fn float(&self, _at: &At<'_>, degrees: f64) -> Option<f64> {
-        Some(self.snapped(degrees))
+        is_degrees(degrees).then(|| self.snapped(degrees))
     }
 
     fn point(&self, _at: &At<'_>, point: [f64; 2]) -> Option<[f64; 2]> {
-        Some(point.map(|degrees| self.snapped(degrees)))
+        point.iter().all(|degrees| is_degrees(*degrees)).then(|| point.map(|degrees| self.snapped(degrees)))
     }
 
     /// In steps of the digits that the number shows; fewer than make up a square have no mask.
@@ -32,7 +32,8 @@ impl Mask for Geo {
     fn number(&self, at: &At<'_>, number: &Number) -> Option<Number> {
         let (number, scale) = number.scaled()?;
         let step = (self.step() * 10f64.powi(scale.into())).round() as i128;
-        if step < 2 {
+        let whole = 360 * 10i128.checked_pow(scale.into())?;
+        if step < 2 || step > whole || number.abs() > whole {
             return None;
         }
         Number::of_scaled(at.kind, number.div_euclid(step) * step + step / 2, scale)
@@ -41,7 +42,7 @@ impl Mask for Geo {
     /// Two numbers with a comma between, perhaps in parentheses.
     fn text(&self, at: &At<'_>, text: &str, out: &mut Vec<u8>) -> Option<()> {
         let inside = text.trim().trim_start_matches('(').trim_end_matches(')');
-        let read = |part: &str| part.trim().parse().ok().filter(|degrees: &f64| degrees.abs() <= 360.0);
+        let read = |part: &str| part.trim().parse().ok().filter(|degrees| is_degrees(*degrees));
         let snapped: Option<Vec<String>> = inside
             .split(',')
             .map(|part| read(part).map(|degrees| self.snapped(degrees).to_string()))
@@ -56,6 +57,11 @@ impl Mask for Geo {
             _ => redacted(at, out),
         }
     }
+}
+
+/// Lengths in metres and the like have no squares here.
+fn is_degrees(number: f64) -> bool {
+    number.abs() <= 360.0
 }
 
 impl Geo {

@@ -21,7 +21,10 @@ impl Mask for IntPerm {
     fn fits(&self, kind: Kind) -> bool {
         let ranges = self.ranges(kind);
         let values = ranges.first().map_or(0, |(from, to)| to - from + 1);
-        let holds = kind.number_max().is_some_and(|max| i128::from(max) >= i128::from(self.max));
+        let holds = kind.number_max().is_some_and(|max| {
+            let max = i128::from(max);
+            max >= self.max.into() && -max <= self.min.into()
+        });
         holds
             && (values >= i128::try_from(SMALL).unwrap_or(i128::MAX) || self.allow_small_domain && values > 1)
     }
@@ -54,7 +57,7 @@ impl IntPerm {
         }
         let int = i128::from(i32::MAX);
         let max = kind.number_max().map_or(0, i128::from).min(i64::MAX.into());
-        let ranges = [(min, max.min(int)), (int + 1, max)];
+        let ranges = [(min, max.min(int)), ((int + 1).max(min), max)];
         ranges.into_iter().filter(|(from, to)| from <= to).collect()
     }
 }

@@ -2,7 +2,7 @@
 //! numbers.
 //!
 //! Paths are of JSONPath (RFC 9535): `$`, `.name`, `['name']`, `[0]`, `[*]`, `.*` and `..name`. Where a path leads to an array or an object, all values in it
-//! are masked. A value has the mask that a column of it would have. What has no mask is null.
+//! are masked, but not the names in it. A longer path goes before a shorter one. A value has the mask that a column of it would have. What has no mask is null.
 
 use super::{At, Mask};
 use crate::kind::{Kind, Limit, Precision};
@@ -78,7 +78,10 @@ impl std::str::FromStr for Path {
                 after
             };
         }
-        if steps.len() > DEPTH_MAX || steps.last() == Some(&Step::Deep) { Err(()) } else { Ok(Self(steps)) }
+        let deep = |pair: &[Step]| pair == [Step::Deep, Step::Deep];
+        let wrong =
+            steps.len() > DEPTH_MAX || steps.last() == Some(&Step::Deep) || steps.windows(2).any(deep);
+        if wrong { Err(()) } else { Ok(Self(steps)) }
     }
 }
 
@@ -128,7 +131,8 @@ impl<'a> Walk<'a> {
         let ended = ways
             .iter()
             .find(|(path, made)| self.json.paths.get(*path).is_some_and(|path| path.0.len() == *made));
-        let by = by.or_else(|| ended.and_then(|(path, _)| self.inner.get(*path)));
+        // The longest path decides.
+        let by = ended.and_then(|(path, _)| self.inner.get(*path)).or(by);
         match self.rest.bytes().next()? {
             _ if depth > DEPTH_MAX => None,
             b'{' => self.members('}', &ways, by, depth, out),
@@ -193,12 +197,17 @@ impl<'a> Walk<'a> {
 
     /// The paths that lead to a member.
     fn led_on(&self, ways: &Ways, name: Option<&str>, index: usize) -> Ways {
-        let mut next = Vec::new();
+        let mut next: Ways = Vec::new();
+        let mut lead = |way| {
+            if !next.contains(&way) {
+                next.push(way);
+            }
+        };
         for (path, made) in ways {
             let steps = self.json.paths.get(*path).map_or(&[][..], |path| &path.0);
             let mut made = *made;
             if steps.get(made) == Some(&Step::Deep) {
-                next.push((*path, made));
+                lead((*path, made));
                 made += 1;
             }
             let fits = match steps.get(made) {
@@ -208,7 +217,7 @@ impl<'a> Walk<'a> {
                 Some(Step::Deep) | None => false,
             };
             if fits {
-                next.push((*path, made + 1));
+                lead((*path, made + 1));
             }
         }
         next

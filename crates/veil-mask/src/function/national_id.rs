@@ -106,7 +106,9 @@ impl Mask for NationalId {
         let symbols: Vec<u8> =
             text.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_uppercase()).collect();
         let marks = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" -./".contains(&byte));
-        let Some(masked) = self.masked(at, &symbols).filter(|_| marks) else { return redacted(at, out) };
+        let Some(masked) = self.masked(at, &symbols, |_| true).filter(|_| marks) else {
+            return redacted(at, out);
+        };
         let mut masked = masked.into_iter();
         out.extend(text.bytes().filter_map(|byte| match byte {
             b'a'..=b'z' => masked.next().map(|byte| byte.to_ascii_lowercase()),
@@ -120,7 +122,8 @@ impl Mask for NationalId {
     fn number(&self, at: &At<'_>, number: &Number) -> Option<Number> {
         let digits = self.digits()?;
         let symbols = number.digits(digits).filter(|symbols| symbols.len() == digits);
-        let masked = symbols.and_then(|symbols| self.masked(at, symbols.as_bytes()));
+        let all_digits = |masked: &[u8]| masked.iter().all(u8::is_ascii_digit);
+        let masked = symbols.and_then(|symbols| self.masked(at, symbols.as_bytes(), all_digits));
         let masked = masked.and_then(|masked| String::from_utf8(masked).ok()?.parse().ok());
         Number::of(at.kind, masked.unwrap_or(0))
     }
@@ -129,16 +132,16 @@ impl Mask for NationalId {
 impl NationalId {
     /// How many digits a number has; `None` if there are letters in it.
     fn digits(&self) -> Option<usize> {
-        let drawn = self.drawn(&mut crate::key::Draws::none())?;
-        let digits = !self.0.form.contains(['@', 'Q', 'S']) && drawn.iter().all(u8::is_ascii_digit);
-        digits.then_some(drawn.len())
+        let mut draws = crate::key::Draws::none();
+        let mut drawn = (0..CANDIDATES_MAX).filter_map(|_| self.drawn(&mut draws));
+        drawn.find(|drawn| drawn.iter().all(u8::is_ascii_digit)).map(|drawn| drawn.len())
     }
 
     /// Another number for one of this form.
-    fn masked(&self, at: &At<'_>, symbols: &[u8]) -> Option<Vec<u8>> {
+    fn masked(&self, at: &At<'_>, symbols: &[u8], fits: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
         let mut draws = at.key.prf().bytes(self.0.name.as_bytes()).bytes(b"|").bytes(symbols).draws();
         let mut candidates = (0..CANDIDATES_MAX).filter_map(|_| self.drawn(&mut draws));
-        let masked = candidates.find(|candidate| candidate != symbols)?;
+        let masked = candidates.find(|candidate| candidate != symbols && fits(candidate))?;
         let alike = |(at, (a, b)): (usize, (&u8, &u8))| {
             a.is_ascii_digit() == b.is_ascii_digit() || at + 1 == symbols.len()
         };

@@ -32,6 +32,9 @@ choice!(Mode, "noise" => Noise, "round" => Round, "bucket" => Bucket, "clamp" =>
 /// Noise has so many steps in either direction.
 const NOISE_STEPS: i128 = 1 << 20;
 
+/// Small numbers move by one to so many of their last digit.
+const NOISE_LEAST: u64 = 5;
+
 impl Mask for NumberMask {
     fn number(&self, at: &At<'_>, number: &Number) -> Option<Number> {
         let (value, scale) = number.scaled()?;
@@ -40,16 +43,13 @@ impl Mask for NumberMask {
         let half = step / 2;
         let masked = match self.mode {
             Mode::Noise => {
-                let noise = noise(&mut number.feed(at.key.prf()).draws())?;
-                let range = value.checked_mul(self.percent.into())?.checked_mul(noise)?;
-                match range / (NOISE_STEPS * 100) {
-                    // Too small a number for the noise moves by one, away from zero.
-                    0 => value.checked_add(value.signum())?,
-                    moved => value + moved,
-                }
+                let moved = self.moved(&mut number.feed(at.key.prf()).draws(), value)?;
+                let other = value.checked_sub(moved)?;
+                return Number::of_scaled(at.kind, value.checked_add(moved)?, scale)
+                    .or_else(|| Number::of_scaled(at.kind, other, scale));
             }
-            Mode::Round => (value.checked_add(half)?).div_euclid(step) * step,
-            Mode::Bucket => value.div_euclid(step) * step,
+            Mode::Round => value.checked_add(half)?.div_euclid(step).checked_mul(step)?,
+            Mode::Bucket => value.div_euclid(step).checked_mul(step)?,
             Mode::Clamp => {
                 let bound = |bound: i64| i128::from(bound).checked_mul(unit);
                 value.clamp(bound(self.min)?, bound(self.max)?)
@@ -75,6 +75,23 @@ impl Mask for NumberMask {
 }
 
 impl NumberMask {
+    /// By how much noise moves a number, in units of its last digit: never by nothing, and not over zero.
+    fn moved(&self, draws: &mut Draws, value: i128) -> Option<i128> {
+        let noise = noise(draws)?;
+        let range = value.checked_mul(self.percent.into())?;
+        let least = i128::from(1 + draws.below(NOISE_LEAST));
+        Some(match range.checked_mul(noise)? / (NOISE_STEPS * 100) {
+            _ if value == 0 => 0,
+            // The noise of a small number would have few values.
+            _ if range.abs() / 100 < NOISE_LEAST.into() => {
+                let back = noise < 0 && least < value.abs();
+                if back { -least * value.signum() } else { least * value.signum() }
+            }
+            0 => noise.signum(),
+            moved => moved,
+        })
+    }
+
     /// Rounding may leave the type: what is nearest below is taken then.
     fn nearest(&self, kind: Kind, masked: i128, scale: u16) -> Option<Number> {
         let step = i128::from(self.step).checked_mul(10i128.checked_pow(scale.into())?)?;

@@ -22,10 +22,13 @@ impl Mask for Partial {
         if length == 0 {
             return None;
         }
-        let shows_too_much = (self.first + self.last) * 2 >= length;
+        let marks = text.graphemes(true).filter(|cluster| self.is_punctuation(cluster)).count();
+        let shows_too_much = (self.first + self.last) * 2 >= length || marks * 2 >= length;
         let covered = if shows_too_much { 0..length } else { self.first..length - self.last };
         let clusters = || text.graphemes(true).enumerate();
-        let is_shown = |at: usize, cluster: &str| !covered.contains(&at) || self.is_punctuation(cluster);
+        let is_shown = |at: usize, cluster: &str| {
+            !covered.contains(&at) || (!shows_too_much && self.is_punctuation(cluster))
+        };
         // A text that is covered already would come out unchanged.
         let mut fill = [0; 4];
         let fill = self.fill.encode_utf8(&mut fill);

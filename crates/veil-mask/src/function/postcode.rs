@@ -8,11 +8,12 @@ pub(crate) struct Postcode {
 }
 
 impl Mask for Postcode {
-    /// A text without letters or digits behind what is kept, or with others than those of ASCII, becomes the label.
+    /// A text without letters or digits behind what is kept, or with anything but these, blanks and dashes, becomes the label.
     fn text(&self, at: &At<'_>, text: &str, out: &mut Vec<u8>) -> Option<()> {
         let symbols = text.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_uppercase());
         let symbols: Vec<u8> = symbols.collect();
-        if !shape::is_plain(text) || symbols.len() <= self.keep_first {
+        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-'));
+        if !plain || symbols.len() <= self.keep_first {
             return redacted(at, out);
         }
         let mut draws = at.key.draws(&symbols);

@@ -1,6 +1,7 @@
 //! `regex`: replaces all that a pattern finds in a text. A text in which it finds nothing, or that stays as it is, becomes the label.
 //!
-//! The engine takes time in proportion to the text, whatever the pattern is. What the pattern does not find is shown.
+//! Each search takes time in proportion to the text, whatever the pattern is; texts and results that are too long become the label. What the pattern does
+//! not find is shown, and places without characters are not found.
 
 use regex::Regex;
 
@@ -11,6 +12,9 @@ pub(crate) struct Replace {
     pub(crate) pattern: Regex,
     pub(crate) replace: String,
 }
+
+/// Bytes of a text, and of what becomes of it.
+const TEXT_MAX: usize = 16 << 10;
 
 /// A compiled pattern takes no more bytes than this.
 const PATTERN_BYTES_MAX: usize = 1 << 20;
@@ -28,7 +32,24 @@ impl Replace {
 
 impl Mask for Replace {
     fn text(&self, at: &At<'_>, text: &str, out: &mut Vec<u8>) -> Option<()> {
-        let replaced = self.pattern.replace_all(text, self.replace.as_str());
+        if text.len() > TEXT_MAX {
+            return redacted(at, out);
+        }
+        let mut replaced = String::new();
+        let mut shown = 0;
+        for found in self.pattern.captures_iter(text) {
+            let whole = found.get_match();
+            if whole.is_empty() {
+                continue;
+            }
+            replaced.push_str(text.get(shown..whole.start())?);
+            found.expand(&self.replace, &mut replaced);
+            shown = whole.end();
+            if replaced.len() > TEXT_MAX {
+                return redacted(at, out);
+            }
+        }
+        replaced.push_str(text.get(shown..)?);
         if replaced == text {
             return redacted(at, out);
         }

@@ -54,6 +54,11 @@ impl Part {
         };
         let mut words = what.split_whitespace();
         let (name, length) = (words.next().unwrap_or_default(), words.next());
+        if words.next().is_some() || (length.is_some() && name.ends_with("_name")) {
+            return Err(format!(
+                "a template whose parts are {{{{first_name}}}}, {{{{digits 6}}}} and the like, not {{{{{text}}}}}"
+            ));
+        }
         let length = match length.map(str::parse) {
             None => 8,
             Some(Ok(length)) if (1..=LENGTH_MAX).contains(&length) => length,

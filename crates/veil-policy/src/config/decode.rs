@@ -1,5 +1,8 @@
 //! From the YAML tree to a [`Config`], key by key.
 
+mod expect;
+mod who;
+
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -9,11 +12,12 @@ use veil_mask::{Param, ParameterKind, Strategy};
 use super::{
     AuthQuery, Config, Database, Fault, Listen, ListenTls, Login, Proof, Protection, Secret, Upstream, User,
 };
-use crate::expect::{Expected, Test};
 use crate::glob::Glob;
-use crate::rule::{Action, KeyScope, Predicates, ProtectionMode, Rule};
-use crate::who::{Day, Network, Principal, Who, Window};
+use crate::rule::{Action, Predicates, ProtectionMode, Rule};
 use crate::yaml::{self, Faults, Map, Value};
+
+use self::expect::test;
+use self::who::{day, key_scope, who};
 
 const DEFAULT_PORT: u16 = 6543;
 const DEFAULT_MYSQL_PORT: u16 = 6306;
@@ -222,7 +226,7 @@ fn verifier(value: &Value<'_>, faults: &mut Faults) -> Option<Proof> {
     Some(Proof::Verifier(text))
 }
 
-/// ProtectionMode that are remembered for an hour, for each user.
+/// Questions that a user may ask in an hour, at most.
 const BUDGET_MAX: u32 = 100_000;
 
 /// What holds for all rules, and the rule for columns that no other is for.
@@ -260,48 +264,6 @@ fn unclassified(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {
     };
     let strategy = Strategy::parse(function, &BTreeMap::new()).ok()?;
     Some(Rule::new("unclassified".to_owned(), Action::Mask(strategy)))
-}
-
-/// What somebody should see.
-fn test(value: &Value<'_>, faults: &mut Faults) -> Option<Test> {
-    let mut map = value.map(faults)?;
-    let principal = map.need("as", faults).and_then(|value| principal(&value, faults));
-    let mut text = |name: &str, faults: &mut Faults| map.take(name).and_then(|value| value.text(faults));
-    let database = text("database", faults).unwrap_or_else(|| "*".to_owned());
-    let (column, of, sql) = (text("column", faults), text("value", faults), text("sql", faults));
-    let expect = map.need("expect", faults);
-    let words = expect.as_ref().and_then(|value| value.texts(faults))?;
-    map.end(faults, &["as", "database", "column", "value", "sql", "expect"]);
-    let column = column.map(|column| column.split('.').map(str::to_owned).collect::<Vec<_>>());
-    let expected = match (column, of, sql, words.as_slice()) {
-        (Some(column), None, None, [by]) => Expected::Column { column, by: by.clone() },
-        (Some(column), Some(value), None, [mask]) => Expected::Value { column, value, mask: mask.clone() },
-        (None, None, Some(sql), [word]) if word == "refused" => Expected::Refused { sql },
-        (None, None, Some(sql), _) => Expected::Columns { sql, columns: words },
-        _ => {
-            return wrong(
-                value,
-                faults,
-                "a test has \"column\" (with \"value\" or not) or \"sql\", and says what to expect of it",
-            );
-        }
-    };
-    Some(Test { line: value.line(), principal: principal?, database, expected })
-}
-
-fn principal(value: &Value<'_>, faults: &mut Faults) -> Option<Principal> {
-    if !value.is_map() {
-        return value.text(faults).map(|user| Principal::user(&user));
-    }
-    let mut map = value.map(faults)?;
-    let user = map.need("user", faults).and_then(|value| value.text(faults));
-    let application = map.take("application").and_then(|value| value.text(faults)).unwrap_or_default();
-    let address = map.take("address").and_then(|value| {
-        let text = value.text(faults)?;
-        text.parse().ok().or_else(|| wrong(&value, faults, &format!("\"{text}\" is no address")))
-    });
-    map.end(faults, &["user", "application", "address"]);
-    Some(Principal { user: user?, address, application })
 }
 
 /// What a mode stands for.
@@ -373,6 +335,13 @@ fn rule(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {
         }
     };
     let name = name.unwrap_or_else(|| rule_name(&schema, &table, &column));
+    if let (true, Some(Action::Mask(strategy))) = (who.asks_the_client(), &action) {
+        let hides = matches!(strategy.name(), "null" | "default" | "redact" | "secret");
+        if !hides || !who.excepts_no_applications() {
+            let what = "a client may call itself as it likes: \"application\" goes together with null, default, redact and secret only, and not into \"not\"";
+            return wrong(value, faults, what);
+        }
+    }
     if let (Some(_), Some(Action::Unmask(_))) = (min_group, &action) {
         return wrong(value, faults, "\"min_group\" does not go together with \"unmask\"");
     }
@@ -394,79 +363,6 @@ fn rule_name(schema: &Glob, table: &Glob, column: &Glob) -> String {
 fn wrong<T>(value: &Value<'_>, faults: &mut Faults, what: &str) -> Option<T> {
     faults.at(value, what);
     None
-}
-
-/// Conditions on a session; `not` has those of which not all may hold.
-fn who(value: &Value<'_>, may_except: bool, faults: &mut Faults) -> Who {
-    let Some(mut map) = value.map(faults) else { return Who::default() };
-    let mut globs = |name: &str, faults: &mut Faults| -> Vec<Glob> {
-        let texts = map.take(name).and_then(|value| value.texts(faults)).unwrap_or_default();
-        texts.iter().map(|text| Glob::new(text)).collect()
-    };
-    let (users, applications) = (globs("user", faults), globs("application", faults));
-    let roles = map.take("role").and_then(|value| value.texts(faults)).unwrap_or_default();
-    let networks = map.take("network").map(|value| networks(&value, faults)).unwrap_or_default();
-    let time = window(&mut map, faults);
-    let except = if may_except { map.take("not") } else { None };
-    let except = except.map(|value| Box::new(who(&value, false, faults)));
-    let found = Who { users, roles, networks, applications, time, except };
-    map.end(faults, &["user", "role", "network", "application", "hours", "days", "not"]);
-    if found == Who::default() {
-        faults.at(value, "says nothing; leave it out for everybody");
-    }
-    found
-}
-
-fn networks(value: &Value<'_>, faults: &mut Faults) -> Vec<Network> {
-    let texts = value.texts(faults).unwrap_or_default();
-    let read = |text: String| match text.parse() {
-        Ok(network) => Some(network),
-        Err(()) => wrong(value, faults, &format!("\"{text}\" is no network, as 10.0.0.0/8")),
-    };
-    texts.into_iter().filter_map(read).collect()
-}
-
-const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-
-/// `hours: "08:00-18:00"` and `days: [mon, tue]`, in UTC.
-fn window(map: &mut Map<'_>, faults: &mut Faults) -> Option<Window> {
-    let (hours, days) = (map.take("hours"), map.take("days"));
-    if hours.is_none() && days.is_none() {
-        return None;
-    }
-    let minute = |text: &str| {
-        let (hour, minute) = text.trim().split_once(':')?;
-        let (hour, minute): (u32, u32) = (hour.parse().ok()?, minute.parse().ok()?);
-        (hour < 24 && minute < 60).then_some(hour * 60 + minute)
-    };
-    let (from, to) = match hours.as_ref().map(|value| (value, value.text(faults))) {
-        None => (0, 0),
-        Some((value, text)) => {
-            let text = text?;
-            let parts = text.split_once('-').and_then(|(from, to)| minute(from).zip(minute(to)));
-            parts.or_else(|| wrong(value, faults, "hours are written \"08:00-18:00\", in UTC"))?
-        }
-    };
-    let Some(value) = days else { return Some(Window { from, to, days: [true; 7] }) };
-    let named = value.texts(faults)?;
-    if let Some(other) = named.iter().find(|name| !DAYS.contains(&name.as_str())) {
-        return wrong(&value, faults, &format!("\"{other}\" is none of {}", DAYS.join(", ")));
-    }
-    Some(Window { from, to, days: DAYS.map(|day| named.iter().any(|name| name == day)) })
-}
-
-fn day(value: &Value<'_>, faults: &mut Faults) -> Option<Day> {
-    let text = value.text(faults)?;
-    text.parse().ok().or_else(|| wrong(value, faults, &format!("\"{text}\" is no day, as \"2026-12-31\"")))
-}
-
-fn key_scope(value: &Value<'_>, faults: &mut Faults) -> Option<KeyScope> {
-    match value.text(faults)?.as_str() {
-        "global" => Some(KeyScope::Global),
-        "database" => Some(KeyScope::Database),
-        "column" => Some(KeyScope::Column),
-        _ => wrong(value, faults, "\"scope\" is \"global\", \"database\" or \"column\""),
-    }
 }
 
 /// `strategy: email` with parameters beside it, or `strategy: { email: { keep_domain: true } }`.
@@ -492,6 +388,9 @@ fn strategy(value: &Value<'_>, beside: Map<'_>, faults: &mut Faults) -> Option<S
         }
     }
     if !paths.is_empty() {
+        if let Some(Param::Functions(listed)) = parameters.remove("paths") {
+            paths.extend(listed);
+        }
         parameters.insert("paths".to_owned(), Param::Functions(paths));
     }
     match Strategy::parse(&name, &parameters) {

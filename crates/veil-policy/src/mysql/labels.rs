@@ -138,6 +138,12 @@ impl Labels {
         &self.catalog
     }
 
+    /// The rights that it was laid for.
+    #[must_use]
+    pub const fn rights(&self) -> &Rights {
+        &self.rights
+    }
+
     /// The policy above.
     #[must_use]
     pub fn policy(&self) -> &Policy {

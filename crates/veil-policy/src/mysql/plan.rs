@@ -15,6 +15,7 @@ use super::labels::Labels;
 use super::lineage::{Flow, Output, Outputs, outputs};
 use crate::judge::{Run, Untraced};
 use crate::labels::{Fate, Label};
+use crate::who::Rights;
 
 /// Stands in place of texts that may quote values.
 const WITHHELD: &str = "IronVeil withheld the message: it may quote masked data";
@@ -53,6 +54,8 @@ pub struct Plan {
     /// Columns of NULLs, of which the definition may say something as well.
     hidden: Vec<bool>,
     passes: bool,
+    /// The rights that it was made by.
+    rights: Rights,
 }
 
 /// What a plan is made by, besides the definitions.
@@ -120,7 +123,13 @@ impl Plan {
             ops.push((op, value::width(column.kind)?));
         }
         let passes = ops.iter().all(|(op, _)| matches!(op, Op::Pass));
-        Ok(Self { ops, hidden, passes })
+        Ok(Self { ops, hidden, passes, rights: context.labels.rights().clone() })
+    }
+
+    /// Whether it was made by the rights that are in force.
+    #[must_use]
+    pub fn holds(&self, labels: &Labels) -> bool {
+        self.rights == *labels.rights()
     }
 
     /// Whether rows are forwarded as they are.

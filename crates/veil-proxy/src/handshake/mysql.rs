@@ -169,9 +169,7 @@ async fn sign_in<'a>(
     if !response.database.is_empty() {
         response.capabilities |= cap::CONNECT_WITH_DB;
     }
-    let application =
-        startup::attribute(&response.attributes, b"program_name").unwrap_or_default().to_owned();
-    let principal = Principal { user: user.clone(), address: Some(peer.ip()), application };
+    let principal = principal(proxy, &user, peer, &response.attributes);
     let asked = Asked { scope: proxy.policy.scope_mysql(&principal), user, response: &response };
 
     let (upstream, number) = authenticate(proxy, client, route, &asked, nonce).await?;
@@ -294,11 +292,22 @@ async fn change_user(
         None => bridge::run(proxy, client, upstream, &facts.route.target).await?,
     };
     client.write(|out| out.extend(&last)).await?;
-    let application = startup::attribute(&asking.attributes, b"program_name").unwrap_or_default().to_owned();
-    let principal = Principal { user, address: Some(facts.peer.ip()), application };
+    let principal = principal(proxy, &user, facts.peer, &asking.attributes);
     let scope = proxy.policy.scope_mysql(&principal);
     info!(peer = %facts.peer, user = principal.user, ?scope, "session changed its user");
     Ok(engine(proxy, facts, principal, scope))
+}
+
+/// Who signs in, as far as rules ask.
+fn principal(proxy: &Proxy, user: &str, peer: SocketAddr, attributes: &[u8]) -> Principal {
+    let account = proxy.mysql_accounts.get(user);
+    let upstream = account.and_then(|account| account.upstream.as_ref()).map_or(user, |(name, _)| name);
+    Principal {
+        user: user.to_owned(),
+        address: Some(peer.ip()),
+        application: startup::attribute(attributes, b"program_name").unwrap_or_default().to_owned(),
+        upstream: upstream.to_owned(),
+    }
 }
 
 fn engine(proxy: &Proxy, facts: &Facts<'_>, principal: Principal, scope: Scope) -> Engine {

@@ -138,7 +138,9 @@ impl<'a> Asked<'a> {
             return Err(Problem::new("3D000", message, "Add it under \"databases\" in proxy.yaml."));
         };
         let application = value("application_name").unwrap_or_default();
-        let principal = Principal { user: user.clone(), address: Some(peer.ip()), application };
+        let account = proxy.accounts.get(&user).and_then(|account| account.upstream.as_ref());
+        let upstream = account.map_or_else(|| user.clone(), |(name, _)| name.clone());
+        let principal = Principal { user: user.clone(), address: Some(peer.ip()), application, upstream };
         let scope = proxy.policy.scope(route.database.as_ref().unwrap_or(&database), &principal);
         let replication = value("replication").is_some_and(|value| !is_false(&value));
         if replication && scope != Scope::Exempt && proxy.policy.masks_anything() {

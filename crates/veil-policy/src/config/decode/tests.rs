@@ -149,3 +149,41 @@ rules:
     }
     assert_eq!(found.len(), 5, "{found:#?}");
 }
+
+/// A fault of a rule, by a part of what is said.
+#[test]
+fn rules_that_would_show_more_than_they_say_are_faults() {
+    for (rule, fault) in [
+        ("{ who: { application: x }, unmask: true, reason: y }", "may call itself as it likes"),
+        ("{ who: { application: x }, column: a, strategy: partial }", "may call itself as it likes"),
+        ("{ who: { not: { application: x } }, column: a, strategy: 'null' }", "may call itself as it likes"),
+        ("{ who: { user: [], hours: '08:00-18:00' }, unmask: true, reason: y }", "the list is empty"),
+        ("{ who: { days: [] }, unmask: true, reason: y }", "the list is empty"),
+        ("{ who: {}, column: a, strategy: email }", "says nothing"),
+        ("{ who: { not: { not: { user: a } } }, column: a, strategy: email }", "not"),
+        ("{ who: { network: 10.0.0.0/40 }, column: a, strategy: email }", "is no network"),
+        ("{ who: { hours: '8-18' }, column: a, strategy: email }", "hours are written"),
+        ("{ who: { days: [monday] }, column: a, strategy: email }", "\"monday\" is none of mon"),
+        ("{ column: a, strategy: email, until: '2026-02-30' }", "is no day"),
+        ("{ column: a, strategy: email, scope: table }", "\"scope\" is"),
+        ("{ column: a, strategy: { json: { paths: {} } } }", "paths with a masking function for each"),
+        ("{ column: a, strategy: { json: { $...a: email } } }", "paths of JSONPath"),
+        ("{ column: a, strategy: { regex: { pattern: '(' } } }", "a regular expression"),
+        ("{ column: a, strategy: { template: { template: x } } }", "a template with a part in it"),
+        ("{ column: a, strategy: { number: { mode: round, step: 1 } } }", "a whole number from 2"),
+    ] {
+        let text =
+            format!("databases: [ {{ name: a, upstream: 'postgres://localhost' }} ]\nrules:\n  - {rule}\n");
+        let faults = Config::parse(&text).map(|_| ()).unwrap_err();
+        assert!(
+            faults.iter().any(|told| told.line == 3 && told.to_string().contains(fault)),
+            "{rule}: {faults:?}"
+        );
+    }
+    let both = "databases: [ { name: a, upstream: 'postgres://localhost' } ]\nrules:\n  - { column: a, strategy: { json: { paths: { $.a: 'null' }, $.b: email } } }\n";
+    let config = Config::parse(both).unwrap();
+    let Action::Mask(strategy) = &config.rules[0].action else { panic!("{config:?}") };
+    assert!(
+        matches!(strategy.params().get("paths"), Some(veil_mask::Param::Functions(all)) if all.len() == 2)
+    );
+}

@@ -165,7 +165,7 @@ impl Guarded {
                 Some(Reply::new(vec![Judged::closed(Kind::Show(Show::Processes))], Stage::First))
             }
             Command::StmtFetch => match self.number(command::statement(body)?) {
-                Some(number) => Some(self.fetch(number)),
+                Some(number) => Some(self.fetch(number, ways.now)),
                 None => return Ok(self.pass_over(header, nothing_prepared())),
             },
             Command::InitDb => Some(Reply { then: Then::Database, ..Reply::new(Vec::new(), Stage::Single) }),

@@ -98,6 +98,10 @@ impl Guarded {
         let portal = self.session.portal(name)?;
         let statement = portal.statement.as_ref();
         if let Some(plan) = &portal.plan {
+            // A portal may be older than the rights that are in force.
+            if !plan.holds(self.labels()) {
+                return None;
+            }
             // EXECUTE and FETCH run what goes by a name now; the description was that of what did then.
             let named =
                 statement.filter(|statement| runs_another(statement)).map(|statement| self.named(statement));

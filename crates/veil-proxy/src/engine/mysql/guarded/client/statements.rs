@@ -1,6 +1,7 @@
 //! Statements that the client prepares and runs by their numbers.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use veil_model::Format;
 use veil_sql::mysql::Kind;
@@ -146,8 +147,11 @@ impl Guarded {
         if asked == LAST_PREPARED { self.last_prepared } else { Some(asked) }
     }
 
-    pub(super) fn fetch(&self, number: u32) -> Reply {
+    pub(super) fn fetch(&mut self, number: u32, now: Instant) -> Reply {
+        self.judge.refresh(now);
         let plan = self.statements.get(&number).and_then(|prepared| prepared.cursor.clone());
+        // A cursor may be older than the rights that are in force.
+        let plan = plan.filter(|plan| plan.holds(self.judge.labels()));
         Reply { format: Format::Binary, plan, ..Reply::new(Vec::new(), Stage::Rows) }
     }
 }
