@@ -62,3 +62,32 @@ async fn keys_that_refer_to_masked_ones_are_masked_like_them() {
         );
     }
 }
+
+/// The same for an account that cannot see what its columns refer to.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_masked_for_accounts_that_see_little() {
+    for flavour in flavours() {
+        let server = sample_server(of(flavour));
+        for sql in [
+            "create table people (id int, part int, mail varchar(80) unique, primary key (id, part))",
+            "create table mails (owner varchar(80), person int, part int, foreign key (owner) references people (mail), foreign key (person, part) references people (id, part))",
+            "insert into people values (1, 1, 'zqcanary1@mail.test')",
+            "insert into mails values ('zqcanary1@mail.test', 1, 1)",
+            "create user ro@'%' identified by 'ro'",
+            "grant select on mails to ro@'%'",
+        ] {
+            server.sql("shop", sql).unwrap();
+        }
+        let rules = "- { table: people, column: mail, strategy: email }\n  - { table: people, column: id, strategy: int_perm }";
+        let port = server.port();
+        let text = format!(
+            "databases:\n  - {{ name: '*', upstream: 'mysql://127.0.0.1:{port}' }}\nrules:\n  {rules}\n"
+        );
+        let proxy = Proxy::start(&text);
+        let options = crate::harness::options(proxy.port()).user(Some("ro")).pass(Some("ro"));
+        let mut client = mysql_async::Conn::new(options).await.unwrap();
+        let (owner, person): (Option<String>, Option<i32>) =
+            client.query_first("select owner, person from mails").await.unwrap().unwrap();
+        assert!(owner.as_deref() != Some("zqcanary1@mail.test") && person != Some(1), "{owner:?} {person:?}");
+    }
+}

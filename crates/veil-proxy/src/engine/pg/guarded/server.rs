@@ -314,6 +314,10 @@ impl Guarded {
             let known = self.judge.labels().catalog();
             match self.reading.take().and_then(|reading| reading.finish(known)) {
                 Some(catalog) if open => {
+                    let catalog = match self.judge.slot().catalog() {
+                        Some(shared) => catalog.with_roles_of(&shared),
+                        None => catalog,
+                    };
                     self.judge.view.adopt(catalog, now);
                     if self.defined == Defined::Unread {
                         self.defined = Defined::Read;
