@@ -14,7 +14,7 @@ pub(crate) enum Way {
 }
 
 /// No half of a numeral string is above this.
-const HALF_MAX: u128 = 1 << 120;
+pub(crate) const HALF_MAX: u128 = 1 << 120;
 
 /// The feistel rounds of the standard.
 const ROUNDS: u8 = 10;

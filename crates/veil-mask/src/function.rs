@@ -91,6 +91,17 @@ pub(crate) enum Stands {
     Unsupported,
 }
 
+/// How a mask is made of a number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Mode {
+    /// It is invented.
+    Fake,
+    /// The number is encrypted.
+    Fpe,
+}
+
+choice!(Mode, "fake" => Fake, "fpe" => Fpe);
+
 /// Where a value stands that is masked, and by what.
 #[derive(Clone, Copy)]
 pub(crate) struct At<'a> {

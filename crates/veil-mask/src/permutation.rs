@@ -128,10 +128,9 @@ impl Permutation {
 
 /// The longest string that FF1 takes in one pass.
 fn longest(radix: u32) -> Option<usize> {
-    (1..=120)
-        .rev()
-        .find(|half| Shape::new(radix, 2 * half).is_some())
-        .and_then(|half| usize::try_from(2 * half).ok())
+    let longer = |bound: &u128| bound.checked_mul(radix.into()).filter(|bound| *bound <= ff1::HALF_MAX);
+    let halves = std::iter::successors(Some(u128::from(radix)), longer);
+    (radix >= 2).then(|| 2 * halves.count())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! issue below it (9051, 9112, 9704, 9792, 9860). None is known to use 99, but no prefix is reserved for invented numbers. Encrypted ones, and
 //! those that keep their issuer, may be somebody's.
 
-use super::{At, CANDIDATES_MAX, Mask, is_label, redacted, shape};
+use super::{At, CANDIDATES_MAX, Mask, Mode, is_label, redacted, shape};
 use crate::digits::Digits;
 use crate::ff1::Way;
 use crate::key::Draws;
@@ -26,15 +26,6 @@ pub(crate) struct CreditCard {
     pub(crate) keep_bin: usize,
     pub(crate) keep_last4: bool,
 }
-
-/// How a number is made.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Mode {
-    Fake,
-    Fpe,
-}
-
-choice!(Mode, "fake" => Fake, "fpe" => Fpe);
 
 impl Mask for CreditCard {
     fn fits(&self, kind: Kind) -> bool {

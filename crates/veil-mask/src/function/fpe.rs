@@ -59,18 +59,21 @@ impl Mask for Fpe {
     /// A number keeps its digits' number and its sign. One with digits after the point has no mask.
     fn number(&self, at: &At<'_>, number: &Number) -> Option<Number> {
         let (number, 0) = number.scaled()? else { return None };
-        let kept = (self.keep_first, self.keep_last);
-        let mut digits = number.unsigned_abs().to_string();
-        // What does not fit the type is permuted on.
-        for _ in 0..super::CANDIDATES_MAX {
+        let digits = number.unsigned_abs().to_string();
+        let all = 10u128.checked_pow(u32::try_from(digits.len()).ok()?)?;
+        let max = u128::from(at.kind.number_max()?);
+        let turned = if all - 1 > max && self.keep_first == 0 && self.keep_last == 0 {
+            // The type does not hold all numbers of so many digits.
+            let (least, size) = (all / 10, max + 1 - all / 10);
+            let place = number.unsigned_abs().checked_sub(least)?;
+            at.key.permutation().number(at.way, b"fpe|max", size, place)? + least
+        } else {
+            let kept = (self.keep_first, self.keep_last);
             let turned = shape::permuted(at.key, (at.way, b""), &digits, kept, self.allow_small_domain)?;
-            digits = String::from_utf8(turned).ok()?;
-            let turned: i128 = digits.parse().ok()?;
-            if let Some(turned) = Number::of_scaled(at.kind, if number < 0 { -turned } else { turned }, 0) {
-                return Some(turned);
-            }
-        }
-        None
+            String::from_utf8(turned).ok()?.parse().ok()?
+        };
+        let turned = i128::try_from(turned).ok()?;
+        Number::of_scaled(at.kind, if number < 0 { -turned } else { turned }, 0)
     }
 
     fn fits(&self, kind: Kind) -> bool {

@@ -8,7 +8,7 @@
 
 use std::io::Write;
 
-use super::{At, CANDIDATES_MAX, Mask, is_label, redacted, shape};
+use super::{At, CANDIDATES_MAX, Mask, Mode, is_label, redacted, shape};
 use crate::digits::Digits;
 use crate::ff1::Way;
 use crate::key::Draws;
@@ -46,15 +46,6 @@ const AREA_CODES: &[u64] = &[
 pub(crate) struct Phone {
     pub(crate) mode: Mode,
 }
-
-/// How a number is made.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Mode {
-    Fake,
-    Fpe,
-}
-
-choice!(Mode, "fake" => Fake, "fpe" => Fpe);
 
 /// The numbering plan whose reserved range a number gets.
 #[derive(Clone, Copy, PartialEq)]
