@@ -181,6 +181,8 @@ pub fn said(found: &str) -> Vec<(String, Option<Vec<Said>>)> {
         while let Some(line) = lines.next_if(|line| line.starts_with(' ')) {
             all.push(line.trim());
         }
+        // What literals and parameters meet.
+        all.retain(|line| !line.starts_with("the literal ") && !line.starts_with("parameter "));
         let [only] = all.as_slice() else { continue };
         let Some(rest) = only.strip_prefix("runs; ") else { continue };
         let columns = rest.strip_prefix("columns: ").map(|columns| columns.split(" | ").collect::<Vec<_>>());

@@ -31,3 +31,4 @@ select sum(age), avg(age), bit_xor(age), std(age) from users
 select cast(email as binary), convert(name using latin1), binary email from users
 delete from orders where id = 1
 update users set note = note where id = 1
+select (select d.x from users u join lateral (select u.name as x) d on u.id = 1) as y from items u
