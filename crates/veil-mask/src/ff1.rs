@@ -65,13 +65,13 @@ pub(crate) fn halves(
     for round in 0..ROUNDS {
         match way {
             Way::Mask => {
-                let bound = if round % 2 == 0 { shape.first_bound } else { shape.second_bound };
+                let bound = if round.is_multiple_of(2) { shape.first_bound } else { shape.second_bound };
                 let sum = (a + rounds.draw(round, b, bound)) % bound;
                 (a, b) = (b, sum);
             }
             Way::Reveal => {
                 let round = ROUNDS - 1 - round;
-                let bound = if round % 2 == 0 { shape.first_bound } else { shape.second_bound };
+                let bound = if round.is_multiple_of(2) { shape.first_bound } else { shape.second_bound };
                 let difference = (b + bound - rounds.draw(round, a, bound)) % bound;
                 (a, b) = (difference, a);
             }

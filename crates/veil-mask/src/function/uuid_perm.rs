@@ -12,12 +12,12 @@ const KEPT: u128 = 0xf000_c000_0000_0000_0000;
 impl Mask for UuidPerm {
     fn uuid(&self, at: &At<'_>, uuid: [u8; 16]) -> Option<[u8; 16]> {
         let bits = u128::from_be_bytes(uuid);
-        let (high, middle, low) = (bits >> 80, bits >> 64 & 0xfff, bits & (1 << 62) - 1);
+        let (high, middle, low) = (bits >> 80, bits >> 64 & 0xfff, bits & ((1 << 62) - 1));
         let number = high << 74 | middle << 62 | low;
         // Each version has a permutation of its own.
         let tweak = (bits & KEPT).to_be_bytes();
         let turned = at.key.permutation().number(at.way, &tweak, 1 << 122, number)?;
-        let (high, middle, low) = (turned >> 74, turned >> 62 & 0xfff, turned & (1 << 62) - 1);
+        let (high, middle, low) = (turned >> 74, turned >> 62 & 0xfff, turned & ((1 << 62) - 1));
         Some((bits & KEPT | high << 80 | middle << 64 | low).to_be_bytes())
     }
 

@@ -1,5 +1,6 @@
 //! A policy laid over a catalog for one user.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -83,9 +84,8 @@ impl Labels {
             if self.policy.shows_mysql(&self.rights, &name, catalog.folds()) {
                 continue;
             }
-            let known = self.tables.entry(key(own)).or_default();
-            if !known.columns.contains_key(&column) {
-                known.columns.insert(column, label);
+            if let Entry::Vacant(free) = self.tables.entry(key(own)).or_default().columns.entry(column) {
+                free.insert(label);
                 any = true;
             }
         }
