@@ -5,7 +5,7 @@ pub mod mysql;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use veil_mask::{Masker, Param, Parameter, ParameterKind, RootKey, Strategy};
+use veil_mask::{Cell, Masker, Param, Parameter, ParameterKind, RootKey, Strategy};
 use veil_model::{Format, PgType};
 use veil_policy::glob::Glob;
 use veil_policy::rule::{Action, Policy, Rule};
@@ -112,9 +112,9 @@ pub fn analyse(bytes: &[u8]) {
 /// Cells: the first bytes choose function, type and format; the output never holds the input.
 pub fn mask(bytes: &[u8]) {
     let Some((&[function, kind, format, modifier], cell)) = bytes.split_first_chunk::<4>() else { return };
-    const OIDS: [u32; 24] = [
+    const OIDS: [u32; 28] = [
         16, 17, 18, 19, 20, 21, 23, 25, 114, 700, 701, 869, 1042, 1043, 1082, 1114, 1184, 1700, 2950, 3802,
-        1009, 1007, 1182, 3807,
+        1009, 1007, 1182, 3807, 600, 650, 774, 829,
     ];
     let functions = Strategy::catalogue();
     let masker = Masker::new(&key(), &strategy(functions[usize::from(function) % functions.len()].name));
@@ -122,7 +122,10 @@ pub fn mask(bytes: &[u8]) {
     let column = masker.column(PgType { oid, modifier: i32::from(modifier) - 1 });
     let mut out = vec![1, 2, 3];
     let format = if format & 1 == 1 { Format::Binary } else { Format::Text };
-    let _ = column.mask(format, cell, &mut out);
+    if column.mask(format, cell, &mut out) == Cell::Written {
+        let _ = column.reveal(format, &out.split_off(3), &mut out);
+    }
+    let _ = column.reveal(format, cell, &mut out);
     assert_eq!(out[..3], [1, 2, 3]);
 }
 
