@@ -83,13 +83,21 @@ const fn scheme(name: &'static str, form: &'static str, check: Check) -> Scheme 
 }
 
 #[derive(Debug)]
-pub(crate) struct NationalId(pub(crate) &'static Scheme);
+pub(crate) struct NationalId {
+    scheme: &'static Scheme,
+    /// How many digits a number has; `None` if there are always letters in it.
+    digits: Option<usize>,
+}
 
 impl std::str::FromStr for NationalId {
     type Err = ();
 
     fn from_str(name: &str) -> Result<Self, ()> {
-        SCHEMES.iter().find(|scheme| scheme.name == name).map(Self).ok_or(())
+        let scheme = SCHEMES.iter().find(|scheme| scheme.name == name).ok_or(())?;
+        let mut draws = crate::key::Draws::none();
+        let mut drawn = (0..CANDIDATES_MAX).filter_map(|_| scheme.drawn(&mut draws));
+        let digits = drawn.find(|drawn| drawn.iter().all(u8::is_ascii_digit)).map(|drawn| drawn.len());
+        Ok(Self { scheme, digits })
     }
 }
 
@@ -97,7 +105,7 @@ impl Mask for NationalId {
     /// Numbers have to hold the greatest of the scheme.
     fn fits(&self, kind: Kind) -> bool {
         kind.number_max().is_none_or(|max| {
-            self.digits()
+            self.digits
                 .is_some_and(|digits| max >= 10u64.pow(u32::try_from(digits).unwrap_or(19).min(19)) - 1)
         })
     }
@@ -120,7 +128,7 @@ impl Mask for NationalId {
 
     /// A number column loses the zeros before a number; they count. What has more digits becomes 0.
     fn number(&self, at: &At<'_>, number: &Number) -> Option<Number> {
-        let digits = self.digits()?;
+        let digits = self.digits?;
         let symbols = number.digits(digits).filter(|symbols| symbols.len() == digits);
         let all_digits = |masked: &[u8]| masked.iter().all(u8::is_ascii_digit);
         let masked = symbols.and_then(|symbols| self.masked(at, symbols.as_bytes(), all_digits));
@@ -130,34 +138,29 @@ impl Mask for NationalId {
 }
 
 impl NationalId {
-    /// How many digits a number has; `None` if there are letters in it.
-    fn digits(&self) -> Option<usize> {
-        let mut draws = crate::key::Draws::none();
-        let mut drawn = (0..CANDIDATES_MAX).filter_map(|_| self.drawn(&mut draws));
-        drawn.find(|drawn| drawn.iter().all(u8::is_ascii_digit)).map(|drawn| drawn.len())
-    }
-
     /// Another number for one of this form.
     fn masked(&self, at: &At<'_>, symbols: &[u8], fits: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
-        let mut draws = at.key.prf().bytes(self.0.name.as_bytes()).bytes(b"|").bytes(symbols).draws();
-        let mut candidates = (0..CANDIDATES_MAX).filter_map(|_| self.drawn(&mut draws));
+        let mut draws = at.key.prf().bytes(self.scheme.name.as_bytes()).bytes(b"|").bytes(symbols).draws();
+        let mut candidates = (0..CANDIDATES_MAX).filter_map(|_| self.scheme.drawn(&mut draws));
         let masked = candidates.find(|candidate| candidate != symbols && fits(candidate))?;
         let alike = |(at, (a, b)): (usize, (&u8, &u8))| {
             a.is_ascii_digit() == b.is_ascii_digit() || at + 1 == symbols.len()
         };
         (masked.len() == symbols.len() && masked.iter().zip(symbols).enumerate().all(alike)).then_some(masked)
     }
+}
 
+impl Scheme {
     /// A number of the form; `None` where no check character fits it.
     fn drawn(&self, draws: &mut Draws) -> Option<Vec<u8>> {
         let mut out = Vec::new();
-        let mut form = self.0.form;
+        let mut form = self.form;
         while let Some(symbol) = form.bytes().next() {
             let rest = form.get(1..)?;
             form = match symbol {
                 b'#' => (out.push(b'0' + u8::try_from(draws.below(10)).ok()?), rest).1,
                 b'@' => (out.push(b'A' + u8::try_from(draws.below(26)).ok()?), rest).1,
-                b'?' => (out.push((self.0.check)(&out)?), rest).1,
+                b'?' => (out.push((self.check)(&out)?), rest).1,
                 b'[' => {
                     let (set, rest) = rest.split_once(']')?;
                     out.push(draws.pick(set.as_bytes()));
@@ -329,7 +332,7 @@ mod tests {
             ("cn_rid", "11010519491231002X"),
             ("jp_mynumber", "123456789018"),
         ] {
-            let NationalId(found) = scheme.parse().unwrap();
+            let NationalId { scheme: found, .. } = scheme.parse().unwrap();
             let checks = found.form.matches('?').count();
             let mut built = number.as_bytes()[..number.len() - checks].to_vec();
             for _ in 0..checks {
@@ -343,7 +346,7 @@ mod tests {
     fn every_scheme_draws_numbers() {
         let mut draws = Draws::none();
         for scheme in SCHEMES {
-            let drawn = (0..CANDIDATES_MAX).find_map(|_| NationalId(scheme).drawn(&mut draws));
+            let drawn = (0..CANDIDATES_MAX).find_map(|_| scheme.drawn(&mut draws));
             assert!(drawn.is_some(), "{}", scheme.name);
         }
     }

@@ -553,3 +553,32 @@ fn literals_and_parameters_are_found_that_meet_masked_columns() {
         assert_eq!(shown, expected, "{sql}");
     }
 }
+
+/// Rows of a portal that was described under other rights are not written.
+#[test]
+fn plans_hold_for_the_rights_that_they_were_made_by() {
+    let field = veil_wire::pg::reply::Field {
+        name: b"email",
+        relation: 16_400,
+        attnum: 2,
+        type_oid: 25,
+        modifier: -1,
+        binary: false,
+    };
+    let laid_for = |user: &str| {
+        let rules = "databases: [ { name: x, upstream: 'postgres://localhost' } ]\nrules:\n  \
+            - { who: { user: dba }, column: id, unmask: true, reason: x }\n  - { table: users, column: email, strategy: email }\n";
+        let policy = Policy::new(
+            crate::config::Config::parse(rules).unwrap().rules,
+            Vec::new(),
+            &RootKey::from_bytes([1; 32]),
+        );
+        let rights = policy.rights(&Principal::user(user), std::time::UNIX_EPOCH);
+        let mut results = <[Vec<Row>; veil_sql::catalog::QUERIES.len()]>::default();
+        (results[0], results[1]) = (rows("16400|public|users|r"), rows("16400|2|email|"));
+        Labels::new(Arc::new(policy), Arc::new(Catalog::from_rows(&results)), "shop", &rights)
+    };
+    let (dba, app, other) = (laid_for("dba"), laid_for("app"), laid_for("other"));
+    let plan = crate::Plan::new(&[field], Untraced::Show, None, &app);
+    assert!(plan.holds(&app) && plan.holds(&other) && !plan.holds(&dba));
+}

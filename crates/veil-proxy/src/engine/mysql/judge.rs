@@ -113,11 +113,16 @@ impl Judge {
         (self.past, self.temporary.changed) = (None, true);
     }
 
-    /// Takes the newest labels.
-    pub(super) fn refresh(&mut self, now: Instant) {
+    /// Goes by the rights of the moment.
+    pub(super) fn look_at_rights(&mut self, now: Instant) {
         if self.view.look_at_rights(now) {
             self.distrust();
         }
+    }
+
+    /// Takes the newest labels.
+    pub(super) fn refresh(&mut self, now: Instant) {
+        self.look_at_rights(now);
         let generation = self.slot().generation();
         let moved =
             self.past.is_none() && !self.temporary.tables.is_empty() && self.temporary.over != generation;

@@ -105,7 +105,7 @@ impl Guarded {
             Tag::Parse => return self.parse(message, body, up, now),
             Tag::Execute => {
                 let portal = command::decode_execute(body)?;
-                self.judge.refresh(now);
+                self.judge.look_at_rights(now);
                 self.describe_first(portal, message.input, up)?;
                 let statement = self.session.portal_sent(portal).and_then(|portal| portal.statement.as_ref());
                 if statement.is_some_and(|statement| statement.copies_in()) {

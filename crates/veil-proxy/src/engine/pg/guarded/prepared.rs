@@ -89,10 +89,15 @@ impl Judge {
 
     /// Takes the newest labels.
     pub(super) fn refresh(&mut self, now: Instant) {
+        self.look_at_rights(now);
+        self.view.refresh();
+    }
+
+    /// Goes by the rights of the moment.
+    pub(super) fn look_at_rights(&mut self, now: Instant) {
         if self.view.look_at_rights(now) {
             self.view.distrust();
         }
-        self.view.refresh();
     }
 
     /// The statements of a text, judged.

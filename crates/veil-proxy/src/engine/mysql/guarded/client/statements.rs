@@ -148,7 +148,7 @@ impl Guarded {
     }
 
     pub(super) fn fetch(&mut self, number: u32, now: Instant) -> Reply {
-        self.judge.refresh(now);
+        self.judge.look_at_rights(now);
         let plan = self.statements.get(&number).and_then(|prepared| prepared.cursor.clone());
         // A cursor may be older than the rights that are in force.
         let plan = plan.filter(|plan| plan.holds(self.judge.labels()));
