@@ -44,3 +44,5 @@ mod protocol;
 mod questions;
 #[path = "pg/statements.rs"]
 mod statements;
+#[path = "pg/translation.rs"]
+mod translation;

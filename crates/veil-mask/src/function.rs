@@ -150,6 +150,11 @@ pub(crate) trait Mask: fmt::Debug + Send + Sync {
         true
     }
 
+    /// Whether the key finds values from masks, of a function that may.
+    fn reverses(&self) -> bool {
+        true
+    }
+
     /// The functions that this one is made of.
     fn inner(&self) -> &[Strategy] {
         &[]
@@ -330,7 +335,7 @@ fn fitted(at: &At<'_>, start: usize, out: &mut Vec<u8>) -> Option<()> {
 }
 
 /// Appends so many keyed letters and digits.
-fn base32(draws: &mut Draws, length: usize, out: &mut Vec<u8>) {
+pub(crate) fn base32(draws: &mut Draws, length: usize, out: &mut Vec<u8>) {
     out.extend((0..length).map(|_| draws.pick(BASE32.as_slice())));
 }
 

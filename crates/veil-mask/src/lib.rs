@@ -26,11 +26,13 @@ mod numeric;
 mod permutation;
 mod point;
 mod strategy;
+mod translate;
 
 pub use key::{KeyError, RootKey};
 pub use masker::{Cell, ColumnMask, Masker};
 pub use mysql::MySqlColumn;
 pub use strategy::{Function, Param, Parameter, ParameterKind, Strategy, StrategyError, Tag, Takes};
+pub use translate::{Given, NoMask, Use};
 
 #[cfg(test)]
 mod tests;

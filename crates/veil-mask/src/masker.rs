@@ -12,6 +12,9 @@ use crate::key::{FunctionKey, RootKey};
 use crate::kind::Kind;
 use crate::strategy::{Strategy, Tag};
 
+/// Keyed characters of a text that no value is.
+const NO_VALUE: usize = 20;
+
 /// A strategy bound to a key.
 pub struct Masker(Arc<Bound>);
 
@@ -34,13 +37,13 @@ pub enum Cell {
 /// What to do with the cells of one column of one result.
 #[derive(Clone)]
 pub struct ColumnMask {
-    plan: Plan,
+    pub(crate) plan: Plan,
     /// The element's OID, if the column holds arrays whose elements the plan masks.
-    element: Option<u32>,
+    pub(crate) element: Option<u32>,
 }
 
 #[derive(Clone)]
-enum Plan {
+pub(crate) enum Plan {
     Null,
     Unsupported,
     Fixed(Arc<Fixed>),
@@ -60,7 +63,7 @@ impl Bound {
     }
 
     fn cell(&self, kind: Kind, way: Way, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
-        if way == Way::Reveal && !self.strategy.function().tags.contains(&Tag::Reversible) {
+        if way == Way::Reveal && !self.is_reversible() {
             return None;
         }
         let at = At { key: &self.key, kind, limit: kind.limit(), way, inner: &self.inner };
@@ -69,6 +72,16 @@ impl Bound {
 
     pub(crate) fn mask(&self) -> &dyn Mask {
         self.strategy.mask()
+    }
+
+    fn is_reversible(&self) -> bool {
+        self.strategy.function().tags.contains(&Tag::Reversible) && self.mask().reverses()
+    }
+
+    /// Appends a text that no value is.
+    pub(crate) fn write_no_value(&self, out: &mut Vec<u8>) {
+        out.extend(b"ironveil-no-value-");
+        function::base32(&mut self.key.draws(b"no value"), NO_VALUE, out);
     }
 
     /// Masks a value inside another, in text; `None` makes it NULL.
@@ -158,7 +171,7 @@ impl ColumnMask {
     /// Whether the key finds values from their masks.
     #[must_use]
     pub fn is_reversible(&self) -> bool {
-        matches!(&self.plan, Plan::Keyed(bound, _) if bound.strategy.function().tags.contains(&Tag::Reversible))
+        matches!(&self.plan, Plan::Keyed(bound, _) if bound.is_reversible())
     }
 
     /// Masks one cell that is not NULL, appending the new cell to `out`.
@@ -192,7 +205,15 @@ impl ColumnMask {
 }
 
 impl Plan {
-    fn turn(&self, way: Way, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    /// The type of the cells that a function is computed for.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Keyed(_, kind) => Some(*kind),
+            Self::Null | Self::Unsupported | Self::Fixed(_) => None,
+        }
+    }
+
+    pub(crate) fn turn(&self, way: Way, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
         match self {
             Self::Null | Self::Unsupported => None,
             Self::Fixed(fixed) if way == Way::Mask => {

@@ -29,6 +29,27 @@ pub mod oid {
     pub const JSONB: u32 = 3802;
 }
 
+/// The OID of a built-in type by its name, which the grammar gives to SQL's own names too.
+#[must_use]
+pub fn named(name: &str) -> Option<u32> {
+    Some(match name {
+        "bytea" => oid::BYTEA,
+        "int8" => oid::INT8,
+        "int2" => oid::INT2,
+        "int4" => oid::INT4,
+        "text" => oid::TEXT,
+        "cidr" => oid::CIDR,
+        "macaddr8" => oid::MACADDR8,
+        "macaddr" => oid::MACADDR,
+        "inet" => oid::INET,
+        "bpchar" => oid::BPCHAR,
+        "varchar" => oid::VARCHAR,
+        "numeric" => oid::NUMERIC,
+        "uuid" => oid::UUID,
+        _ => return None,
+    })
+}
+
 /// How a cell is written on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {

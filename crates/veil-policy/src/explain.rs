@@ -90,15 +90,15 @@ pub struct Met {
     pub how: How,
     /// The rule that masks the column.
     pub rule: String,
+    /// It is taken for a mask.
+    pub mask: bool,
 }
 
 /// How a literal or parameter meets a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// They have to be equal.
-    Equal,
-    /// They must not be equal.
-    Unequal,
+    /// They are compared.
+    Compared,
     /// It is written to the column.
     Stored,
 }
@@ -110,10 +110,11 @@ impl fmt::Display for Met {
             Spot::Parameter(number) => write!(f, "parameter {number}")?,
         }
         let how = match self.how {
-            How::Equal | How::Unequal => "is compared with",
+            How::Compared => "is compared with",
             How::Stored => "is written to",
         };
-        write!(f, " {how} a column that {} masks", self.rule)
+        write!(f, " {how} a column that {} masks", self.rule)?;
+        f.write_str(if self.mask { ", and is taken for a mask" } else { "" })
     }
 }
 
@@ -121,14 +122,14 @@ impl fmt::Display for Met {
 #[must_use]
 pub fn meetings(statement: &Statement, labels: &Labels) -> Vec<Met> {
     let Some(columns) = Columns::new(statement, labels) else { return Vec::new() };
-    let met = columns.meetings().map(|(meeting, label)| Met {
-        at: meeting.at,
-        how: match meeting.meets {
-            Meets::Compared { equal: true, .. } => How::Equal,
-            Meets::Compared { equal: false, .. } => How::Unequal,
-            Meets::Stored { .. } => How::Stored,
-        },
-        rule: label.rule.to_string(),
+    let translated = columns.translated();
+    let met = columns.meetings().iter().filter_map(|meeting| {
+        let rule = columns.met(&meeting.meets)?.rule.to_string();
+        let how = match meeting.meets {
+            Meets::Compared { .. } => How::Compared,
+            Meets::Stored(_) => How::Stored,
+        };
+        Some(Met { at: meeting.at, how, rule, mask: translated.contains_key(&meeting.at) })
     });
     met.collect()
 }

@@ -4,15 +4,16 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use veil_mask::Masker;
+use veil_mask::{ColumnMask, Masker};
 use veil_model::{Attribute, ColumnName, PgType};
 use veil_sql::catalog::Column;
 use veil_sql::{Catalog, Place, QualifiedName, Relation, RelationKind, Statement, system};
 
 use crate::judge::{self, Untraced};
 use crate::lineage::{Columns, Flow};
-use crate::rule::{Masking, Policy};
-use crate::verdicts::{Verdict, Verdicts};
+use crate::rule::{Masking, Policy, Writes};
+use crate::translate::Translation;
+use crate::verdicts::{Judged, Verdict, Verdicts};
 use crate::who::Rights;
 
 /// Why and how a column is masked.
@@ -26,12 +27,20 @@ pub struct Label {
     pub kind: Option<PgType>,
     /// Sums and means over groups of at least so many rows are shown.
     pub min_group: Option<u64>,
+    /// How values are taken that clients write.
+    pub writes: Writes,
 }
 
 impl Label {
     pub(crate) fn new(masking: Masking, kind: Option<PgType>) -> Self {
-        let Masking { rule, masker, min_group } = masking;
-        Self { rule, masker, kind, min_group }
+        let Masking { rule, masker, min_group, writes } = masking;
+        Self { rule, masker, kind, min_group, writes }
+    }
+
+    /// What finds values from the masks that clients give, if anything does.
+    pub(crate) fn translates(&self) -> Option<(PgType, ColumnMask)> {
+        let kind = self.kind?;
+        Some((kind, self.masker.column(kind))).filter(|(_, mask)| mask.translates())
     }
 }
 
@@ -67,6 +76,8 @@ pub struct Labels {
     /// Columns of views over what is labelled that hold nothing of it.
     shown: HashSet<Attribute>,
     clean: HashMap<u32, bool>,
+    /// Some column's values can be named by their masks.
+    translates: bool,
     verdicts: Verdicts<Statement, ()>,
 }
 
@@ -101,6 +112,7 @@ impl Labels {
             policy.shows(database, &rights, &name)
         };
         while inherit(&catalog, &mut columns) | refer(&catalog, &mut columns, shown) {}
+        let translates = columns.values().any(|label| label.translates().is_some());
         let mut labels = Self {
             catalog,
             policy,
@@ -109,6 +121,7 @@ impl Labels {
             columns,
             shown: HashSet::new(),
             clean: HashMap::new(),
+            translates,
             verdicts: Verdicts::default(),
         };
         let catalog = Arc::clone(&labels.catalog);
@@ -140,12 +153,21 @@ impl Labels {
         &self.policy
     }
 
-    /// How a statement runs, and what its questions cost, remembered.
+    /// How a statement runs, what its questions cost, and what its masks stand for, remembered.
     ///
     /// # Errors
     /// The refusal, for the client.
     pub fn verdict(&self, statement: &Arc<Statement>) -> Verdict {
-        self.verdicts.of(statement, (), || Ok((judge::judge(statement, self)?, judge::cost(statement, self))))
+        self.verdicts.of(statement, (), || {
+            let run = judge::judge(statement, self)?;
+            let masks = Translation::of(statement, self)?.map(Arc::new);
+            Ok(Judged { run, cost: judge::cost(statement, self), masks })
+        })
+    }
+
+    /// Whether some column's values can be named by their masks.
+    pub(crate) const fn translates(&self) -> bool {
+        self.translates
     }
 
     /// What a name in a statement may stand for: clean only if every relation of that name is.
@@ -227,6 +249,21 @@ impl Labels {
             Place::At(at) => *table.columns_in_order().get(*at)?,
         };
         self.columns.get(&Attribute { relation, attnum: column.attnum })
+    }
+
+    /// What happens to a column of a relation, or to all of them, and what the relation is.
+    pub(crate) fn fates(&self, oid: u32, place: Option<&Place>) -> Vec<(Fate, RelationKind)> {
+        let Some(relation) = self.catalog.relation(oid) else { return Vec::new() };
+        let columns: Vec<&Column> = match place {
+            Some(Place::Name(name)) => {
+                relation.columns.iter().filter(|column| column.name == *name).collect()
+            }
+            // Columns that were dropped have no place.
+            Some(Place::At(at)) => relation.columns_in_order().get(*at).copied().into_iter().collect(),
+            None => relation.columns.iter().collect(),
+        };
+        let fate = |column: &Column| self.fate(Attribute { relation: oid, attnum: column.attnum });
+        columns.into_iter().map(|column| (fate(column), relation.kind)).collect()
     }
 
     /// The labelled columns, for reports.

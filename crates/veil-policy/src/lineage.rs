@@ -4,11 +4,12 @@
 
 mod charges;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use veil_model::Attribute;
-use veil_sql::lineage::{Expr, Lineage, Meeting, Meets, Output};
-use veil_sql::{Alias, AliasSource, Facts, Field, QualifiedName, RelationKind, Statement};
+use veil_model::{Attribute, PgType};
+use veil_sql::lineage::{Expr, Lineage, Meeting, Meets, Output, Store, Stored};
+use veil_sql::question::Question;
+use veil_sql::{Alias, AliasSource, Facts, Field, Kind, QualifiedName, RelationKind, Statement};
 
 use crate::judge::{self, named};
 use crate::labels::{Fate, Label, Labels, Standing};
@@ -71,6 +72,7 @@ impl Flow {
 
 /// The columns of a statement's result.
 pub(crate) struct Columns<'a> {
+    kind: &'a Kind,
     tracer: Tracer<'a>,
     lineage: &'a Lineage,
     /// Of each arm.
@@ -127,22 +129,47 @@ impl<'a> Columns<'a> {
         };
         tracer.settle(lineage);
         let shapes = lineage.arms.iter().map(|arm| Shape::of(arm)).collect();
-        Some(Self { tracer, lineage, shapes })
+        Some(Self { kind: &statement.kind, tracer, lineage, shapes })
     }
 
-    /// Literals and parameters that meet labelled columns as they are, with what they meet there.
-    pub(crate) fn meetings(&self) -> impl Iterator<Item = (&Meeting, Label)> {
-        self.lineage.meetings.iter().filter_map(|meeting| Some((meeting, self.met(&meeting.meets)?)))
+    /// Literals and parameters that meet columns as they are.
+    pub(crate) fn meetings(&self) -> &'a [Meeting] {
+        &self.lineage.meetings
+    }
+
+    /// What else is written to columns.
+    pub(crate) fn stores(&self) -> &'a [Store] {
+        &self.lineage.stores
+    }
+
+    /// What is read of a row that was to be inserted.
+    pub(crate) fn proposed(&self) -> &'a [Stored] {
+        &self.lineage.proposed
+    }
+
+    /// Parameters that stand elsewhere too.
+    pub(crate) fn elsewhere(&self) -> &'a BTreeSet<u32> {
+        &self.lineage.elsewhere
+    }
+
+    /// What the statement is.
+    pub(crate) fn kind(&self) -> &'a Kind {
+        self.kind
+    }
+
+    pub(crate) fn labels(&self) -> &'a Labels {
+        self.tracer.labels
     }
 
     /// The label of a column that is compared or written to; `None` if it has none, or it is not sure which.
-    fn met(&self, meets: &Meets) -> Option<Label> {
+    pub(crate) fn met(&self, meets: &Meets) -> Option<Label> {
         match meets {
             Meets::Compared { column, .. } => match self.value(column) {
                 Flow::Verbatim(label) => Some(label),
                 Flow::Clean | Flow::Closed => None,
             },
-            Meets::Stored { target, place } => {
+            Meets::Stored(Stored { target, place }) => {
+                let place = place.as_ref()?;
                 let mut labels =
                     named(target, self.tracer.labels).map(|oid| self.tracer.labels.at(oid, place));
                 let first = labels.next()??;
@@ -183,8 +210,19 @@ impl<'a> Columns<'a> {
     }
 
     fn asks_by_clean(&self) -> bool {
-        let mut values = self.lineage.asked.iter().flat_map(|question| &question.about);
+        let asked = self.by_values();
+        let mut values = asked.flat_map(|question| &question.about);
         values.all(|value| matches!(self.tracer.expr(value), Flow::Clean))
+    }
+
+    /// What is asked otherwise than by masks, which show no more than equal masks do.
+    fn by_values(&self) -> impl Iterator<Item = &'a Question<Vec<Expr>>> {
+        let translated = self.translated();
+        let by_masks = move |question: &&Question<Vec<Expr>>| {
+            let mut spots = question.spots.iter();
+            !question.spots.is_empty() && spots.all(|spot| translated.contains_key(spot))
+        };
+        self.lineage.asked.iter().filter(move |question| !by_masks(question))
     }
 
     fn computes_nothing(&self) -> bool {
@@ -433,6 +471,16 @@ impl<'a> Tracer<'a> {
         });
         let columns: Vec<bool> = columns.collect();
         !columns.is_empty() && columns.into_iter().all(|labelled| labelled)
+    }
+
+    /// Whether all labelled columns that go by a name are of one type.
+    fn is_of_kind(&self, of: Option<&str>, name: &str, kind: Option<PgType>) -> bool {
+        let relations = of.and_then(|of| self.relations(of));
+        let relations = relations.unwrap_or_else(|| self.facts.relations.iter().collect());
+        relations.into_iter().all(|relation| match self.in_relations(std::iter::once(relation), name) {
+            Some(Flow::Verbatim(label)) => label.kind == kind,
+            Some(Flow::Clean | Flow::Closed) | None => true,
+        })
     }
 
     /// What columns of this name hold in any of these relations; `None` if there are none.

@@ -41,6 +41,8 @@ pub struct Rule {
     pub scope: KeyScope,
     /// Sums and means over groups of at least so many rows are shown.
     pub min_group: Option<u64>,
+    /// How values are taken that clients write; as the protection says if it does not.
+    pub writes: Option<Writes>,
     /// What it does.
     pub action: Action,
 }
@@ -72,6 +74,7 @@ impl Rule {
             class: String::new(),
             scope: KeyScope::Global,
             min_group: None,
+            writes: None,
             action,
         }
     }
@@ -131,6 +134,18 @@ pub struct Masking {
     pub masker: Arc<Masker>,
     /// Sums and means over groups of at least so many rows are shown.
     pub min_group: Option<u64>,
+    /// How values are taken that clients write.
+    pub writes: Writes,
+}
+
+/// How values are taken that clients write to masked columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Writes {
+    /// As masks, if the key finds values from them.
+    #[default]
+    Guard,
+    /// As they are.
+    Plain,
 }
 
 /// Whether clients may ask questions about masked columns: conditions, joins and orders over them.
@@ -154,11 +169,18 @@ pub struct ProtectionMode {
     pub budget: u32,
     /// Functions that are not known may run together with masked columns, and what they return is NULL.
     pub unknown_functions: bool,
+    /// How values are taken that clients write, where the rule does not say it.
+    pub writes: Writes,
 }
 
 impl Default for ProtectionMode {
     fn default() -> Self {
-        Self { predicates: Predicates::default(), budget: 100, unknown_functions: false }
+        Self {
+            predicates: Predicates::default(),
+            budget: 100,
+            unknown_functions: false,
+            writes: Writes::Guard,
+        }
     }
 }
 
@@ -387,6 +409,7 @@ impl Policy {
                 Arc::new(Masker::scoped(&self.key, strategy, &scope))
             }
         };
-        Some(Masking { rule: Arc::clone(&armed.name), masker, min_group: armed.rule.min_group })
+        let writes = armed.rule.writes.unwrap_or(self.mode.writes);
+        Some(Masking { rule: Arc::clone(&armed.name), masker, min_group: armed.rule.min_group, writes })
     }
 }

@@ -7,12 +7,24 @@ use std::sync::{Arc, Weak};
 use quick_cache::sync::Cache;
 
 use crate::judge::{Refusal, Run};
+use crate::translate::Translation;
 
 /// Statements whose verdicts are remembered.
 const VERDICTS_MAX: usize = 4096;
 
-/// How a statement runs, and what its questions cost.
-pub type Verdict = Result<(Run, u32), Refusal>;
+/// What is known of a statement that may run.
+#[derive(Clone)]
+pub struct Judged {
+    /// How it runs.
+    pub run: Run,
+    /// What its questions cost.
+    pub cost: u32,
+    /// What masks in it stand for, if there are any.
+    pub masks: Option<Arc<Translation>>,
+}
+
+/// Whether a statement may run.
+pub type Verdict = Result<Judged, Refusal>;
 
 /// Verdicts by the address of a statement, and by what else they depend on. The weak reference keeps the address taken,
 /// but not what the statement holds.

@@ -14,12 +14,14 @@ use pg_raw_parse::{Node, nodes};
 use quick_cache::sync::Cache;
 use thiserror::Error;
 
+use crate::lineage::Lineage;
 use crate::statement::{Alias, AliasSource, Facts, Field, Kind, QualifiedName, Source, Statement, Write};
 
 mod copy;
 mod define;
 mod implied;
 mod lineage;
+mod literal;
 mod scope;
 mod settings;
 mod source;
@@ -80,7 +82,7 @@ pub fn analyse(text: &str) -> Analysis {
     // The parser reports trees that it cannot show by a panic; such a statement is opaque to us.
     catch_unwind(AssertUnwindSafe(|| {
         let parsed = pg_raw_parse::parse(text).map_err(|error| SyntaxError(syntax_message(&error)))?;
-        Ok(parsed.stmts().map(|node| Arc::new(statement(node))).collect())
+        Ok(parsed.stmts().map(|node| Arc::new(statement(node, text))).collect())
     }))
     .unwrap_or_else(|_| {
         let facts = Facts { opaque: Some("a syntax tree that cannot be read"), ..Facts::default() };
@@ -93,20 +95,20 @@ fn syntax_message(error: &pg_raw_parse::Error) -> String {
     text.strip_prefix("Invalid statement: ").unwrap_or(&text).to_owned()
 }
 
-fn statement(node: Node<'_>) -> Statement {
+fn statement(node: Node<'_>, text: &str) -> Statement {
     let mut facts = Facts::default();
-    let kind = classify(node, &mut facts);
+    let kind = classify(node, text, &mut facts);
     let lineage = match (&kind, node) {
-        (Kind::Data, node) => lineage::read(node),
-        (Kind::Explain, Node::ExplainStmt(explain)) => lineage::read(explain.query()),
+        (Kind::Data, node) => lineage::read(node, text),
+        (Kind::Explain, Node::ExplainStmt(explain)) => lineage::read(explain.query(), text),
         (Kind::Prepare { inner, .. } | Kind::Declare { inner, .. }, _) => inner.lineage.clone(),
-        (Kind::CopyOut(_), Node::CopyStmt(copy)) => copy::read_lineage(copy),
+        (Kind::CopyOut(_), Node::CopyStmt(copy)) => copy::read_lineage(copy, text),
         _ => None,
     };
     Statement { kind, facts, lineage }
 }
 
-fn classify(node: Node<'_>, facts: &mut Facts) -> Kind {
+fn classify(node: Node<'_>, text: &str, facts: &mut Facts) -> Kind {
     match node {
         Node::SelectStmt(select) if select.into_clause().is_some() => define::select_into(select, facts),
         Node::SelectStmt(_)
@@ -118,7 +120,7 @@ fn classify(node: Node<'_>, facts: &mut Facts) -> Kind {
             Kind::Data
         }
         Node::CopyStmt(copy) => copy::classify(copy, facts),
-        Node::ExplainStmt(explain) => match classify(explain.query(), facts) {
+        Node::ExplainStmt(explain) => match classify(explain.query(), text, facts) {
             Kind::Data => {
                 let mut options = explain.options().iter();
                 facts.measures = options.any(|option| option.defname().is_none_or(|name| name == "analyze"));
@@ -128,12 +130,15 @@ fn classify(node: Node<'_>, facts: &mut Facts) -> Kind {
             _ => Kind::Refused("EXPLAIN of this statement"),
         },
         Node::PrepareStmt(prepare) => {
-            let inner = Arc::new(statement(prepare.query()));
+            let mut inner = statement(prepare.query(), text);
+            // What EXECUTE gives them is not looked at.
+            inner.lineage.iter_mut().for_each(Lineage::lose_parameters);
+            let inner = Arc::new(inner);
             facts.clone_from(&inner.facts);
             holding(inner, prepare.name(), |name, inner| Kind::Prepare { name, inner })
         }
         Node::DeclareCursorStmt(declare) => {
-            let inner = Arc::new(statement(declare.query()));
+            let inner = Arc::new(statement(declare.query(), text));
             facts.clone_from(&inner.facts);
             let hold = declare.options & CURSOR_OPT_HOLD != 0;
             holding(inner, declare.portalname(), |name, inner| Kind::Declare { name, hold, inner })

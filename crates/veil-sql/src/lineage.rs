@@ -3,6 +3,8 @@
 //! Names are not resolved: a name stands for everything in the statement that goes by it, whatever the scope. So no
 //! rule of scoping, `search_path` or temporary table has to be known, and what follows from it is only ever too strict.
 
+use std::collections::BTreeSet;
+
 use crate::question::Question;
 use crate::statement::{Place, QualifiedName};
 
@@ -76,7 +78,7 @@ pub enum Output {
 }
 
 /// A literal or parameter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Spot {
     /// It stands at this byte of the text.
     Literal(usize),
@@ -84,13 +86,38 @@ pub enum Spot {
     Parameter(u32),
 }
 
+/// A literal in its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Literal {
+    /// Where it ends.
+    pub end: usize,
+    /// What it says.
+    pub value: Box<str>,
+    /// It stands in quotes.
+    pub quoted: bool,
+}
+
 /// A literal or parameter that meets a column as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meeting {
     /// Where it stands.
     pub at: Spot,
+    /// What is written there; `None` for a parameter, and if it is not understood.
+    pub literal: Option<Literal>,
+    /// The type to which it is cast, or which the elements are that it is cast to, by OID.
+    pub cast: Option<u32>,
+    /// It is an array of values that meet the column.
+    pub list: bool,
     /// What it meets.
     pub meets: Meets,
+}
+
+impl Meeting {
+    /// Whether it is a literal.
+    #[must_use]
+    pub const fn is_literal(&self) -> bool {
+        matches!(self.at, Spot::Literal(_))
+    }
 }
 
 /// How a literal or parameter meets a column.
@@ -100,16 +127,29 @@ pub enum Meets {
     Compared {
         /// The column.
         column: Expr,
-        /// Whether they have to be equal, or must not be.
+        /// By `=`: NULL in its place finds nothing, like a value that no row has.
         equal: bool,
     },
     /// It is written to the column.
-    Stored {
-        /// The table.
-        target: QualifiedName,
-        /// The column.
-        place: Place,
-    },
+    Stored(Stored),
+}
+
+/// A column that is written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The table.
+    pub target: QualifiedName,
+    /// The column; `None` if it may be any.
+    pub place: Option<Place>,
+}
+
+/// What is written to a column, other than literals, parameters and defaults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// The column.
+    pub to: Stored,
+    /// The value.
+    pub value: Expr,
 }
 
 /// What is known of where values come from.
@@ -127,10 +167,27 @@ pub struct Lineage {
     pub computed: Vec<Question<Vec<Expr>>>,
     /// Literals and parameters that are compared with columns or written to them.
     pub meetings: Vec<Meeting>,
+    /// What else is written to columns: what is computed or read, but not NULL and defaults.
+    pub stores: Vec<Store>,
+    /// Columns of a row that was to be inserted which are read otherwise than to write them to the same column.
+    pub proposed: Vec<Stored>,
+    /// Parameters that stand elsewhere too than where they meet columns or are asked whether they are NULL.
+    pub elsewhere: BTreeSet<u32>,
     /// In each group, at least so many values of these columns are not NULL.
     pub counted: Vec<(String, u64)>,
     /// SELECTs, those inside too.
     pub selects: usize,
     /// Rows are sorted, grouped, joined or put into windows.
     pub keeps_rows: bool,
+}
+
+impl Lineage {
+    /// What its parameters meet is not told.
+    pub(crate) fn lose_parameters(&mut self) {
+        let numbers = self.meetings.iter().filter_map(|meeting| match meeting.at {
+            Spot::Parameter(number) => Some(number),
+            Spot::Literal(_) => None,
+        });
+        self.elsewhere.extend(numbers);
+    }
 }

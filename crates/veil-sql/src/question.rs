@@ -1,5 +1,7 @@
 //! What a statement asks about: each condition, join, order and group by itself, so that what it costs to answer can be told.
 
+use crate::lineage::Spot;
+
 /// One thing that decides which rows come, how many, or in what order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question<T> {
@@ -9,6 +11,8 @@ pub struct Question<T> {
     pub asks: Asks,
     /// What it compares them with.
     pub given: Given,
+    /// All of that, if it compares one column with literals and parameters as they are, by equality.
+    pub spots: Vec<Spot>,
 }
 
 /// What is asked of columns.

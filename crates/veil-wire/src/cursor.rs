@@ -65,12 +65,12 @@ impl<'a> Cursor<'a> {
         self.array().map(u32::from_be_bytes)
     }
 
-    /// A count or length that may not be negative.
+    /// A count, which PostgreSQL reads without a sign.
     ///
     /// # Errors
-    /// Too short, or negative.
+    /// Fewer than two bytes are left.
     pub fn count16(&mut self) -> Result<usize> {
-        usize::try_from(self.i16()?).map_err(|_| Malformed("negative count"))
+        self.array().map(|bytes| usize::from(u16::from_be_bytes(bytes)))
     }
 
     /// A NUL-terminated string, without its terminator.

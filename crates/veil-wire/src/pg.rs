@@ -1,6 +1,7 @@
 //! PostgreSQL protocol 3.0 and 3.2 (PostgreSQL documentation, chapter "Frontend/Backend Protocol").
 
 pub mod auth;
+pub mod bind;
 pub mod command;
 pub mod copy;
 pub mod frame;

@@ -31,6 +31,10 @@ const RESERVED_V4: &[[u8; 3]] = &[[192, 0, 2], [198, 51, 100], [203, 0, 113]];
 const RESERVED_V6: u128 = 0x2001_0db8 << 96;
 
 impl Mask for Ip {
+    fn reverses(&self) -> bool {
+        self.mode == Mode::Prefix
+    }
+
     fn inet(&self, at: &At<'_>, inet: Inet) -> Option<Inet> {
         let width = bits_of(inet.address);
         let bits = match inet.address {

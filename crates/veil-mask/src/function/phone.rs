@@ -63,6 +63,10 @@ struct Dialled {
 }
 
 impl Mask for Phone {
+    fn reverses(&self) -> bool {
+        self.mode == Mode::Fpe
+    }
+
     fn fits(&self, kind: Kind) -> bool {
         kind.number_max().is_none_or(|max| max >= NUMBER_MAX)
     }

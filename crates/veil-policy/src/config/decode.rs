@@ -13,7 +13,7 @@ use super::{
     AuthQuery, Config, Database, Fault, Listen, ListenTls, Login, Proof, Protection, Secret, Upstream, User,
 };
 use crate::glob::Glob;
-use crate::rule::{Action, Predicates, ProtectionMode, Rule};
+use crate::rule::{Action, Predicates, ProtectionMode, Rule, Writes};
 use crate::yaml::{self, Faults, Map, Value};
 
 use self::expect::test;
@@ -236,6 +236,7 @@ fn protection(value: &Value<'_>, faults: &mut Faults) -> (Protection, Option<Rul
     let mode = map.take("mode").and_then(|value| mode(&value, faults)).unwrap_or_default();
     let predicates = map.take("predicates").and_then(|value| predicates(&value, faults));
     let budget = map.take("predicate_budget").and_then(|value| budget(&value, faults));
+    let writes = map.take("writes").and_then(|value| writes(&value, faults));
     let protection = Protection {
         trusted_functions: map
             .take("trusted_functions")
@@ -245,11 +246,19 @@ fn protection(value: &Value<'_>, faults: &mut Faults) -> (Protection, Option<Rul
         mode: ProtectionMode {
             predicates: predicates.unwrap_or(mode.predicates),
             budget: budget.unwrap_or(mode.budget),
+            writes: writes.unwrap_or(mode.writes),
             ..mode
         },
     };
-    let known =
-        ["mode", "trusted_functions", "local_infile", "predicates", "predicate_budget", "unclassified"];
+    let known = [
+        "mode",
+        "trusted_functions",
+        "local_infile",
+        "predicates",
+        "predicate_budget",
+        "writes",
+        "unclassified",
+    ];
     map.end(faults, &known);
     (protection, unclassified)
 }
@@ -288,6 +297,14 @@ fn predicates(value: &Value<'_>, faults: &mut Faults) -> Option<Predicates> {
     }
 }
 
+fn writes(value: &Value<'_>, faults: &mut Faults) -> Option<Writes> {
+    match value.text(faults)?.as_str() {
+        "guard" => Some(Writes::Guard),
+        "plain" => Some(Writes::Plain),
+        _ => wrong(value, faults, "\"writes\" is \"guard\" or \"plain\""),
+    }
+}
+
 fn budget(value: &Value<'_>, faults: &mut Faults) -> Option<u32> {
     match value.scalar() {
         Some(Scalar::Integer(number)) => u32::try_from(*number).ok().filter(|number| *number <= BUDGET_MAX),
@@ -313,6 +330,7 @@ fn rule(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {
     let unmask = map.take("unmask").and_then(|value| value.bool(faults)).unwrap_or(false);
     let reason = map.take("reason").and_then(|value| value.text(faults));
     let min_group = map.take("min_group").and_then(|value| min_group(&value, faults));
+    let writes = map.take("writes").and_then(|value| writes(&value, faults));
     let action = match (map.take("strategy"), unmask, reason) {
         (Some(value), false, None) => strategy(&value, map, faults).map(Action::Mask),
         (None, true, Some(reason)) => {
@@ -342,10 +360,11 @@ fn rule(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {
             return wrong(value, faults, what);
         }
     }
-    if let (Some(_), Some(Action::Unmask(_))) = (min_group, &action) {
-        return wrong(value, faults, "\"min_group\" does not go together with \"unmask\"");
+    if let (true, Some(Action::Unmask(_))) = (min_group.is_some() || writes.is_some(), &action) {
+        return wrong(value, faults, "\"min_group\" and \"writes\" do not go together with \"unmask\"");
     }
-    Some(Rule { name, database, schema, table, column, who, until, class, scope, min_group, action: action? })
+    let action = action?;
+    Some(Rule { name, database, schema, table, column, who, until, class, scope, min_group, writes, action })
 }
 
 fn min_group(value: &Value<'_>, faults: &mut Faults) -> Option<u64> {

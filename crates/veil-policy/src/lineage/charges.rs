@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
+use veil_model::PgType;
 use veil_sql::lineage::Expr;
 use veil_sql::question::{Asks, Question};
 
 use super::{Columns, Flow, perhaps_same};
+use crate::labels::Label;
 use crate::question::{self, Mixed};
 
 /// Names that are followed for the questions of one statement, times names that it gives.
@@ -21,10 +23,27 @@ impl Columns<'_> {
     /// Something is asked that would tell too much at once.
     pub(crate) fn cost(&self) -> Result<u32, Mixed> {
         let (mut sum, mut work) = (0_u32, WORK_MAX);
-        for question in self.lineage.asked.iter().chain(&self.lineage.computed) {
+        for question in self.by_values().chain(&self.lineage.computed) {
             sum = sum.saturating_add(self.cost_of(question, &mut work)?);
         }
         Ok(sum)
+    }
+
+    /// The label of a column if all that it may be is masked by one rule, as columns of one type.
+    pub(crate) fn sure(&self, column: &Expr) -> Option<Label> {
+        let Expr::Column { of, name } = column else { return None };
+        let Flow::Verbatim(label) = self.value(column) else { return None };
+        let mut work = WORK_MAX;
+        let mut named = Named {
+            seen: HashSet::new(),
+            columns: 0,
+            doubtful: false,
+            of: Row::Unknown,
+            kind: Some(label.kind),
+            work: &mut work,
+        };
+        self.name_column(of.as_deref(), name, &mut named, 0);
+        (named.columns > 0 && !named.doubtful && named.kind.is_some()).then_some(label)
     }
 
     fn cost_of(&self, question: &Question<Vec<Expr>>, work: &mut usize) -> Result<u32, Mixed> {
@@ -45,7 +64,8 @@ impl Columns<'_> {
             let asked = !flows.iter().all(harmless);
             return if asked { question::cost(asks, question.given, false) } else { Ok(0) };
         }
-        let mut named = Named { seen: HashSet::new(), columns: 0, doubtful: false, of: Row::Unknown, work };
+        let (seen, of) = (HashSet::new(), Row::Unknown);
+        let mut named = Named { seen, columns: 0, doubtful: false, of, kind: None, work };
         question.about.iter().for_each(|value| self.name(value, &mut named, 0));
         // In one row, it is compared with itself.
         let facts = self.tracer.facts;
@@ -120,6 +140,9 @@ impl Columns<'_> {
         }
         if !given || self.tracer.in_relations(self.tracer.facts.relations.iter(), name).is_some() {
             named.add(!self.tracer.is_labelled(of, name), of);
+            if named.kind.is_some_and(|kind| !self.tracer.is_of_kind(of, name, kind)) {
+                named.kind = None;
+            }
         }
     }
 }
@@ -132,6 +155,8 @@ struct Named<'a, 'w> {
     /// Some column may be one that is not labelled.
     doubtful: bool,
     of: Row<'a>,
+    /// The type of all of them, as long as they have that.
+    kind: Option<Option<PgType>>,
     work: &'w mut usize,
 }
 

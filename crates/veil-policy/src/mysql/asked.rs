@@ -108,6 +108,7 @@ pub(super) fn cost(facts: &Facts, labels: &Labels, database: Option<&str>) -> Re
                 about,
                 asks: Asks::Other,
                 given: Given::default(),
+                spots: Vec::new(),
             })?);
         }
     }

@@ -12,7 +12,7 @@ use super::judge;
 use super::lineage::{self, Flow};
 use crate::labels::{Fate, Label, Standing};
 use crate::rule::Policy;
-use crate::verdicts::{Verdict, Verdicts};
+use crate::verdicts::{Judged, Verdict, Verdicts};
 use crate::who::Rights;
 
 /// Views over views deeper than this are closed.
@@ -128,7 +128,10 @@ impl Labels {
     /// The refusal, for the client.
     pub fn verdict(&self, statement: &Arc<Statement>, database: Option<&Arc<str>>) -> Verdict {
         let here = database.map(AsRef::as_ref);
-        let judge = || Ok((judge::judge(statement, self, here)?, judge::cost(statement, self, here)));
+        let judge = || {
+            let run = judge::judge(statement, self, here)?;
+            Ok(Judged { run, cost: judge::cost(statement, self, here), masks: None })
+        };
         self.verdicts.of(statement, database.cloned(), judge)
     }
 

@@ -33,8 +33,8 @@ pub(super) fn classify(copy: &nodes::CopyStmt, facts: &mut Facts) -> Kind {
 }
 
 /// Of a query that is copied.
-pub(super) fn read_lineage(copy: &nodes::CopyStmt) -> Option<Lineage> {
-    lineage::read(copy.query())
+pub(super) fn read_lineage(copy: &nodes::CopyStmt, text: &str) -> Option<Lineage> {
+    lineage::read(copy.query(), text)
 }
 
 /// `None` if an option is not understood.

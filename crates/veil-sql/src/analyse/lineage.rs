@@ -22,7 +22,7 @@ const DEPTH_MAX: usize = 16;
 const VALUES_MAX: usize = 16 << 10;
 
 /// Of a statement that reads or writes rows; `None` if it is not followed.
-pub(super) fn read(root: Node<'_>) -> Option<Lineage> {
+pub(super) fn read(root: Node<'_>, text: &str) -> Option<Lineage> {
     let mut reader = Reader::default();
     let outputs = match root {
         Node::SelectStmt(select) => reader.result(select),
@@ -38,13 +38,17 @@ pub(super) fn read(root: Node<'_>) -> Option<Lineage> {
     }
     reader.inside(root)?;
     let asked::Questions { asked, computed, keeps_rows, selects } = asked::read(root);
+    let met::Met { meetings, stores, proposed, elsewhere } = met::read(root, text);
     Some(Lineage {
         arms: outputs,
         named: reader.named,
         windows: reader.windows,
         asked,
         computed,
-        meetings: met::read(root),
+        meetings,
+        stores,
+        proposed,
+        elsewhere,
         counted: group::counted(root),
         selects,
         keeps_rows,

@@ -157,14 +157,14 @@ impl Asked<'_> {
 
     fn name(&mut self, names: BTreeSet<String>, columns: u32, asks: Asks) {
         let about = Named { names, columns, ..Named::default() };
-        self.0.asked.push(Question { about, asks, given: Given::default() });
+        self.0.asked.push(Question { about, asks, given: Given::default(), spots: Vec::new() });
     }
 
     fn add(&mut self, names: Names, asks: Asks) {
         self.0.asked_null.extend(names.nulls);
         if !names.found.is_empty() {
             let about = Named { names: names.found, columns: names.columns, ..Named::default() };
-            self.0.asked.push(Question { about, asks, given: names.given });
+            self.0.asked.push(Question { about, asks, given: names.given, spots: Vec::new() });
         }
     }
 

@@ -1,7 +1,7 @@
 //! Every fault has its line and path, and all are found at once.
 
 use super::super::*;
-use crate::rule::Action;
+use crate::rule::{Action, Writes};
 
 const WHOLE: &str = "\
 listen:
@@ -115,7 +115,12 @@ fn a_mode_stands_for_settings_that_may_be_set_alone() {
         );
         Config::parse(&text).unwrap().protection.mode
     };
-    let standard = ProtectionMode { predicates: Predicates::Audit, budget: 100, unknown_functions: false };
+    let standard = ProtectionMode {
+        predicates: Predicates::Audit,
+        budget: 100,
+        unknown_functions: false,
+        writes: Writes::Guard,
+    };
     for (protection, expected) in [
         ("", standard),
         ("mode: standard, predicate_budget: 7", ProtectionMode { budget: 7, ..standard }),

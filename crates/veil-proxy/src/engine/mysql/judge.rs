@@ -234,7 +234,8 @@ impl Judge {
     /// # Errors
     /// It does not.
     pub(super) fn judge(&self, statement: &Arc<Statement>, place: Place) -> Result<Judged, Refusal> {
-        let (run, cost) = self.view.labels().verdict(statement, place.database.as_ref())?;
+        let veil_policy::Judged { run, cost, .. } =
+            self.view.labels().verdict(statement, place.database.as_ref())?;
         let (labels, database) = (self.view.labels(), place.database.as_deref());
         let may_set_variables = judge::runs_hidden_code(statement, labels, database);
         // A trigger or function may write to the table while the statement reads it.

@@ -46,6 +46,22 @@ pub(super) fn quotes_context(fields: &ErrorFields<'_>) -> bool {
     !own || fields.field(b'q').is_some()
 }
 
+/// Whether it is written for the server's log, and shown to clients who ask for that.
+pub(super) fn is_log(fields: &ErrorFields<'_>) -> bool {
+    fields.field(b'V').is_none_or(|severity| severity == b"LOG" || severity.starts_with(b"DEBUG"))
+}
+
+/// Appends the message `tag` with all of `fields` but the place in the text.
+pub(super) fn write_without_place(tag: u8, fields: &ErrorFields<'_>, out: &mut Vec<u8>) {
+    frame::write(out, tag, |out| {
+        for (field, value) in fields.iter().filter(|(field, _)| *field != b'P') {
+            out.push(field);
+            frame::put_cstr(out, value);
+        }
+        out.push(0);
+    });
+}
+
 /// Appends the message `tag` with what may be kept of `fields`.
 pub(super) fn write(tag: u8, fields: &ErrorFields<'_>, out: &mut Vec<u8>) {
     let code = fields.field(b'C').unwrap_or_default();

@@ -9,6 +9,7 @@ use pg_raw_parse::list::NodeList;
 use pg_raw_parse::raw::SetOperation;
 use pg_raw_parse::{ConstValue, Node, nodes};
 
+use super::met::comparison;
 use super::{VALUES_MAX, arms, descend, expr, name_of, parts, set_arms};
 use crate::analyse::last_name;
 use crate::lineage::{Expr, Output};
@@ -156,7 +157,12 @@ fn is_plain(value: Node<'_>) -> bool {
 fn beside(values: Vec<Expr>, written: &[Node<'_>]) -> Option<Asked> {
     let constants = written.iter().map(|node| given::guesses(*node, 0)).fold(0, u32::saturating_add);
     let asked = constants > 0 && !values.iter().all(Expr::is_constant);
-    asked.then_some(Question { about: values, asks: Asks::Beside, given: Given { constants, many: false } })
+    asked.then_some(Question {
+        about: values,
+        asks: Asks::Beside,
+        given: Given { constants, many: false },
+        spots: Vec::new(),
+    })
 }
 
 /// What is computed.
@@ -216,7 +222,8 @@ fn compared(arms: &[Vec<Output>], select: &nodes::SelectStmt, compares: bool, as
         let columns = values.iter().filter(|value| matches!(value, Expr::Column { .. })).count();
         let asks = if columns == values.len() { Asks::Equality } else { Asks::Other };
         let constants = u32::try_from(arms.len() - columns).unwrap_or(u32::MAX);
-        asked.push(Question { about: values, asks, given: Given { constants, many: false } });
+        let given = Given { constants, many: false };
+        asked.push(Question { about: values, asks, given, spots: Vec::new() });
     }
 }
 
@@ -237,7 +244,12 @@ fn conditions(condition: Node<'_>) -> Vec<Asked> {
 fn question(part: Node<'_>) -> Option<Asked> {
     let named = inside(part);
     let asks = if given::is_equality(part) { Asks::Equality } else { Asks::Other };
-    (!named.is_empty()).then(|| about(named, asks, &[part]))
+    let compared = match part {
+        Node::A_Expr(expression) => comparison(expression),
+        _ => None,
+    };
+    let spots = compared.map_or(Vec::new(), |compared| compared.spots());
+    (!named.is_empty()).then(|| Question { spots, ..about(named, asks, &[part]) })
 }
 
 /// The names in a condition.
@@ -249,7 +261,7 @@ fn inside(condition: Node<'_>) -> Vec<Expr> {
 }
 
 fn about(values: Vec<Expr>, asks: Asks, written: &[Node<'_>]) -> Asked {
-    Question { about: values, asks, given: given::read(written) }
+    Question { about: values, asks, given: given::read(written), spots: Vec::new() }
 }
 
 fn value_of(node: Node<'_>, asks: Asks) -> Asked {

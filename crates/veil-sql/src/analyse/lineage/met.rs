@@ -1,26 +1,49 @@
 //! Where literals and parameters stand that are compared with columns as they are, or written to columns.
 
-use pg_raw_parse::raw::A_Expr_Kind as Kind;
-use pg_raw_parse::{Node, nodes};
+use std::collections::BTreeSet;
 
-use super::{VALUES_MAX, descend, reference};
-use crate::analyse::source::column_name;
-use crate::analyse::{last_name, relation_name};
-use crate::lineage::{Expr, Meeting, Meets, Spot};
+use pg_raw_parse::raw::A_Expr_Kind as Kind;
+use pg_raw_parse::{ConstValue, Node, nodes};
+use veil_model::pgtype;
+
+use super::{VALUES_MAX, descend, expr, reference};
+use crate::analyse::source::{PROPOSED, column_name};
+use crate::analyse::{last_name, literal, push_children, relation_name};
+use crate::lineage::{Expr, Literal, Meeting, Meets, Spot, Store, Stored};
 use crate::statement::{Place, QualifiedName};
 
+/// What values meet in a statement.
+#[derive(Default)]
+pub(super) struct Met {
+    pub(super) meetings: Vec<Meeting>,
+    pub(super) stores: Vec<Store>,
+    pub(super) proposed: Vec<Stored>,
+    pub(super) elsewhere: BTreeSet<u32>,
+}
+
 /// All of them in a statement. Those that meet anything else stand in the questions only.
-pub(super) fn read(root: Node<'_>) -> Vec<Meeting> {
-    let mut found = Vec::new();
+pub(super) fn read(root: Node<'_>, text: &str) -> Met {
+    let mut found = Met::default();
+    let mut tested: Vec<u32> = Vec::new();
     let mut stack = vec![root];
     while let Some(node) = stack.pop() {
         match node {
-            Node::A_Expr(comparison) => compared(comparison, &mut found),
-            Node::InsertStmt(insert) => inserted(insert, &mut found),
+            Node::A_Expr(expression) => {
+                if let Some(Comparison { column, equal, operands, .. }) = comparison(expression) {
+                    let meets = Meets::Compared { column, equal };
+                    operands.iter().for_each(|operand| found.meet(operand, meets.clone(), text));
+                }
+            }
+            Node::NullTest(test) => {
+                if let Some(Operand { at: Spot::Parameter(number), .. }) = operand(test.arg()) {
+                    tested.push(number);
+                }
+            }
+            Node::InsertStmt(insert) => inserted(insert, text, &mut found),
             Node::UpdateStmt(update) => {
                 let target = update.relation().map(relation_name);
                 let set = update.target_list().iter();
-                set.for_each(|part| assigned(target.as_ref(), part, &mut found));
+                set.for_each(|part| assigned(target.as_ref(), part, text, &mut found));
             }
             Node::CommonTableExpr(query) => {
                 stack.push(query.ctequery());
@@ -32,90 +55,240 @@ pub(super) fn read(root: Node<'_>) -> Vec<Meeting> {
             }
             _ => {}
         }
-        if found.len() > VALUES_MAX {
-            return Vec::new();
+        if found.meetings.len() + found.stores.len() + found.proposed.len() > VALUES_MAX {
+            return found.forget();
         }
         descend(node, &mut stack);
     }
+    let met = found.meetings.iter().filter_map(|meeting| match meeting.at {
+        Spot::Parameter(number) => Some(number),
+        Spot::Literal(_) => None,
+    });
+    let mut left = literal::parameters(text);
+    for number in met.chain(tested) {
+        *left.entry(number).or_default() -= 1;
+    }
+    found.elsewhere = left.into_iter().filter(|(_, count)| *count != 0).map(|(number, _)| number).collect();
     found
 }
 
-fn compared(comparison: &nodes::A_Expr, found: &mut Vec<Meeting>) {
-    let equal =
-        match (comparison.kind, last_name(comparison.name()).as_deref()) {
-            (Kind::AEXPR_OP | Kind::AEXPR_IN | Kind::AEXPR_OP_ANY, Some("="))
-            | (Kind::AEXPR_NOT_DISTINCT, _) => true,
-            (Kind::AEXPR_OP | Kind::AEXPR_IN | Kind::AEXPR_OP_ALL, Some("<>"))
-            | (Kind::AEXPR_DISTINCT, _) => false,
-            _ => return,
-        };
-    for (column, other) in
-        [(comparison.lexpr(), comparison.rexpr()), (comparison.rexpr(), comparison.lexpr())]
-    {
-        let Node::ColumnRef(column) = column else { continue };
-        let column = reference(column);
-        if !matches!(column, Expr::Column { .. }) {
-            continue;
-        }
-        let mut spots = Vec::new();
-        each(other, &mut spots);
-        let meets = Meets::Compared { column, equal };
-        found.extend(spots.into_iter().map(|at| Meeting { at, meets: meets.clone() }));
+/// A column that is compared with values, by whether it equals them.
+pub(super) struct Comparison<'a> {
+    pub(super) column: Expr,
+    equal: bool,
+    operands: Vec<Operand<'a>>,
+    /// It is compared with nothing else.
+    whole: bool,
+}
+
+impl Comparison<'_> {
+    /// The literals and parameters, if it is compared with nothing else.
+    pub(super) fn spots(&self) -> Vec<Spot> {
+        if self.whole { self.operands.iter().map(|operand| operand.at).collect() } else { Vec::new() }
     }
 }
 
-/// What an expression is, or the list of which it is one.
-fn each(node: Node<'_>, found: &mut Vec<Spot>) {
-    match node {
-        Node::NodeList(list) => list.iter().for_each(|node| found.extend(spot(node))),
-        Node::A_ArrayExpr(array) => array.elements().iter().for_each(|node| found.extend(spot(node))),
-        node => found.extend(spot(node)),
+/// A literal or parameter, perhaps cast to a type.
+struct Operand<'a> {
+    at: Spot,
+    constant: Option<&'a nodes::A_Const>,
+    cast: Option<u32>,
+    list: bool,
+}
+
+/// A comparison of a column as it is, by whether it equals something.
+pub(super) fn comparison(expression: &nodes::A_Expr) -> Option<Comparison<'_>> {
+    let equal = match (expression.kind, last_name(expression.name()).as_deref()) {
+        (Kind::AEXPR_OP | Kind::AEXPR_IN | Kind::AEXPR_OP_ANY, Some("=")) => true,
+        (Kind::AEXPR_OP | Kind::AEXPR_IN | Kind::AEXPR_OP_ALL, Some("<>"))
+        | (Kind::AEXPR_NOT_DISTINCT | Kind::AEXPR_DISTINCT, _) => false,
+        _ => return None,
+    };
+    let array = matches!(expression.kind, Kind::AEXPR_OP_ANY | Kind::AEXPR_OP_ALL);
+    let (column, other) = match (expression.lexpr(), expression.rexpr()) {
+        (Node::ColumnRef(column), other) => (column, other),
+        (other, Node::ColumnRef(column)) if !array => (column, other),
+        _ => return None,
+    };
+    let column = reference(column);
+    if !matches!(column, Expr::Column { .. }) {
+        return None;
+    }
+    let operands: Vec<Option<Operand<'_>>> = match other {
+        Node::NodeList(list) => list.iter().map(operand).collect(),
+        other if array => elements(other, None),
+        other => vec![operand(other)],
+    };
+    let whole = operands.iter().all(Option::is_some);
+    Some(Comparison { column, equal, operands: operands.into_iter().flatten().collect(), whole })
+}
+
+/// The elements of an array, or what stands for all of them.
+fn elements<'a>(array: Node<'a>, cast: Option<u32>) -> Vec<Option<Operand<'a>>> {
+    match array {
+        Node::A_ArrayExpr(array) => {
+            let each = |node| operand(node).map(|own| Operand { cast: cast.or(own.cast), ..own });
+            array.elements().iter().map(each).collect()
+        }
+        Node::TypeCast(typed) if cast.is_none() => match type_of(typed.type_name(), true) {
+            Some(element) => elements(typed.arg(), Some(element)),
+            None => vec![None],
+        },
+        other => vec![operand(other).filter(|own| own.cast.is_none()).map(|own| Operand {
+            cast,
+            list: true,
+            ..own
+        })],
     }
 }
 
-/// A literal or parameter, perhaps with a type that it is cast to.
-fn spot(node: Node<'_>) -> Option<Spot> {
+fn operand(node: Node<'_>) -> Option<Operand<'_>> {
     match node {
-        Node::A_Const(constant) if !constant.isnull => {
-            Some(Spot::Literal(usize::try_from(constant.location).ok()?))
+        Node::A_Const(constant) => {
+            let at = usize::try_from(constant.location).ok().filter(|_| !constant.isnull)?;
+            Some(Operand { at: Spot::Literal(at), constant: Some(constant), cast: None, list: false })
         }
-        Node::ParamRef(parameter) => Some(Spot::Parameter(u32::try_from(parameter.number).ok()?)),
-        Node::TypeCast(cast) => spot(cast.arg()),
+        Node::ParamRef(parameter) => {
+            let number = u32::try_from(parameter.number).ok()?;
+            Some(Operand { at: Spot::Parameter(number), constant: None, cast: None, list: false })
+        }
+        Node::TypeCast(cast) => {
+            let inner = operand(cast.arg()).filter(|inner| inner.cast.is_none())?;
+            Some(Operand { cast: Some(type_of(cast.type_name(), false)?), ..inner })
+        }
         _ => None,
     }
 }
 
-fn inserted(insert: &nodes::InsertStmt, found: &mut Vec<Meeting>) {
-    let target = insert.relation().map(relation_name);
-    if let (Some(target), Node::SelectStmt(select)) = (&target, insert.select_stmt()) {
-        let names: Vec<Option<&str>> = insert.cols().iter().map(column_name).collect();
-        let place = |at: usize| match names.get(at) {
-            Some(name) => name.map(|name| Place::Name(name.to_owned())),
-            None => names.is_empty().then_some(Place::At(at)),
+/// The OID of a type of the server's own, or of an array's elements, without a modifier, which would change the value.
+fn type_of(name: Option<&nodes::TypeName>, array: bool) -> Option<u32> {
+    let name = name?;
+    let parts: Vec<&str> = name.names().iter().filter_map(nodes::String::sval).collect();
+    let own = match parts.as_slice() {
+        ["pg_catalog", own] | [own] => pgtype::named(own),
+        _ => None,
+    };
+    let plain = name.typmods().is_empty() && name.array_bounds().len() == usize::from(array) && !name.setof;
+    own.filter(|_| plain)
+}
+
+impl Met {
+    /// None of them is told apart; any value may be written to any column.
+    fn forget(self) -> Self {
+        let met = self.meetings.into_iter().filter_map(|meeting| match meeting.meets {
+            Meets::Stored(stored) => Some(stored),
+            Meets::Compared { .. } => None,
+        });
+        let targets: BTreeSet<QualifiedName> = met
+            .chain(self.stores.into_iter().map(|store| store.to))
+            .chain(self.proposed)
+            .map(|stored| stored.target)
+            .collect();
+        let any = targets.into_iter().map(|target| Stored { target, place: None });
+        let stores = any.map(|to| Store { to, value: Expr::Unknown }).collect();
+        Self { stores, ..Self::default() }
+    }
+
+    fn meet(&mut self, operand: &Operand<'_>, meets: Meets, text: &str) {
+        let Operand { at, constant, cast, list } = *operand;
+        let literal = match (at, constant) {
+            (Spot::Literal(at), Some(constant)) => written(constant, at, text),
+            _ => None,
         };
+        self.meetings.push(Meeting { at, literal, cast, list, meets });
+    }
+
+    fn store(&mut self, target: &QualifiedName, place: Option<Place>, value: Node<'_>, text: &str) {
+        let stored = Stored { target: target.clone(), place };
+        match (operand(value), value) {
+            (Some(operand), _) if stored.place.is_some() => self.meet(&operand, Meets::Stored(stored), text),
+            (_, Node::SetToDefault(_)) => {}
+            (_, Node::A_Const(constant)) if constant.isnull => {}
+            _ => self.stores.push(Store { to: stored, value: expr(value, 0) }),
+        }
+    }
+}
+
+/// A literal, if it is of a kind whose end is certain.
+fn written(constant: &nodes::A_Const, at: usize, text: &str) -> Option<Literal> {
+    let literal::Extent { end, quoted } = literal::extent(text, at)?;
+    let value: Box<str> = match (constant.val()?, quoted) {
+        (ConstValue::String(value), true) => value.into(),
+        (ConstValue::Float(value), false) => value.into(),
+        (ConstValue::Integer(value), false) => value.to_string().into(),
+        _ => return None,
+    };
+    Some(Literal { end, value, quoted })
+}
+
+fn inserted(insert: &nodes::InsertStmt, text: &str, found: &mut Met) {
+    let Some(target) = insert.relation().map(relation_name) else { return };
+    let names: Vec<Option<&str>> = insert.cols().iter().map(column_name).collect();
+    let place = |at: usize| match names.get(at) {
+        Some(name) => name.map(|name| Place::Name(name.to_owned())),
+        None => names.is_empty().then_some(Place::At(at)),
+    };
+    if let Node::SelectStmt(select) = insert.select_stmt() {
         for row in select.values_lists().iter() {
             let Node::NodeList(row) = row else { continue };
             for (at, value) in row.iter().enumerate() {
-                stored(target, place(at), value, found);
+                found.store(&target, place(at), value, text);
             }
         }
-        for (at, value) in select.target_list().iter().enumerate() {
-            stored(target, place(at), value.val(), found);
+        let plain = select.larg().is_none() && select.target_list().iter().all(|value| is_one(value.val()));
+        for (at, value) in select.target_list().iter().enumerate().filter(|_| plain) {
+            found.store(&target, place(at), value.val(), text);
+        }
+        if !plain {
+            // Any value may come to stand in any of the columns.
+            let named = names.iter().map(|name| name.map(|name| Place::Name(name.to_owned())));
+            let any = names.is_empty().then_some(None);
+            let stored = named.chain(any).map(|place| Stored { target: target.clone(), place });
+            found.stores.extend(stored.map(|to| Store { to, value: Expr::Unknown }));
         }
     }
     let conflict = insert.on_conflict_clause().map(nodes::OnConflictClause::target_list);
-    let set = conflict.into_iter().flat_map(|list| list.iter());
-    set.for_each(|part| assigned(target.as_ref(), part, found));
-}
-
-fn assigned(target: Option<&QualifiedName>, part: &nodes::ResTarget, found: &mut Vec<Meeting>) {
-    if let (Some(target), Some(name)) = (target, part.name()) {
-        stored(target, Some(Place::Name(name.to_owned())), part.val(), found);
+    for part in conflict.into_iter().flat_map(|list| list.iter()) {
+        let mut read = Vec::new();
+        proposed(part.val(), &mut read);
+        match (part.val(), read.as_slice()) {
+            (Node::ColumnRef(_), [Some(own)]) if part.name() == Some(own.as_str()) => {}
+            _ => {
+                let places = read.into_iter().map(|name| name.map(Place::Name));
+                found.proposed.extend(places.map(|place| Stored { target: target.clone(), place }));
+                assigned(Some(&target), part, text, found);
+            }
+        }
     }
 }
 
-fn stored(target: &QualifiedName, place: Option<Place>, value: Node<'_>, found: &mut Vec<Meeting>) {
-    if let (Some(place), Some(at)) = (place, spot(value)) {
-        found.push(Meeting { at, meets: Meets::Stored { target: target.clone(), place } });
+/// Whether a value that is selected is one column.
+fn is_one(value: Node<'_>) -> bool {
+    match value {
+        Node::ColumnRef(column) => matches!(reference(column), Expr::Column { .. }),
+        Node::A_Indirection(_) => false,
+        _ => true,
     }
+}
+
+/// The columns of `excluded` that a value reads; `None` for all of them.
+fn proposed(value: Node<'_>, found: &mut Vec<Option<String>>) {
+    let mut stack = vec![value];
+    while let Some(node) = stack.pop() {
+        if let Node::ColumnRef(column) = node {
+            let fields: Vec<Option<&str>> = column.fields().iter().map(Node::as_str).collect();
+            match fields.as_slice() {
+                [Some(PROPOSED), Some(name)] => found.push(Some((*name).to_owned())),
+                [Some(PROPOSED), ..] => found.push(None),
+                _ => {}
+            }
+        }
+        push_children(node, &mut stack);
+    }
+}
+
+fn assigned(target: Option<&QualifiedName>, part: &nodes::ResTarget, text: &str, found: &mut Met) {
+    let Some(target) = target else { return };
+    let name = part.name().map(|name| Place::Name(name.to_owned()));
+    found.store(target, name, part.val(), text);
 }

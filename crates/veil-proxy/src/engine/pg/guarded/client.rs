@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use veil_policy::{Refusal, Run};
+use veil_mask::Cell;
+use veil_model::Format;
+use veil_policy::{Refusal, Run, Translation};
 use veil_sql::Kind;
+use veil_wire::pg::bind::Bind;
 use veil_wire::pg::command::{self, BindNames, Parse, Tag, Target};
 use veil_wire::pg::frame::{self, Header};
+use veil_wire::pg::limits;
 use veil_wire::pg::reply::Transaction;
 use veil_wire::pg::session::{Expected, Object};
 
@@ -157,6 +161,23 @@ impl Guarded {
         if let Some(refusal) = known.and_then(|known| self.judge.refusal_now(known)) {
             return self.refuse_bind(message, refusal, up);
         }
+        let masks = self
+            .session
+            .statement_sent(statement)
+            .filter(|known| known.masks().is_some_and(Translation::changes_parameters));
+        let translated = match masks.map(Arc::clone) {
+            None => None,
+            Some(_) if message.header.body > limits::STATEMENT_MAX => {
+                return Err(Problem::new("54000", "parameters that are masks are too large to be read", ""));
+            }
+            Some(known) => {
+                let Some(body) = message.body() else { return Ok(Step::Wait) };
+                match translate(&Bind::decode(body)?, &known) {
+                    Ok(bind) => Some(bind),
+                    Err(refusal) => return self.refuse_bind(message, refusal, up),
+                }
+            }
+        };
         if let Some(known) = self.session.statement_sent(statement) {
             let runs = self.runs(known, &[]);
             let cost = self.judge.cost(runs.unwrap_or(known));
@@ -171,7 +192,10 @@ impl Guarded {
             }
         }
         self.expect(Expected::Bind { portal: portal.into(), statement: statement.into() }, false)?;
-        self.stream(message.header, false);
+        match translated {
+            Some(bind) => up.owned(message.input).extend(bind),
+            None => self.stream(message.header, false),
+        }
         Ok(Step::Used)
     }
 
@@ -207,8 +231,11 @@ impl Guarded {
                 vec![Arc::new(self.judge.unknown(Err(refusal)))]
             }
             None => {
-                up.forward(message.input, message.range());
                 let mut statements = judged.unwrap_or_default();
+                match rewritten(text, &statements) {
+                    Some(text) => command::write_query(up.owned(message.input), text.as_bytes()),
+                    None => up.forward(message.input, message.range()),
+                }
                 if statements.is_empty() {
                     // An empty text is answered by EmptyQueryResponse, as one statement.
                     statements.push(Arc::new(self.judge.unknown(Ok(Run::CLOSED))));
@@ -272,7 +299,7 @@ impl Guarded {
         up: &mut Out,
         now: Instant,
     ) -> Result<Step, Problem> {
-        let Parse { name, text, .. } = Parse::decode(body)?;
+        let Parse { name, text, types } = Parse::decode(body)?;
         let Some(mut judged) = self.judge_text(text, message.input, up, now)? else { return Ok(Step::Wait) };
         if prepared::is_reserved(name) {
             judged = Err(prepared::refuse_reserved());
@@ -285,8 +312,11 @@ impl Guarded {
             },
             Err(refusal) => Arc::new(self.judge.unknown(Err(refusal))),
         };
+        statement.state_types(types);
         if statement.refusal().is_some() {
             Parse { name, text: REFUSED_TEXT, types: &[] }.write(up.owned(message.input));
+        } else if let Some(text) = rewritten(text, std::slice::from_ref(&statement)) {
+            Parse { name, text: text.as_bytes(), types }.write(up.owned(message.input));
         } else {
             up.forward(message.input, message.range());
         }
@@ -363,6 +393,33 @@ impl Guarded {
         let statements = vec![Arc::new(self.judge.unknown(Err(refusal)))];
         self.expect(Expected::Query { statements, done: 0 }, false)
     }
+}
+
+/// A text with values in the place of masks, if there are any.
+fn rewritten(text: &[u8], statements: &[Arc<Prepared>]) -> Option<String> {
+    let masks = || statements.iter().filter_map(|statement| statement.masks());
+    let text = std::str::from_utf8(text).ok()?;
+    masks().any(Translation::changes_text).then(|| Translation::text(text, masks()))
+}
+
+/// A Bind with values in the place of masks.
+fn translate(bind: &Bind<'_>, statement: &Prepared) -> Result<Vec<u8>, Refusal> {
+    let value = |(at, value): (usize, &Option<&[u8]>)| {
+        let (Some(value), Some(masks)) = (*value, statement.masks()) else { return Ok(None) };
+        let format = if bind.is_binary(at) { Format::Binary } else { Format::Text };
+        let mut found = Vec::new();
+        let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
+        Ok(match masks.parameter(number, statement.type_of(at + 1), format, value, &mut found)? {
+            None => Some(value.to_vec()),
+            Some(Cell::Written) => Some(found),
+            Some(Cell::Null) => None,
+        })
+    };
+    let values: Vec<Option<Vec<u8>>> =
+        bind.values().iter().enumerate().map(value).collect::<Result<_, _>>()?;
+    let mut out = Vec::new();
+    bind.write(&values, &mut out);
+    Ok(out)
 }
 
 fn object(body: &[u8]) -> Result<Object, Problem> {

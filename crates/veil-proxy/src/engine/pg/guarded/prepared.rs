@@ -2,12 +2,12 @@
 
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use veil_policy::judge::names_missing;
 use veil_policy::who::SignedIn;
-use veil_policy::{Labels, Refusal, Run, Verdict};
+use veil_policy::{Judged, Labels, Refusal, Run, Translation, Verdict};
 use veil_sql::{Analyser, Kind, Statement};
 
 use crate::budget::Budget;
@@ -43,6 +43,10 @@ pub(super) struct Prepared {
     /// `None` where the text is none or several statements.
     pub(super) statement: Option<Arc<Statement>>,
     verdict: Mutex<(u64, Verdict)>,
+    /// What its masks stood for when it was sent.
+    sent: Option<Arc<Translation>>,
+    /// The types of its parameters as the client stated them, four bytes each.
+    types: OnceLock<Box<[u8]>>,
     /// Its words, where these had a price when it was prepared.
     words: Option<u64>,
     /// One more than the generation by which the server's description was found to show nothing labelled.
@@ -58,7 +62,7 @@ impl Judge {
 
     /// What a statement's questions about masked columns cost, by the labels of the moment.
     pub(super) fn cost(&self, prepared: &Prepared) -> u32 {
-        self.judged(prepared).map_or(0, |(_, cost)| cost)
+        self.judged(prepared).map_or(0, |judged| judged.cost)
     }
 
     /// Pays for a statement whose words are these, or these and its parameters.
@@ -118,14 +122,14 @@ impl Judge {
             }
             _ => self.view.labels().verdict(statement),
         };
-        let asks = verdict.as_ref().is_ok_and(|(_, cost)| *cost > 0);
+        let asks = verdict.as_ref().is_ok_and(|judged| judged.cost > 0);
         let words = text.filter(|_| asks).map(|text| self.budget.words(text));
         Prepared { words, ..Prepared::new(Some(Arc::clone(statement)), self.view.generation(), verdict) }
     }
 
     /// A statement of which nothing is known but how it runs.
     pub(super) fn unknown(&self, verdict: Result<Run, Refusal>) -> Prepared {
-        Prepared::new(None, self.view.generation(), verdict.map(|run| (run, 0)))
+        Prepared::new(None, self.view.generation(), verdict.map(|run| Judged { run, cost: 0, masks: None }))
     }
 
     pub(super) fn names_missing(&self, prepared: &Prepared) -> bool {
@@ -135,7 +139,7 @@ impl Judge {
     /// How a statement runs under the labels of the moment.
     pub(super) fn run(&self, prepared: &Prepared) -> Run {
         // What was let through once and would be refused now has been sent: its rows are closed.
-        self.judged(prepared).map_or(Run::CLOSED, |(run, _)| run)
+        self.judged(prepared).map_or(Run::CLOSED, |judged| judged.run)
     }
 
     fn judged(&self, prepared: &Prepared) -> Verdict {
@@ -150,7 +154,16 @@ impl Judge {
 
     /// Why a statement that was prepared before would not be sent now.
     pub(super) fn refusal_now(&self, prepared: &Prepared) -> Option<Refusal> {
-        prepared.statement.as_ref().and_then(|statement| self.view.labels().verdict(statement).err())
+        match self.view.labels().verdict(prepared.statement.as_ref()?) {
+            Err(refusal) => Some(refusal),
+            Ok(now) if now.masks != prepared.sent => Some(Refusal {
+                code: "0A000",
+                message: "IronVeil refused: what the masks in this statement stand for has changed"
+                    .to_owned(),
+                hint: "Prepare it again.",
+            }),
+            Ok(_) => None,
+        }
     }
 
     /// Whether the rows of a statement may pass without a description of their own.
@@ -166,12 +179,37 @@ impl Judge {
 
 impl Prepared {
     fn new(statement: Option<Arc<Statement>>, generation: u64, verdict: Verdict) -> Self {
+        let sent = verdict.as_ref().ok().and_then(|judged| judged.masks.clone());
         Self {
             statement,
             verdict: Mutex::new((generation, verdict)),
+            sent,
+            types: OnceLock::new(),
             words: None,
             described: AtomicU64::new(0),
         }
+    }
+
+    /// What its masks stood for when it was sent.
+    pub(super) fn masks(&self) -> Option<&Translation> {
+        self.sent.as_deref()
+    }
+
+    /// Whether the server has another text of it than the client sent.
+    pub(super) fn is_rewritten(&self) -> bool {
+        self.masks().is_some_and(Translation::changes_text)
+    }
+
+    /// Notes the types of its parameters.
+    pub(super) fn state_types(&self, types: &[u8]) {
+        let _ = self.types.set(types.into());
+    }
+
+    /// The type of a parameter as the client stated it, or 0.
+    pub(super) fn type_of(&self, number: usize) -> u32 {
+        let types = self.types.get().map_or(&[][..], |types| types);
+        let stated = types.get((number - 1) * 4..).and_then(|rest| rest.first_chunk());
+        stated.map_or(0, |bytes| u32::from_be_bytes(*bytes))
     }
 
     /// Whether it is PREPARE, which asks nothing yet.

@@ -40,11 +40,7 @@ impl Guarded {
                     .write_error(down.owned(input));
                 Ok(Pass::Swallow)
             }
-            None if self.shows(&fields, scrubbed) => Ok(Pass::Forward),
-            None => {
-                scrub::write(b'E', &fields, down.owned(input));
-                Ok(Pass::Swallow)
-            }
+            None => Ok(self.told(b'E', &fields, scrubbed, input, down)),
         }
     }
 
@@ -54,19 +50,48 @@ impl Guarded {
         }
         let fields = reply::decode_error(body)?;
         let scrubbed = self.session.head().is_none() || self.head_scrubs();
-        if self.shows(&fields, scrubbed) {
-            return Ok(Pass::Forward);
+        Ok(self.told(b'N', &fields, scrubbed, input, down))
+    }
+
+    /// Shows an error or notice, or what may be shown of it.
+    fn told(
+        &self,
+        tag: u8,
+        fields: &reply::ErrorFields<'_>,
+        scrubbed: bool,
+        input: &[u8],
+        down: &mut Out,
+    ) -> Pass {
+        // What is for the server's log quotes texts and parameters as the server has them.
+        match self.shows(fields, scrubbed) && !scrub::is_log(fields) {
+            true if self.head_is_rewritten() => scrub::write_without_place(tag, fields, down.owned(input)),
+            true => return Pass::Forward,
+            false => scrub::write(tag, fields, down.owned(input)),
         }
-        scrub::write(b'N', &fields, down.owned(input));
-        Ok(Pass::Swallow)
+        Pass::Swallow
+    }
+
+    /// Whether the server has another text than the client's.
+    fn head_is_rewritten(&self) -> bool {
+        match self.session.head().map(|entry| &entry.expected) {
+            Some(Expected::Query { statements, .. }) => {
+                statements.iter().any(|statement| statement.is_rewritten())
+            }
+            Some(Expected::Parse { statement, .. }) => statement.is_rewritten(),
+            _ => self.head_statement().is_some_and(|statement| statement.is_rewritten()),
+        }
     }
 
     /// Whether texts of errors may quote data. A constraint that is checked at the end of a simple query may be
     /// that of any statement in it.
     fn head_scrubs(&self) -> bool {
         match self.session.head().map(|entry| &entry.expected) {
-            // Nothing has run yet: these speak of the client's text alone.
-            Some(Expected::Parse { .. } | Expected::Describe(_) | Expected::Close(_)) => false,
+            // Nothing has run yet: these speak of the text alone, which is the client's own.
+            Some(Expected::Parse { statement, .. }) => statement.is_rewritten(),
+            Some(Expected::Describe(_)) => {
+                self.head_statement().is_none_or(|statement| statement.is_rewritten())
+            }
+            Some(Expected::Close(_)) => false,
             Some(Expected::Query { statements, .. }) => {
                 statements.iter().any(|statement| self.run_resolved(statement).scrub)
             }

@@ -1,0 +1,307 @@
+//! Masks work as values: what clients give to columns whose masks can be undone is taken for masks.
+
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error, SimpleQueryMessage};
+use veil_testkit::PostgresOptions;
+
+use crate::harness::{Pair, psql};
+
+const RULES: &str = "
+  - { table: users, column: email, strategy: { email: { mode: fpe } } }
+  - { table: users, column: full_name, strategy: token }
+  - { table: users, column: id, strategy: int_perm }
+  - { table: users, column: logins, strategy: int_perm }
+  - { table: users, column: token, strategy: uuid_perm }
+  - { table: users, column: note, strategy: hash }
+protection: { mode: strict }";
+
+/// What the first columns of all rows show.
+async fn ask(client: &Client, sql: &str) -> Result<Vec<String>, Error> {
+    let answer = client.simple_query(sql).await?;
+    let rows = answer.iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or("NULL").to_owned()),
+        _ => None,
+    });
+    Ok(rows.collect())
+}
+
+async fn one(client: &Client, sql: &str) -> String {
+    let found = ask(client, sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    assert_eq!(found.len(), 1, "{sql}");
+    found[0].clone()
+}
+
+fn code(error: &Error) -> &str {
+    error.code().map_or("", |code| code.code())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_is_found_by_the_value_that_was_shown() {
+    let pair = Pair::with(PostgresOptions::default(), RULES);
+    let (client, direct) = (pair.client().await, pair.direct().await);
+    let email = one(&client, "select email from users where age = 31").await;
+    let name = one(&client, "select full_name from users where age = 31").await;
+    let id: i32 = one(&client, "select id from users where age = 31").await.parse().unwrap();
+    let logins: i64 = one(&client, "select logins from users where age = 31").await.parse().unwrap();
+    let uuid = one(&client, "select token from users where age = 31").await;
+    assert!(email.ends_with("@example.com") && name.starts_with("iv1:") && id != 1);
+    let other = one(&client, "select email from users where age = 32").await;
+    for condition in [
+        format!("email = '{email}'"),
+        format!("'{email}' = email"),
+        format!("email = E'{email}'"),
+        format!("email=$${email}$$"),
+        format!("email = '{email}'::varchar"),
+        format!("email in ('x', '{email}', 'y')"),
+        format!("email = any(array['x', '{email}'])"),
+        format!("email = any('{{x,\"{email}\"}}')"),
+        format!("email = any('{{x,\"{email}\"}}'::text[])"),
+        format!("email is not distinct from '{email}'"),
+        format!("email = '{email}' and full_name = '{name}' and id = {id} and logins={logins}"),
+        format!("id = {id}::int and token = '{uuid}'"),
+        format!("id in (-5, {id})"),
+        format!("id = any(array[{id}, 0])"),
+        format!("token in ('{uuid}'::uuid)"),
+        format!("not (email <> '{email}')"),
+        format!("email <> '{other}' and email not in ('nobody', 'no one') and id = {id}"),
+        format!("exists (select from users i where i.email = '{email}' and i.age = users.age)"),
+    ] {
+        let sql = format!("select age from users where {condition}");
+        assert_eq!(one(&client, &sql).await, "31", "{sql}");
+        let sql = format!(
+            "with q as (select email as e, users.* from users) select age from q users where {condition}"
+        );
+        if !condition.contains("users") {
+            assert_eq!(one(&client, &sql).await, "31", "{sql}");
+        }
+    }
+    // Several statements of one text, each with its own masks.
+    let text = format!(
+        "select 1; select age from users where id = {id}; select 2; select age from users where email = '{email}'"
+    );
+    assert_eq!(ask(&client, &text).await.unwrap(), ["1", "31", "2", "31"]);
+    // What is no mask is no value that is there, and neither is a real one.
+    for (condition, count) in [
+        ("email = 'zqcanary1@mail.test'", "0"),
+        ("email in ('zqcanary1@mail.test', 'zqcanary2@mail.test')", "0"),
+        ("not (email = 'zqcanary1@mail.test')", "5"),
+        ("email <> 'zqcanary1@mail.test'", "5"),
+        ("email <> all('{zqcanary1@mail.test}')", "5"),
+        ("full_name = 'zqcanary Person1'", "0"),
+        ("full_name is distinct from 'zqcanary Person1'", "5"),
+        ("full_name = 'it''s \\'", "0"),
+        ("id = -1", "0"),
+        ("id = 99999999999", "0"),
+    ] {
+        let sql = format!("select count(*) from users where {condition}");
+        assert_eq!(one(&client, &sql).await, count, "{sql}");
+    }
+    let found = direct.query_one("select email from users where id = 1", &[]).await.unwrap();
+    let real: String = found.get(0);
+    let asked = format!("select age from users where email = '{real}' or full_name = '{real}'");
+    assert_eq!(ask(&client, &asked).await.unwrap(), [""; 0]);
+    // The index is used. Sessions report their counters when they end.
+    client
+        .batch_execute(&format!("set enable_seqscan = off; select age from users where email = '{email}'"))
+        .await
+        .unwrap();
+    drop(client);
+    let scans = "select idx_scan > 0 from pg_stat_user_indexes where indexrelname = 'users_email_key'";
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while one(&direct, scans).await != "t" {
+        assert!(std::time::Instant::now() < deadline, "no index was used");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parameters_are_masks_in_every_format() {
+    let pair = Pair::with(PostgresOptions::default(), RULES);
+    let client = pair.client().await;
+    let row = client
+        .query_one("select email, full_name, id, logins, token, age from users where age = 31", &[])
+        .await
+        .unwrap();
+    let (email, name): (String, String) = (row.get(0), row.get(1));
+    let (id, logins): (i32, i64) = (row.get(2), row.get(3));
+    let list = vec!["x".to_owned(), email.clone()];
+    let ids = vec![id, 7];
+    // These travel in binary.
+    let cases: Vec<(&str, Vec<&(dyn ToSql + Sync)>)> = vec![
+        ("email = $1", vec![&email]),
+        ("email = $1::text", vec![&email]),
+        ("email = $1 and full_name = $2 and id = $3 and logins = $4", vec![&email, &name, &id, &logins]),
+        ("email = any($1)", vec![&list]),
+        ("email = any($1::text[])", vec![&list]),
+        ("id = any($1)", vec![&ids]),
+        ("$1::text is null or email = $1", vec![&email]),
+        ("email in ($1, $2) and age = $3", vec![&"y", &email, &31]),
+        ("email = $1 and exists (select from users u where u.email = $1 and u.age = 31)", vec![&email]),
+        ("email <> $1 and email = $2", vec![&"zqcanary1@mail.test", &email]),
+    ];
+    for (condition, values) in cases {
+        let sql = format!("select age from users where {condition}");
+        let found = client.query(&sql, &values).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        assert_eq!(found.iter().map(|row| row.get::<_, i32>(0)).collect::<Vec<_>>(), [31], "{sql}");
+    }
+    for real in ["zqcanary1@mail.test", "no mail"] {
+        let found = client.query("select age from users where email = $1", &[&real]).await.unwrap();
+        assert!(found.is_empty());
+    }
+    // What stands elsewhere too is not translated, which strict protection does not allow then.
+    for sql in [
+        "select $1::text from users where email = $1",
+        "select age from users where email = $1 or items_note($1)",
+        "select age from users where email = $1 limit length($1)",
+        "select age from users where email = $1 -- $1",
+        "select age from users, items where email = $1 and label = $1",
+        "select age from users where email = $1 and note = $1",
+        "select age from users where email = $1::varchar(5)",
+    ] {
+        let error = client.query(sql, &[&email]).await.unwrap_err();
+        assert!(matches!(code(&error), "42501" | "42883"), "{sql}: {error:?}");
+    }
+    // SQL-level parameters are not looked at.
+    let prepared =
+        client.batch_execute("prepare p as select age from users where email = $1").await.unwrap_err();
+    assert_eq!(code(&prepared), "42501");
+    let literal = format!("prepare p as select age from users where email = '{email}' and age = $1");
+    client.batch_execute(&literal).await.unwrap();
+    assert_eq!(one(&client, "execute p(31)").await, "31");
+    // libpq sends texts.
+    let asked = format!("select age from users where email = '{email}' and id = '{id}'");
+    let dsn = format!("host=127.0.0.1 port={} user=postgres dbname=shop", pair.proxy.port());
+    assert_eq!(psql(&pair.server, &dsn, &asked).1.trim(), "31");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_back_is_what_was_there() {
+    let pair = Pair::with(PostgresOptions::default(), RULES);
+    let (client, direct) = (pair.client().await, pair.direct().await);
+    let before = ask(&direct, "select u::text from users u order by id").await.unwrap();
+    // An object mapper reads a row and writes all of it.
+    for age in 31..=35 {
+        let read = "select email, full_name, id, logins from users where age = $1";
+        let row = client.query_one(read, &[&age]).await.unwrap();
+        let (email, name): (String, String) = (row.get(0), row.get(1));
+        let (id, logins): (i32, i64) = (row.get(2), row.get(3));
+        let write = "update users set email = $1, full_name = $2, logins = $3 where id = $4";
+        assert_eq!(client.execute(write, &[&email, &name, &logins, &id]).await.unwrap(), 1);
+        let write = format!(
+            "insert into users (id, email, full_name) values ({id}, '{email}', '{name}') on conflict (id) do update set email = excluded.email"
+        );
+        // Conflicts tell what is there.
+        assert_eq!(code(&ask(&client, &write).await.unwrap_err()), "42501");
+    }
+    assert_eq!(ask(&direct, "select u::text from users u order by id").await.unwrap(), before);
+    // A new one is taken for a mask: what is stored is the value that it stands for, and shown is what was written.
+    let new = "insert into users (id, email, full_name, age) values (77, 'mKq07~=ab@example.com', null, 36) returning email";
+    match ask(&client, new).await {
+        Ok(shown) => assert_eq!(shown, ["mKq07~=ab@example.com"]),
+        Err(error) => assert_eq!(code(&error), "22023"),
+    }
+    let email = one(&client, "select email from users where age = 31").await;
+    client.batch_execute(&format!("delete from users where age = 36; insert into users (id, email, age) select 78, '{email}', 36 where false")).await.unwrap();
+    for (write, expected) in [
+        ("update users set email = 'zqcanary9@mail.test' where age = 31", "22023"),
+        ("update users set full_name = 'New Name' where age = 31", "22023"),
+        ("insert into users (id, full_name) values (79, 'New Name')", "22023"),
+        ("insert into users values (79, 'zqcanary9@mail.test')", "22023"),
+        ("update users set full_name = upper('new') where age = 31", "42501"),
+        ("update users set (full_name, age) = ('New', 3) where age = 31", "42501"),
+        ("update users set full_name = note where age = 31", "42501"),
+        ("insert into users (id, full_name) select n, label from items", "42501"),
+        ("insert into users (id, full_name) values (80, 'x') union values (81, 'y')", "42501"),
+        ("insert into users (id, full_name) table items", "42501"),
+        ("explain analyze update users set full_name = 'New Name'", "42501"),
+        ("prepare w as update users set full_name = $1", "42501"),
+    ] {
+        let error = ask(&client, write).await.expect_err(write);
+        assert_eq!(code(&error), expected, "{write}: {error:?}");
+    }
+    let error =
+        client.execute("update users set full_name = $1 where age = 31", &[&"New"]).await.unwrap_err();
+    assert_eq!(code(&error), "22023");
+    client.batch_execute("update users set full_name = null, email = default where age = 35; update users set full_name = full_name").await.unwrap();
+    let count = "select count(*) from users where full_name is null and email is null";
+    assert_eq!(one(&direct, count).await, "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_can_be_taken_as_they_are() {
+    let rules = RULES.replace("strategy: token", "strategy: token, writes: plain") + "\n";
+    let pair = Pair::with(PostgresOptions::default(), &rules);
+    let (client, direct) = (pair.client().await, pair.direct().await);
+    client.batch_execute("update users set full_name = 'zqcanary New' where age = 31").await.unwrap();
+    client.execute("update users set full_name = $1 where age = 32", &[&"zqcanary Other"]).await.unwrap();
+    let found = ask(&direct, "select full_name from users where age < 33 order by age").await.unwrap();
+    assert_eq!(found, ["zqcanary New", "zqcanary Other"]);
+    let shown = one(&client, "select full_name from users where age = 31").await;
+    let by_mask = format!("select age from users where full_name = '{shown}'");
+    assert_eq!(one(&client, &by_mask).await, "31");
+}
+
+/// Texts with values in them are the server's alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_tells_the_values_that_masks_stand_for() {
+    let options = PostgresOptions {
+        settings: [("log_statement", "all"), ("log_min_duration_statement", "0")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
+        ..PostgresOptions::default()
+    };
+    let pair = Pair::with(options, RULES);
+    let client = pair.client().await;
+    let email = one(&client, "select email from users where age = 31").await;
+    let name = one(&client, "select full_name from users where age = 31").await;
+    let set = "set client_min_messages = debug5; set debug_print_parse = on; set debug_print_plan = on; set log_min_messages = debug5";
+    client.batch_execute(set).await.unwrap();
+    // The proxy's own scanner looks at all that comes.
+    let texts = [
+        format!("select age from users where email = '{email}'"),
+        format!("select nothing from users where email = '{email}'"),
+        format!("select age from users where email = '{email}' and full_name = '{name}' and age = 'x'"),
+        format!("select current_query() from users where email = '{email}'"),
+        format!("select 1 from users where email = '{email}'; select current_query()"),
+        format!("explain select 1 from users where email = '{email}'"),
+        format!("explain (verbose, analyze) select 1 from users where email = '{email}'"),
+        format!(
+            "begin; declare c cursor for select age from users where email = '{email}'; select statement from pg_cursors; rollback"
+        ),
+        format!("prepare s as select age from users where email = '{email}'"),
+        "select statement from pg_prepared_statements".to_owned(),
+        "execute s".to_owned(),
+        format!("copy (select age from users where email = '{email}') to stdout"),
+        format!("select query from pg_stat_activity where query like '%{email}%'"),
+        format!("insert into users (id, email) values (1, '{email}') on conflict do nothing"),
+        format!(
+            "insert into users (id, email, note) values (1, '{email}', 'x') on conflict (id) do update set note = excluded.email"
+        ),
+        format!(
+            "insert into items (id, label) select 9, '{email}' from users where email = '{email}' returning label"
+        ),
+        format!("update users set email = '{email}', note = email where age = 31"),
+        format!("update users set email = '{email}' where age = 31 returning email, old.email, new.email"),
+        format!("select '{email}' = email, case email when '{email}' then 1 end from users"),
+        format!(
+            "select * from (select email as e from users union all select label from items) t where e = '{email}'"
+        ),
+        format!(
+            "select * from (select email as e from users union all select 'zqcanary1@mail.test') t where e = '{email}'"
+        ),
+    ];
+    for text in &texts {
+        let _ = ask(&client, text).await;
+        if let Ok(prepared) = client.prepare(text).await {
+            let _ = client.query(&prepared, &[]).await;
+        }
+    }
+    for sql in [
+        "select age from users where email = $1",
+        "select age + 'x' from users where email = $1",
+        "update users set email = $1 where age = 31 returning email",
+        "select age from users where email = any(array[$1])",
+    ] {
+        let _ = client.query(sql, &[&email]).await;
+    }
+}

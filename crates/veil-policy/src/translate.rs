@@ -1,0 +1,332 @@
+//! What clients mean by the masks that they give: literals and parameters that meet columns whose masks stand for their values
+//! are replaced by these before a statement goes to the server.
+//!
+//! A value is translated only where everything that it meets is masked by one rule; then all that its answer tells is what equal
+//! masks tell. What meets anything else stays as it is, and counts as a question.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use veil_mask::{Cell, ColumnMask, Given, NoMask, Use};
+use veil_model::pgtype::oid;
+use veil_model::{Format, PgType};
+use veil_sql::lineage::{Literal, Meeting, Meets, Spot, Stored};
+use veil_sql::{Kind, QualifiedName, RelationKind, Statement};
+
+use crate::judge::{Refusal, named, refuse};
+use crate::labels::{Fate, Label, Labels};
+use crate::lineage::{Columns, Flow};
+use crate::rule::Writes;
+
+/// What the masks in a statement stand for.
+#[derive(Debug, PartialEq)]
+pub struct Translation {
+    splices: Vec<Splice>,
+    parameters: BTreeMap<u32, Parameter>,
+}
+
+/// A literal that is replaced.
+#[derive(PartialEq)]
+struct Splice {
+    from: usize,
+    to: usize,
+    text: String,
+}
+
+impl std::fmt::Debug for Splice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Splice").field("from", &self.from).finish_non_exhaustive()
+    }
+}
+
+/// A parameter whose values are masks.
+#[derive(Clone)]
+pub(crate) struct Parameter {
+    rule: Arc<str>,
+    kind: PgType,
+    mask: ColumnMask,
+    given: Given,
+}
+
+impl std::fmt::Debug for Parameter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parameter").field("rule", &self.rule).finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for Parameter {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.rule, self.kind, self.given) == (&other.rule, other.kind, other.given)
+    }
+}
+
+const HINT_MASK: &str =
+    "Write what is shown as the column's value; \"writes: plain\" in the rule takes values as they are.";
+
+impl Translation {
+    /// Of a statement; `None` if there are no masks in it.
+    ///
+    /// # Errors
+    /// Something is written to a column whose masks stand for values, and is no mask.
+    pub(crate) fn of(statement: &Statement, labels: &Labels) -> Result<Option<Self>, Refusal> {
+        let writes = !statement.facts.writes.is_empty();
+        if !labels.translates() || (statement.kind == Kind::Explain && !statement.facts.measures) {
+            return Ok(None);
+        }
+        let Some(columns) = Columns::new(statement, labels) else {
+            let mut targets = statement.facts.writes.iter().map(|write| &write.target);
+            let guarded = targets.any(|target| written(target, None, labels) != Written::Plain);
+            return if guarded { refuse_computed() } else { Ok(None) };
+        };
+        if writes {
+            columns.check_writes(labels)?;
+        }
+        let found = columns.translated();
+        let mut translation = Self { splices: Vec::new(), parameters: BTreeMap::new() };
+        for meeting in columns.meetings() {
+            match (found.get(&meeting.at), meeting.at, &meeting.literal) {
+                (Some(parameter), Spot::Literal(at), Some(literal)) => {
+                    translation.splices.push(parameter.splice(at, literal)?);
+                }
+                (Some(parameter), Spot::Parameter(number), _) => {
+                    translation.parameters.insert(number, parameter.clone());
+                }
+                _ => {}
+            }
+        }
+        translation.splices.sort_by_key(|splice| splice.from);
+        let empty = translation.splices.is_empty() && translation.parameters.is_empty();
+        Ok((!empty).then_some(translation))
+    }
+
+    /// Whether the text changes.
+    #[must_use]
+    pub fn changes_text(&self) -> bool {
+        !self.splices.is_empty()
+    }
+
+    /// Whether the values of some parameters are masks.
+    #[must_use]
+    pub fn changes_parameters(&self) -> bool {
+        !self.parameters.is_empty()
+    }
+
+    /// A text with the values in the place of the masks in its statements.
+    #[must_use]
+    pub fn text<'t>(text: &str, statements: impl Iterator<Item = &'t Self>) -> String {
+        let mut splices: Vec<&Splice> = statements.flat_map(|statement| &statement.splices).collect();
+        splices.sort_by_key(|splice| splice.from);
+        let (mut written, mut at) = (String::with_capacity(text.len()), 0);
+        for splice in splices {
+            written.push_str(text.get(at..splice.from).unwrap_or_default());
+            written.push_str(&splice.text);
+            at = splice.to;
+        }
+        written.push_str(text.get(at..).unwrap_or_default());
+        written
+    }
+
+    /// Appends the value of a parameter, whose type is stated as `declared`, or 0. `None` if it is no mask, and goes as it is.
+    ///
+    /// # Errors
+    /// The value is no mask, and nothing can stand for it.
+    pub fn parameter(
+        &self,
+        number: u32,
+        declared: u32,
+        format: Format,
+        value: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Cell>, Refusal> {
+        let Some(parameter) = self.parameters.get(&number) else { return Ok(None) };
+        let stated = PgType { oid: declared, modifier: -1 };
+        let kind = match declared {
+            0 | UNKNOWN => parameter.given.kind,
+            _ if parameter.given.list => Some(stated.element().unwrap_or(stated)),
+            _ => Some(stated),
+        };
+        let given = Given { kind, ..parameter.given };
+        let found = parameter.mask.translate(given, format, value, out);
+        found.map(Some).map_err(|NoMask| parameter.refuse())
+    }
+}
+
+/// The type of literals and parameters of which nothing is said.
+const UNKNOWN: u32 = 705;
+
+impl Parameter {
+    fn refuse(&self) -> Refusal {
+        let message =
+            format!("IronVeil refused: a value for a column that {} masks is none of its masks", self.rule);
+        Refusal { code: "22023", message, hint: HINT_MASK }
+    }
+
+    fn splice(&self, at: usize, literal: &Literal) -> Result<Splice, Refusal> {
+        let mut value = Vec::new();
+        let found = self.mask.translate(self.given, Format::Text, literal.value.as_bytes(), &mut value);
+        let value = String::from_utf8(value).map_err(|_| self.refuse())?;
+        if value.contains('\0') {
+            return Err(self.refuse());
+        }
+        let text = match found.map_err(|NoMask| self.refuse())? {
+            Cell::Null => " NULL ".to_owned(),
+            Cell::Written if literal.quoted => format!(" '{}'", value.replace('\'', "''")),
+            Cell::Written if value.starts_with('-') => format!(" ({value})"),
+            Cell::Written => format!(" {value}"),
+        };
+        Ok(Splice { from: at, to: literal.end, text })
+    }
+
+    /// The same value for two uses; `None` if it would be another.
+    fn and(self, other: Self) -> Option<Self> {
+        let same = (&self.rule, self.kind, self.given.list) == (&other.rule, other.kind, other.given.list);
+        let given = Given { used: self.given.used.max(other.given.used), ..self.given };
+        same.then_some(Self { given, ..self })
+    }
+}
+
+/// What stands in a column that is written to.
+#[derive(Clone)]
+enum Written {
+    /// Values as they are.
+    Plain,
+    /// Masks stand for them.
+    Masks(Label),
+    /// It cannot be told.
+    Unsure,
+}
+
+impl PartialEq for Written {
+    fn eq(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Plain, Self::Plain) | (Self::Unsure, Self::Unsure))
+    }
+}
+
+/// What stands in a column of a table, or in any of its columns.
+fn written(target: &QualifiedName, stored: Option<&Stored>, labels: &Labels) -> Written {
+    let mut found: Option<Written> = None;
+    for oid in named(target, labels) {
+        let place = stored.and_then(|stored| stored.place.as_ref());
+        for fate in labels.fates(oid, place) {
+            let one = match fate {
+                (Fate::Mask(label), _) if label.writes == Writes::Guard && label.translates().is_some() => {
+                    Written::Masks(label)
+                }
+                (Fate::Close, RelationKind::View) => Written::Unsure,
+                _ => Written::Plain,
+            };
+            found = Some(match (found, one) {
+                (None, one) => one,
+                (Some(Written::Plain), Written::Plain) => Written::Plain,
+                (Some(Written::Masks(a)), Written::Masks(b)) if a.rule == b.rule && a.kind == b.kind => {
+                    Written::Masks(a)
+                }
+                // Of any column, one is enough.
+                (Some(a), b) if place.is_none() => {
+                    if a == Written::Plain {
+                        b
+                    } else {
+                        a
+                    }
+                }
+                _ => Written::Unsure,
+            });
+        }
+    }
+    found.unwrap_or(Written::Plain)
+}
+
+fn refuse_computed<T>() -> Result<T, Refusal> {
+    refuse(
+        "what is not a literal or parameter is written to a column whose masks stand for its values"
+            .to_owned(),
+        HINT_MASK,
+    )
+}
+
+impl Columns<'_> {
+    /// What is written to columns whose masks stand for values has to be a mask, or what they hold already.
+    fn check_writes(&self, labels: &Labels) -> Result<(), Refusal> {
+        let translated = self.translated();
+        let stored = |stored: &Stored| written(&stored.target, Some(stored), labels);
+        for meeting in self.meetings() {
+            if let Meets::Stored(to) = &meeting.meets
+                && stored(to) != Written::Plain
+                && !translated.contains_key(&meeting.at)
+            {
+                return refuse_computed();
+            }
+        }
+        for store in self.stores() {
+            let same = match (stored(&store.to), self.value(&store.value)) {
+                (Written::Plain, _) => true,
+                (Written::Masks(own), Flow::Verbatim(label)) => own.rule == label.rule,
+                _ => false,
+            };
+            if !same {
+                return refuse_computed();
+            }
+        }
+        // The values of such columns are not read from the row that is proposed, where they are known by then.
+        if self.proposed().iter().any(|read| stored(read) != Written::Plain) {
+            return refuse_computed();
+        }
+        Ok(())
+    }
+
+    /// The literals and parameters that are taken for masks.
+    pub(crate) fn translated(&self) -> HashMap<Spot, Parameter> {
+        let mut found: HashMap<Spot, Option<Parameter>> = HashMap::new();
+        if !self.labels().translates() || *self.kind() == Kind::Explain {
+            return HashMap::new();
+        }
+        for meeting in self.meetings() {
+            let one = self.taken(meeting);
+            let known = found.remove(&meeting.at);
+            let both = match (known, one) {
+                (None, one) => one,
+                (Some(Some(known)), Some(one)) => known.and(one),
+                (Some(_), _) => None,
+            };
+            found.insert(meeting.at, both);
+        }
+        let elsewhere = |spot: &Spot| match spot {
+            Spot::Parameter(number) => self.elsewhere().contains(number),
+            Spot::Literal(_) => false,
+        };
+        let taken = found.into_iter().filter_map(|(spot, taken)| Some((spot, taken?)));
+        taken.filter(|(spot, _)| !elsewhere(spot)).collect()
+    }
+
+    /// What a literal or parameter is the mask of, if that is certain.
+    fn taken(&self, meeting: &Meeting) -> Option<Parameter> {
+        let (label, used) = match &meeting.meets {
+            Meets::Compared { column, equal } => {
+                (self.sure(column)?, if *equal { Use::Equal } else { Use::Unequal })
+            }
+            Meets::Stored(stored) => match written(&stored.target, Some(stored), self.labels()) {
+                Written::Masks(label) => (label, Use::Stored),
+                Written::Plain | Written::Unsure => return None,
+            },
+        };
+        let (kind, mask) = label.translates()?;
+        let cast = meeting.cast.map(|oid| PgType { oid, modifier: -1 });
+        if cast.is_some_and(|cast| !is_alike(cast, kind))
+            || (meeting.literal.is_none() && meeting.is_literal())
+        {
+            return None;
+        }
+        Some(Parameter {
+            rule: label.rule,
+            kind,
+            mask,
+            given: Given { used, kind: cast, list: meeting.list },
+        })
+    }
+}
+
+/// Whether a cast from one type to the other leaves a value as it is.
+fn is_alike(a: PgType, b: PgType) -> bool {
+    let text = |kind: PgType| matches!(kind.oid, oid::TEXT | oid::VARCHAR | oid::BPCHAR);
+    a.oid == b.oid || (text(a) && text(b))
+}
