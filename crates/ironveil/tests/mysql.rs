@@ -42,3 +42,5 @@ mod protocol;
 mod questions;
 #[path = "mysql/statements.rs"]
 mod statements;
+#[path = "mysql/translation.rs"]
+mod translation;

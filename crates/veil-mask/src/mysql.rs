@@ -51,6 +51,44 @@ impl Masker {
     }
 }
 
+impl Masker {
+    /// What the strategy does to texts of a column's values whose type is declared so; `None` if it has no masks that can be written as
+    /// literals.
+    #[must_use]
+    pub fn declared(&self, ty: &str) -> Option<ColumnMask> {
+        kind_of(ty).map(|kind| self.of_kind(kind))
+    }
+}
+
+/// The cells of a type as it is declared: `varchar(50)`, `int(10) unsigned`.
+fn kind_of(declared: &str) -> Option<Kind> {
+    let name = declared.split(['(', ' ']).next()?;
+    let inside = declared.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
+    let mut numbers =
+        inside.map_or("", |(inside, _)| inside).split(',').map(|number| number.trim().parse().ok());
+    let unsigned = ["unsigned", "zerofill"].iter().any(|word| declared.contains(word));
+    let signed = |signed, other| Some(if unsigned { other } else { signed });
+    match name {
+        "tinyint" => signed(Kind::Ranged(127), Kind::Ranged(255)),
+        "smallint" => signed(Kind::Int2, Kind::Ranged(65_535)),
+        "mediumint" => signed(Kind::Ranged(8_388_607), Kind::Ranged(16_777_215)),
+        "int" => signed(Kind::Int4, Kind::Ranged(u32::MAX.into())),
+        "bigint" => signed(Kind::Int8, Kind::Numeric(Precision { integer_digits: 19, scale: 0 })),
+        "decimal" => {
+            let (digits, scale): (u32, u32) = (numbers.next()??, numbers.next().flatten().unwrap_or(0));
+            Some(Kind::Numeric(Precision { integer_digits: digits.checked_sub(scale)?, scale }))
+        }
+        "char" | "varchar" => {
+            let chars = usize::try_from(numbers.next()??).ok()?;
+            Some(Kind::Text(Limit { chars, bytes: usize::MAX }))
+        }
+        "tinytext" | "text" | "mediumtext" | "longtext" => Some(Kind::Text(Limit::NONE)),
+        "uuid" => Some(Kind::Uuid),
+        "inet4" | "inet6" => Some(Kind::Inet),
+        _ => None,
+    }
+}
+
 fn kind_and_form(ty: &MySqlType<'_>) -> Option<(Kind, Form)> {
     let int = |bytes, signed, unsigned| {
         let kind = if ty.is_unsigned() { unsigned } else { signed };

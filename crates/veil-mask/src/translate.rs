@@ -64,6 +64,12 @@ impl ColumnMask {
         })
     }
 
+    /// Whether masks are texts.
+    #[must_use]
+    pub fn is_text(&self) -> bool {
+        self.plan.kind().is_some_and(Kind::is_text)
+    }
+
     /// Appends the value of which `cell` is the mask, or one that equals no other.
     ///
     /// # Errors

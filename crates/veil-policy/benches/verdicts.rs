@@ -166,7 +166,7 @@ fn postgres_hostile(bencher: Bencher<'_, '_>, kind: &str) {
     let (labels, sql) = (labels(), hostile(kind));
     bencher.bench(|| {
         let statement = Arc::clone(&analyse(black_box(&sql)).ok()?[0]);
-        let run = labels.verdict(&statement).ok()?.0;
+        let run = labels.verdict(&statement).ok()?.run;
         Some(Plan::new(&fields(), run.untraced, Some(&statement), &labels))
     });
 }

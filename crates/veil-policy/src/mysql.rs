@@ -10,6 +10,7 @@ pub mod judge;
 pub mod labels;
 mod lineage;
 pub mod plan;
+mod translate;
 
 pub use explain::explain;
 pub use judge::judge;

@@ -39,13 +39,30 @@ impl std::fmt::Debug for Splice {
     }
 }
 
-/// A parameter whose values are masks.
+/// A literal or parameter that is taken for a mask.
 #[derive(Clone)]
 pub(crate) struct Parameter {
-    rule: Arc<str>,
-    kind: PgType,
-    mask: ColumnMask,
-    given: Given,
+    pub(crate) rule: Arc<str>,
+    pub(crate) kind: Type,
+    pub(crate) mask: ColumnMask,
+    pub(crate) given: Given,
+}
+
+/// The type of a column.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Type {
+    Pg(PgType),
+    /// As it was declared.
+    MySql(Box<str>),
+}
+
+/// How quotes are written in literals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Escapes {
+    /// They are doubled.
+    Quotes,
+    /// They are doubled, and so are backslashes.
+    Backslashes,
 }
 
 impl std::fmt::Debug for Parameter {
@@ -56,7 +73,7 @@ impl std::fmt::Debug for Parameter {
 
 impl PartialEq for Parameter {
     fn eq(&self, other: &Self) -> bool {
-        (&self.rule, self.kind, self.given) == (&other.rule, other.kind, other.given)
+        (&self.rule, &self.kind, self.given) == (&other.rule, &other.kind, other.given)
     }
 }
 
@@ -81,12 +98,20 @@ impl Translation {
         if writes {
             columns.check_writes(labels)?;
         }
-        let found = columns.translated();
+        Self::new(columns.meetings(), &columns.translated(), Escapes::Quotes)
+    }
+
+    /// Of those that are taken for masks among literals and parameters.
+    pub(crate) fn new(
+        meetings: &[Meeting],
+        found: &HashMap<Spot, Parameter>,
+        escapes: Escapes,
+    ) -> Result<Option<Self>, Refusal> {
         let mut translation = Self { splices: Vec::new(), parameters: BTreeMap::new() };
-        for meeting in columns.meetings() {
+        for meeting in meetings {
             match (found.get(&meeting.at), meeting.at, &meeting.literal) {
                 (Some(parameter), Spot::Literal(at), Some(literal)) => {
-                    translation.splices.push(parameter.splice(at, literal)?);
+                    translation.splices.push(parameter.splice(at, literal, escapes)?);
                 }
                 (Some(parameter), Spot::Parameter(number), _) => {
                     translation.parameters.insert(number, parameter.clone());
@@ -161,7 +186,7 @@ impl Parameter {
         Refusal { code: "22023", message, hint: HINT_MASK }
     }
 
-    fn splice(&self, at: usize, literal: &Literal) -> Result<Splice, Refusal> {
+    fn splice(&self, at: usize, literal: &Literal, escapes: Escapes) -> Result<Splice, Refusal> {
         let mut value = Vec::new();
         let found = self.mask.translate(self.given, Format::Text, literal.value.as_bytes(), &mut value);
         let value = String::from_utf8(value).map_err(|_| self.refuse())?;
@@ -170,7 +195,13 @@ impl Parameter {
         }
         let text = match found.map_err(|NoMask| self.refuse())? {
             Cell::Null => " NULL ".to_owned(),
-            Cell::Written if literal.quoted => format!(" '{}'", value.replace('\'', "''")),
+            Cell::Written if literal.quoted || !is_number(&value) || self.mask.is_text() => {
+                let quoted = value.replace('\'', "''");
+                match escapes {
+                    Escapes::Quotes => format!(" '{quoted}'"),
+                    Escapes::Backslashes => format!(" '{}'", quoted.replace('\\', "\\\\")),
+                }
+            }
             Cell::Written if value.starts_with('-') => format!(" ({value})"),
             Cell::Written => format!(" {value}"),
         };
@@ -179,15 +210,21 @@ impl Parameter {
 
     /// The same value for two uses; `None` if it would be another.
     fn and(self, other: Self) -> Option<Self> {
-        let same = (&self.rule, self.kind, self.given.list) == (&other.rule, other.kind, other.given.list);
+        let same = (&self.rule, &self.kind, self.given.list) == (&other.rule, &other.kind, other.given.list);
         let given = Given { used: self.given.used.max(other.given.used), ..self.given };
         same.then_some(Self { given, ..self })
     }
 }
 
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
 /// What stands in a column that is written to.
 #[derive(Clone)]
-enum Written {
+pub(crate) enum Written {
     /// Values as they are.
     Plain,
     /// Masks stand for them.
@@ -236,7 +273,7 @@ fn written(target: &QualifiedName, stored: Option<&Stored>, labels: &Labels) -> 
     found.unwrap_or(Written::Plain)
 }
 
-fn refuse_computed<T>() -> Result<T, Refusal> {
+pub(crate) fn refuse_computed<T>() -> Result<T, Refusal> {
     refuse(
         "what is not a literal or parameter is written to a column whose masks stand for its values"
             .to_owned(),
@@ -318,7 +355,7 @@ impl Columns<'_> {
         }
         Some(Parameter {
             rule: label.rule,
-            kind,
+            kind: Type::Pg(kind),
             mask,
             given: Given { used, kind: cast, list: meeting.list },
         })

@@ -37,13 +37,14 @@ impl Problem {
 }
 
 /// MySQL's numbers and SQLSTATEs for PostgreSQL's SQLSTATEs.
-const MYSQL: [(&str, u16, &[u8]); 12] = [
+const MYSQL: [(&str, u16, &[u8]); 13] = [
     ("08004", 1040, b"08004"),
     ("08006", 2003, b"HY000"),
     ("08P01", 1835, b"HY000"),
     ("0A000", 1235, b"42000"),
     // A command of the protocol that is not done.
     ("0A001", 1047, b"08S01"),
+    ("22023", 1411, b"HY000"),
     ("28000", 1045, b"28000"),
     ("28P01", 1045, b"28000"),
     ("3D000", 1049, b"42000"),

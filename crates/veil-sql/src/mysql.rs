@@ -14,6 +14,8 @@ pub mod functions;
 mod head;
 pub mod lexer;
 mod lower;
+mod met;
+mod places;
 pub mod query;
 pub mod statement;
 pub mod system;

@@ -4,6 +4,7 @@
 pub mod auth;
 pub mod capability;
 pub mod command;
+pub mod execute;
 pub mod frame;
 pub mod reply;
 pub mod row;

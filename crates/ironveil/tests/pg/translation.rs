@@ -161,6 +161,26 @@ async fn parameters_are_masks_in_every_format() {
         let error = client.query(sql, &[&email]).await.unwrap_err();
         assert!(matches!(code(&error), "42501" | "42883"), "{sql}: {error:?}");
     }
+    // Names that functions and types give could be those of masked columns.
+    for inside in [
+        "json_each_text('{\"a\":\"x\"}') where value = 'y'",
+        "(select 'x'::name) t where name = 'y'",
+        "(select lower('X')) t where lower = 'y'",
+        "unnest(array['x']) email where email = 'y'",
+        "unnest(array['x']) u(email) where email = 'y'",
+        "(values ('x')) v(email) where email = 'y'",
+        "(select 'x' as email) t where email = 'y'",
+        "(select note as email from users) t where email = 'y'",
+        "xmltable('/a' passing '<a>x</a>' columns email text path '.') where email = 'y'",
+        "users as u(email) where email = 'y'",
+        "(select email from users union select 'x') t where email = 'y'",
+    ] {
+        let sql = format!(
+            "select (select count(*) from {inside}) from (select *, email as name, email as value, email as lower from users) a"
+        );
+        let error = ask(&client, &sql).await.map(|rows| panic!("{sql}: {rows:?}")).unwrap_err();
+        assert_eq!(code(&error), "42501", "{sql}: {error:?}");
+    }
     // SQL-level parameters are not looked at.
     let prepared =
         client.batch_execute("prepare p as select age from users where email = $1").await.unwrap_err();

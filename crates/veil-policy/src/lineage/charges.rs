@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use veil_model::PgType;
 use veil_sql::lineage::Expr;
 use veil_sql::question::{Asks, Question};
+use veil_sql::{Alias, AliasSource};
 
 use super::{Columns, Flow, perhaps_same};
 use crate::labels::Label;
@@ -33,6 +34,17 @@ impl Columns<'_> {
     pub(crate) fn sure(&self, column: &Expr) -> Option<Label> {
         let Expr::Column { of, name } = column else { return None };
         let Flow::Verbatim(label) = self.value(column) else { return None };
+        // A name of the server's making, or of a function's column, could be the one that is meant.
+        let traced = of.as_deref().is_some_and(|of| self.tracer.relations(of).is_some());
+        let function = |alias: &Alias| matches!(alias.source, AliasSource::Function(_));
+        let facts = self.tracer.facts;
+        if !traced
+            && (facts.unnamed
+                || facts.aliases.iter().any(function)
+                || self.lineage.named.iter().any(|(name, _)| name.is_none()))
+        {
+            return None;
+        }
         let mut work = WORK_MAX;
         let mut named = Named {
             seen: HashSet::new(),

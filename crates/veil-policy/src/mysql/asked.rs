@@ -3,12 +3,14 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
+use veil_sql::lineage::Spot;
 use veil_sql::mysql::{Facts, Named, TableName};
 use veil_sql::question::{Asks, Given, Question};
 
 use super::labels::Labels;
-use super::lineage::perhaps_same;
-use crate::labels::Standing;
+use super::lineage::{Flow, perhaps_same};
+use super::translate::{Taken, taken};
+use crate::labels::{Label, Standing};
 use crate::question::{self, Mixed};
 
 /// Names compared with names, for one statement.
@@ -17,7 +19,9 @@ const COMPARED_MAX: usize = 1 << 18;
 /// Whether what decides which rows come names nothing labelled.
 pub(super) fn asks_nothing(facts: &Facts, labels: &Labels, database: Option<&str>) -> bool {
     let asks = |question: &&Question<Named>| question.asks != Asks::Beside || question.given.constants > 0;
-    let asked = facts.asked.iter().filter(asks).flat_map(|question| &question.about.names);
+    let taken = taken(facts, labels, database);
+    let asked = facts.asked.iter().filter(|question| !tells_nothing(question, &taken));
+    let asked = asked.filter(asks).flat_map(|question| &question.about.names);
     let mut asked: BTreeSet<&str> = asked.map(String::as_str).collect();
     // What is computed may be NULL because of what it is computed from.
     let named =
@@ -95,9 +99,10 @@ pub(super) fn cost(facts: &Facts, labels: &Labels, database: Option<&str>) -> Re
     if !facts.tables.iter().any(guarded) {
         return Ok(0);
     }
-    let scope = Scope { facts, labels, database, work: Cell::new(COMPARED_MAX) };
+    let scope = Scope::new(facts, labels, database);
+    let taken = taken(facts, labels, database);
     let mut sum = 0_u32;
-    for question in &facts.asked {
+    for question in facts.asked.iter().filter(|question| !tells_nothing(question, &taken)) {
         sum = sum.saturating_add(scope.cost(question)?);
     }
     for name in &facts.asked_null {
@@ -115,16 +120,75 @@ pub(super) fn cost(facts: &Facts, labels: &Labels, database: Option<&str>) -> Re
     Ok(sum)
 }
 
+/// Whether a column is asked for by masks, which shows no more than equal masks do, or is surely none that is labelled.
+fn tells_nothing(question: &Question<Named>, taken: &Taken) -> bool {
+    let harmless = |spot: &Spot| taken.masks.contains_key(spot) || taken.clean.contains(spot);
+    !question.spots.is_empty() && question.spots.iter().all(harmless)
+}
+
 /// A statement's names and what they may stand for.
-struct Scope<'a> {
+pub(super) struct Scope<'a> {
     facts: &'a Facts,
-    labels: &'a Labels,
-    database: Option<&'a str>,
+    pub(super) labels: &'a Labels,
+    pub(super) database: Option<&'a str>,
     /// Names that may still be compared.
     work: Cell<usize>,
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
+    pub(super) const fn new(facts: &'a Facts, labels: &'a Labels, database: Option<&'a str>) -> Self {
+        Self { facts, labels, database, work: Cell::new(COMPARED_MAX) }
+    }
+
+    /// The label and the type of a column if all that it may be is masked by one rule, as columns of one type.
+    pub(super) fn sure(&self, of: Option<&str>, name: &str) -> Option<(Label, String)> {
+        if name.eq_ignore_ascii_case("_rowid")
+            || (of.is_none() && (self.facts.makes_names || self.gives(name)))
+        {
+            return None;
+        }
+        let named = self.facts.aliases.iter().filter(|(own, _)| of.is_none_or(|of| perhaps_same(own, of)));
+        let mut found: Option<(Label, String)> = None;
+        for (_, table) in named {
+            let Some(table) = table else {
+                // A query's own columns go by their names in tables, or by those that it gives.
+                if of.is_some() { return None } else { continue }
+            };
+            if self.facts.expressions.contains(&table.name.to_lowercase()) {
+                return None;
+            }
+            let known = table.database.as_deref().or(self.database);
+            let known = known.and_then(|database| self.labels.catalog().table(database, &table.name))?;
+            for column in known.columns.iter().filter(|column| perhaps_same(&column.name, name)) {
+                let Flow::Verbatim { label, .. } = self.labels.flow(known, &column.name) else { return None };
+                let one = (label, column.column_type.clone());
+                match &found {
+                    Some((label, declared)) if label.rule != one.0.rule || *declared != one.1 => return None,
+                    _ => found = Some(one),
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether a column of a table that is named with it is not labelled.
+    pub(super) fn is_clear(&self, of: &str, name: &str) -> bool {
+        let named = self.facts.aliases.iter().filter(|(own, _)| perhaps_same(own, of));
+        let clear = named.map(|(_, table)| {
+            let table = table.as_ref()?;
+            let known = table.database.as_deref().or(self.database);
+            let known = known.and_then(|database| self.labels.catalog().table(database, &table.name))?;
+            let expression = self.facts.expressions.contains(&table.name.to_lowercase());
+            let mut columns =
+                known.columns.iter().filter(|column| perhaps_same(&column.name, name)).peekable();
+            let there = columns.peek().is_some() && !expression;
+            let clean = columns.all(|column| self.labels.flow(known, &column.name).is_clean());
+            (there && clean).then_some(())
+        });
+        let clear: Vec<Option<()>> = clear.collect();
+        !clear.is_empty() && clear.iter().all(Option::is_some)
+    }
+
     fn cost(&self, question: &Question<Named>) -> Result<u32, Mixed> {
         let about = self.followed(&question.about).ok_or(Mixed)?;
         let (facts, labels) = (self.facts, self.labels);

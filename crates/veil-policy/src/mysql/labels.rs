@@ -10,6 +10,7 @@ use veil_sql::mysql::{Catalog, Facts, Statement, Table, TableKind, TableName, sy
 
 use super::judge;
 use super::lineage::{self, Flow};
+use super::translate::translation;
 use crate::labels::{Fate, Label, Standing};
 use crate::rule::Policy;
 use crate::verdicts::{Judged, Verdict, Verdicts};
@@ -26,6 +27,8 @@ pub struct Labels {
     tables: HashMap<(String, String), TableLabels>,
     /// What the columns of views that are not clean hold, in order.
     views: HashMap<(String, String), Vec<Flow>>,
+    /// Some column's values can be named by their masks.
+    translates: bool,
     verdicts: Verdicts<Statement, Option<Arc<str>>>,
 }
 
@@ -47,6 +50,7 @@ impl Labels {
             rights,
             tables: HashMap::new(),
             views: HashMap::new(),
+            translates: false,
             verdicts: Verdicts::default(),
         };
         for table in catalog.tables() {
@@ -62,7 +66,21 @@ impl Labels {
             labels.settle(table, 0);
         }
         labels.follow_views();
+        let translates = |table: &Table| {
+            let known = labels.tables.get(&key(table));
+            table.columns.iter().any(|column| {
+                let label = known.and_then(|known| known.columns.get(&column.name.to_lowercase()));
+                let mask = label.and_then(|label| label.masker.declared(&column.column_type));
+                mask.is_some_and(|mask| mask.translates())
+            })
+        };
+        labels.translates = catalog.tables().any(translates);
         labels
+    }
+
+    /// Whether some column's values can be named by their masks.
+    pub(super) const fn translates(&self) -> bool {
+        self.translates
     }
 
     /// Labels columns that refer to labelled ones, so that joins still join, unless a rule shows them. Says whether there were any.
@@ -130,7 +148,8 @@ impl Labels {
         let here = database.map(AsRef::as_ref);
         let judge = || {
             let run = judge::judge(statement, self, here)?;
-            Ok(Judged { run, cost: judge::cost(statement, self, here), masks: None })
+            let masks = translation(statement, self, here)?.map(Arc::new);
+            Ok(Judged { run, cost: judge::cost(statement, self, here), masks })
         };
         self.verdicts.of(statement, database.cloned(), judge)
     }

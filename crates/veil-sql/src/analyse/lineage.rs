@@ -169,6 +169,8 @@ impl Reader {
                     self.named.push((Some(name.clone()), Expr::Column { of: Some(of), name }));
                 }
             }
+            // The server's name for a literal that nothing says more of.
+            (None, Node::A_Const(_)) => self.named.push((Some("?column?".to_owned()), Expr::Literal)),
             (name, value) => self.named.push((name.map(str::to_owned), expr(value, 0))),
         }
     }

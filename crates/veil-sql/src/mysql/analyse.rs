@@ -10,9 +10,10 @@ use sqlparser::tokenizer::Token;
 
 use super::head::{self, Head, keyword};
 use super::lexer::{self, Fault, Mode};
+use super::places::Places;
 use super::query::Query;
 use super::statement::{Facts, Function, Kind, Statement};
-use super::{asked, define, facts, write};
+use super::{asked, define, facts, met, write};
 
 /// Texts that are longer are analysed every time.
 const CACHED_TEXT_MAX: usize = 16 << 10;
@@ -119,6 +120,12 @@ fn chain(tokens: &[Token]) -> usize {
 
 fn statements(lexed: lexer::Lexed, mode: Mode) -> Result {
     let parts: Vec<&[Token]> = lexed.tokens.split(|token| *token == Token::SemiColon).collect();
+    let mut from = 0;
+    let mut places = Vec::with_capacity(parts.len());
+    for part in &parts {
+        places.push(Places::of(part, lexed.extents.get(from..).unwrap_or_default()));
+        from += part.len() + 1;
+    }
     // What ends with a semicolon has nothing behind it.
     let count = parts.iter().rposition(|part| !part.is_empty()).map_or(0, |last| last + 1);
     if count > STATEMENTS_MAX {
@@ -130,14 +137,16 @@ fn statements(lexed: lexer::Lexed, mode: Mode) -> Result {
             .into_iter()
             .map(|name| Function { database: Some(String::new()), name })
             .collect(),
+        plain_backslashes: mode.no_backslash_escapes,
         ..Facts::default()
     };
+    let statements = parts.into_iter().zip(&places).take(count);
     let statements =
-        parts.into_iter().take(count).map(|tokens| Arc::new(statement(tokens, mode, &spaced))).collect();
+        statements.map(|(tokens, places)| Arc::new(statement(tokens, places, mode, &spaced))).collect();
     Ok(Arc::new(Analysis { statements, rewritten: lexed.rewritten }))
 }
 
-fn statement(tokens: &[Token], mode: Mode, spaced: &Facts) -> Statement {
+fn statement(tokens: &[Token], places: &Places, mode: Mode, spaced: &Facts) -> Statement {
     let mut facts = spaced.clone();
     let mut result = None;
     let kind = match head::read(tokens) {
@@ -149,11 +158,11 @@ fn statement(tokens: &[Token], mode: Mode, spaced: &Facts) -> Statement {
             kind
         }
         Head::Grammar(tokens) => {
-            result = grammar(tokens, mode, &mut facts);
+            result = grammar(tokens, places, mode, &mut facts);
             Kind::Data
         }
         Head::Explain(tokens) => {
-            grammar(tokens, mode, &mut facts);
+            grammar(tokens, places, mode, &mut facts);
             Kind::Explain
         }
         Head::Words(kind, tokens) => {
@@ -164,7 +173,7 @@ fn statement(tokens: &[Token], mode: Mode, spaced: &Facts) -> Statement {
         Head::Define => {
             let (kind, query) = define::classify(tokens, &mut facts);
             if let Some(query) = query {
-                grammar(query.to_vec(), mode, &mut facts);
+                grammar(query.to_vec(), &Places::default(), mode, &mut facts);
             }
             kind
         }
@@ -193,14 +202,14 @@ fn inner(name: Option<String>, text: &str, mode: Mode) -> Statement {
     let ([only], None) = (analysis.statements.as_slice(), &analysis.rewritten) else {
         return refused("a prepared text that is not one statement");
     };
+    let mut own = only.as_ref().clone();
+    own.facts.lose_places();
     match name {
         Some(name) => {
-            let kind = Kind::Prepare { name, inner: Arc::clone(only) };
-            let facts = Facts { inner_text: true, ..only.facts.clone() };
-            Statement { kind, facts, result: None }
+            let facts = Facts { inner_text: true, ..own.facts.clone() };
+            Statement { kind: Kind::Prepare { name, inner: Arc::new(own) }, facts, result: None }
         }
         None => {
-            let mut own = only.as_ref().clone();
             own.facts.inner_text = true;
             own
         }
@@ -215,14 +224,14 @@ fn analyse_flat(text: &str, mode: Mode) -> Result {
     analyse(text, mode)
 }
 
-fn grammar(tokens: Vec<Token>, mode: Mode, facts: &mut Facts) -> Option<Query> {
+fn grammar(tokens: Vec<Token>, places: &Places, mode: Mode, facts: &mut Facts) -> Option<Query> {
     if mode.oracle {
         facts.opaque = Some("sql_mode ORACLE or MSSQL");
         return None;
     }
-    let tokens = without_extras(tokens, mode.mariadb, facts);
+    let tokens = places.mark(without_extras(tokens, mode.mariadb, facts));
     let dialect = MySqlDialect {};
-    let mut parser = Parser::new(&dialect).with_recursion_limit(DEPTH_MAX).with_tokens(tokens);
+    let mut parser = Parser::new(&dialect).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens);
     let tree = match parser.parse_statement() {
         Ok(tree) if parser.peek_token().token == Token::EOF => tree,
         _ => {
@@ -231,7 +240,8 @@ fn grammar(tokens: Vec<Token>, mode: Mode, facts: &mut Facts) -> Option<Query> {
         }
     };
     facts::collect(&tree, facts);
-    asked::collect(&tree, facts);
+    asked::collect(&tree, places, facts);
+    met::collect(&tree, places, facts);
     let result = write::read(&tree, facts);
     facts.writes_variables = facts.reads_variables && write::repeats(&tree);
     if !matches!(tree, Tree::Query(_) | Tree::Insert(_) | Tree::Update(_) | Tree::Delete(_)) {

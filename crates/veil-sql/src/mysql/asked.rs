@@ -1,32 +1,40 @@
 //! What a statement asks about: what decides which rows come, how many, and in what order. By names alone: a name stands
 //! for every column that goes by it.
 
+mod given;
 mod names;
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Assignment, AssignmentTarget, BinaryOperator, Distinct, Expr, FromTable, Function, FunctionArguments,
-    GroupByExpr, Ident, JoinConstraint, LimitClause, NamedWindowDefinition, NamedWindowExpr, OnInsert,
-    OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, SetQuantifier, Statement, TableFactor,
-    TableWithJoins, UnaryOperator, Value, Visit, Visitor, WindowSpec, WindowType,
+    Assignment, AssignmentTarget, BinaryOperator, Distinct, Expr, FromTable, Function, GroupByExpr,
+    JoinConstraint, LimitClause, NamedWindowDefinition, NamedWindowExpr, OnInsert, OrderBy, OrderByKind,
+    Query, Select, SelectItem, SetExpr, SetQuantifier, Statement, TableFactor, TableWithJoins, UnaryOperator,
+    Value, Visit, Visitor, WindowSpec, WindowType,
 };
 
 use super::lower::constraint;
+use super::met::{assigned_spot, comparison};
+use super::places::Places;
 use super::statement::{Facts, Named};
+use crate::lineage::Spot;
 use crate::question::{Asks, Given, Question};
+use given::given_name;
 use names::{
-    ANY, Names, cells, chosen, cost, first, guesses, is_column, is_distinct, is_equality, is_extreme, named,
-    rows, star, value,
+    ANY, Names, cells, chosen, cost, guesses, is_column, is_distinct, is_equality, is_extreme, named, rows,
+    value,
 };
 
 /// Collects what `tree` asks about.
-pub(super) fn collect(tree: &Statement, facts: &mut Facts) {
-    let _: ControlFlow<()> = tree.visit(&mut Asked(facts));
+pub(super) fn collect(tree: &Statement, places: &Places, facts: &mut Facts) {
+    let _: ControlFlow<()> = tree.visit(&mut Asked { facts, places });
 }
 
-struct Asked<'a>(&'a mut Facts);
+struct Asked<'a> {
+    facts: &'a mut Facts,
+    places: &'a Places,
+}
 
 impl Visitor for Asked<'_> {
     type Break = ();
@@ -105,7 +113,7 @@ impl Visitor for Asked<'_> {
         self.shown(select.projection.iter());
         for item in &select.projection {
             if let SelectItem::ExprWithAlias { expr, alias } = item {
-                self.0.given.push((vec![given_name(alias)], named(expr)));
+                self.facts.given.push((vec![given_name(alias)], named(expr)));
             }
             if let Some(value) = value(item).filter(|value| guesses(value) > 0 && !is_column(value)) {
                 self.beside(value);
@@ -128,7 +136,7 @@ impl Visitor for Asked<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        self.0.sources += 1;
+        self.facts.sources += 1;
         match factor {
             TableFactor::Derived { subquery, alias: Some(alias), .. } => {
                 self.renamed(alias.columns.iter().map(|column| &column.name), subquery);
@@ -157,14 +165,21 @@ impl Asked<'_> {
 
     fn name(&mut self, names: BTreeSet<String>, columns: u32, asks: Asks) {
         let about = Named { names, columns, ..Named::default() };
-        self.0.asked.push(Question { about, asks, given: Given::default(), spots: Vec::new() });
+        self.facts.asked.push(Question { about, asks, given: Given::default(), spots: Vec::new() });
+    }
+
+    /// What is asked last is asked of these literals and parameters only.
+    fn of_spots(&mut self, spots: Vec<Spot>) {
+        if let Some(question) = self.facts.asked.last_mut() {
+            question.spots = spots;
+        }
     }
 
     fn add(&mut self, names: Names, asks: Asks) {
-        self.0.asked_null.extend(names.nulls);
+        self.facts.asked_null.extend(names.nulls);
         if !names.found.is_empty() {
             let about = Named { names: names.found, columns: names.columns, ..Named::default() };
-            self.0.asked.push(Question { about, asks, given: names.given, spots: Vec::new() });
+            self.facts.asked.push(Question { about, asks, given: names.given, spots: Vec::new() });
         }
     }
 
@@ -187,7 +202,13 @@ impl Asked<'_> {
     fn question(&mut self, part: &Expr, asks: Asks) {
         let mut names = Names::default();
         names.visit(part);
+        let asked = self.facts.asked.len();
         self.add(names, asks);
+        if self.facts.asked.len() > asked
+            && let Some(comparison) = comparison(part, self.places)
+        {
+            self.of_spots(comparison.spots());
+        }
     }
 
     /// Literals that stand beside a value are masked like it.
@@ -218,6 +239,7 @@ impl Asked<'_> {
             };
             let name = last.map_or_else(|| ANY.to_owned(), |ident| ident.value.to_lowercase());
             self.name(BTreeSet::from([name]), 1, Asks::Equality);
+            self.of_spots(assigned_spot(assignment, self.places));
         }
     }
 
@@ -286,52 +308,6 @@ impl Asked<'_> {
         }
     }
 
-    /// The names of a union are those of its first arm, and stand for all arms; those of written rows are the server's choice.
-    fn arms(&mut self, body: &SetExpr) {
-        let first = match first(body) {
-            Some(SetExpr::Select(select)) if matches!(body, SetExpr::SetOperation { .. }) => {
-                select.projection.iter().map(shown_as).collect()
-            }
-            Some(SetExpr::Values(values)) => {
-                vec![Some(ANY.to_owned()); values.rows.first().map_or(0, |row| row.content.len())]
-            }
-            _ => return,
-        };
-        self.give(first, body);
-    }
-
-    /// Gives names to the columns of queries, by their places, or all to all if these cannot be told.
-    fn give(&mut self, names: Vec<Option<String>>, body: &SetExpr) {
-        let mut places: Vec<Named> = Vec::new();
-        let mut plain = true;
-        rows(body, &mut |values| {
-            plain &= values.len() == names.len();
-            places.resize_with(places.len().max(values.len()), Named::default);
-            for (value, place) in values.iter().zip(&mut places) {
-                let named = value.map_or_else(star, named);
-                plain &= value.is_some();
-                place.columns += named.columns;
-                place.constant |= named.constant;
-                place.computed |= named.computed;
-                place.many |= named.many;
-                place.names.extend(named.names);
-            }
-        });
-        if plain {
-            let pairs = names.into_iter().zip(places);
-            self.0.given.extend(pairs.filter_map(|(name, place)| Some((vec![name?], place))));
-            return;
-        }
-        let mut inside = star();
-        for place in places {
-            inside.columns += place.columns;
-            inside.constant |= place.constant;
-            inside.many |= place.many;
-            inside.names.extend(place.names);
-        }
-        self.0.given.push((names.into_iter().flatten().collect(), inside));
-    }
-
     /// What rows are ordered by: a number is that of a column of the result.
     fn ordered<'e>(&mut self, by: impl Iterator<Item = &'e Expr>, body: Option<&SetExpr>) {
         for by in by {
@@ -347,7 +323,7 @@ impl Asked<'_> {
                 // A column of a star is a column, but for what the statement has made.
                 None => self.name(
                     BTreeSet::from([ANY.to_owned()]),
-                    1 + u32::from(!self.0.given.is_empty()),
+                    1 + u32::from(!self.facts.given.is_empty()),
                     Asks::Other,
                 ),
             }
@@ -405,46 +381,7 @@ impl Asked<'_> {
             self.any();
         }
     }
-
-    /// Names that a list gives to the columns of a query.
-    fn renamed<'n>(&mut self, columns: impl Iterator<Item = &'n Ident>, query: &Query) {
-        let names: Vec<_> = columns.map(|name| Some(given_name(name))).collect();
-        if !names.is_empty() {
-            self.give(names, &query.body);
-        }
-    }
 }
-
-/// The name that an item has in a result, in lower case; `None` for one that is written with more than letters and figures.
-fn shown_as(item: &SelectItem) -> Option<String> {
-    match item {
-        SelectItem::ExprWithAlias { alias, .. } => Some(given_name(alias)),
-        SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(given_name(name)),
-        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => parts.last().map(given_name),
-        SelectItem::UnnamedExpr(
-            Expr::BinaryOp { .. }
-            | Expr::Case { .. }
-            | Expr::Subquery(_)
-            | Expr::Exists { .. }
-            | Expr::IsNull(_)
-            | Expr::IsNotNull(_)
-            | Expr::Function(Function { args: FunctionArguments::List(_), .. }),
-        ) => None,
-        // Of literals and words, servers make names in ways of their own.
-        _ => Some(ANY.to_owned()),
-    }
-}
-
-/// A name that the statement gives, in lower case; any, where servers trim or cut it.
-fn given_name(name: &Ident) -> String {
-    let starts =
-        name.value.chars().next().is_some_and(|first| first.is_ascii_graphic() || first.is_alphanumeric());
-    let kept = starts && name.value.len() <= NAME_MAX && !name.value.contains('\0');
-    if kept { name.value.to_lowercase() } else { ANY.to_owned() }
-}
-
-/// Longer names are cut by some servers.
-const NAME_MAX: usize = 64;
 
 /// Whether anything but UNION ALL is in it.
 fn compares(body: &SetExpr) -> bool {

@@ -38,7 +38,7 @@ pub const QUERIES: [Query; 6] = [
         text: "select cast(convert(table_schema using utf8mb4) as binary), \
             cast(convert(table_name using utf8mb4) as binary), \
             cast(convert(column_name using utf8mb4) as binary), \
-            cast(convert(data_type using utf8mb4) as binary), \
+            cast(convert(column_type using utf8mb4) as binary), \
             cast(convert(extra using utf8mb4) as binary), \
             cast(convert(column_default using utf8mb4) as binary) from information_schema.columns \
             where table_schema not in ('information_schema', 'mysql', 'performance_schema', 'sys') \
@@ -115,6 +115,8 @@ pub struct Column {
     pub name: String,
     /// Type, as `varchar`.
     pub data_type: String,
+    /// Type with all that is said of it, as `varchar(50)`.
+    pub column_type: String,
     /// It is computed from other columns.
     pub generated: bool,
     /// A star leaves it out.
@@ -305,6 +307,7 @@ fn column(name: &str, kind: &str, extra: Option<&str>) -> Column {
     let computed = ["VIRTUAL GENERATED", "STORED GENERATED", "PERSISTENT"];
     Column {
         name: name.to_owned(),
+        column_type: kind.to_ascii_lowercase(),
         data_type: kind.split(['(', ' ']).next().unwrap_or_default().to_ascii_lowercase(),
         generated: computed.iter().any(|word| extra.contains(word)),
         invisible: extra.contains("INVISIBLE"),

@@ -5,58 +5,25 @@
 //! is not sure of is an error.
 
 mod letters;
+mod mode;
 
 use std::iter::Peekable;
+use std::ops::Range;
 use std::str::CharIndices;
 
 use sqlparser::tokenizer::Token;
 
+pub use self::mode::Mode;
+
 use self::letters::{is_part, literal, unescape, word};
-
-/// What changes the meaning of a text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Mode {
-    /// `"` quotes names.
-    pub ansi_quotes: bool,
-    /// `\` is a character like others.
-    pub no_backslash_escapes: bool,
-    /// Blanks may stand between any function's name and its arguments.
-    pub ignore_space: bool,
-    /// Another grammar altogether.
-    pub oracle: bool,
-    /// Outside of quotes there is ASCII only: what else is a blank or a letter is the character set's business.
-    pub ascii_words: bool,
-    /// The server is MariaDB.
-    pub mariadb: bool,
-    /// Version of the server, as 101119 or 90700.
-    pub version: u32,
-}
-
-impl Mode {
-    /// From `@@sql_mode` and `version()`.
-    #[must_use]
-    pub fn new(sql_mode: &str, version: &str) -> Self {
-        let has = |name: &str| sql_mode.split(',').any(|mode| mode.eq_ignore_ascii_case(name));
-        let mut numbers =
-            version.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>().unwrap_or(0));
-        let mut next = || numbers.next().unwrap_or(0).min(99);
-        Self {
-            ansi_quotes: has("ANSI_QUOTES"),
-            no_backslash_escapes: has("NO_BACKSLASH_ESCAPES"),
-            ignore_space: has("IGNORE_SPACE"),
-            oracle: has("ORACLE") || has("MSSQL"),
-            ascii_words: false,
-            mariadb: version.to_ascii_lowercase().contains("mariadb"),
-            version: next() * 10_000 + next() * 100 + next(),
-        }
-    }
-}
 
 /// The tokens of a text.
 #[derive(Debug, Default)]
 pub struct Lexed {
     /// In order, without blanks and comments.
     pub tokens: Vec<Token>,
+    /// Where they stand, in what is sent.
+    pub extents: Vec<Range<usize>>,
     /// Functions whose name the server takes for a user's, because of a blank behind it.
     pub spaced: Vec<String>,
     /// The text without comments that run, if it had any.
@@ -90,6 +57,7 @@ pub fn lex(text: &str, mode: Mode) -> Result<Lexed, Fault> {
         if again.rewritten.is_some() || (&again.tokens, &again.spaced) != (&lexed.tokens, &lexed.spaced) {
             return Err("a comment that runs, where it cannot be written out");
         }
+        return Ok(Lexed { extents: again.extents, ..lexed });
     }
     Ok(lexed)
 }
@@ -144,6 +112,8 @@ impl Lexer<'_> {
                     if self.lexed.tokens.len() == TOKENS_MAX {
                         return Err("so many words");
                     }
+                    let end = self.at();
+                    self.lexed.extents.push(at..end);
                     self.push(token);
                     continue;
                 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::query::Query;
+use crate::lineage::{self, Meeting, Meets, Store, Stored};
 use crate::question::Question;
 
 /// A table as it was written: perhaps with a database.
@@ -148,6 +149,18 @@ pub struct Facts {
     pub asked_null: BTreeSet<String>,
     /// Names that the statement gives to values, and what these name.
     pub given: Vec<(Vec<String>, Named)>,
+    /// Literals and parameters that are compared with columns or written to them.
+    pub meetings: Vec<Meeting>,
+    /// What else is written to columns, but NULL and defaults.
+    pub stores: Vec<Store>,
+    /// Columns of a row that was to be inserted which are read otherwise than to write them to the same column.
+    pub proposed: Vec<Stored>,
+    /// What tables are called; `None` for queries.
+    pub aliases: Vec<(String, Option<TableName>)>,
+    /// The server may make names of columns that could be any.
+    pub makes_names: bool,
+    /// A backslash in a literal is a character like others.
+    pub plain_backslashes: bool,
     /// Rows are written one after another by what a variable holds, which a trigger may set between them.
     pub writes_variables: bool,
     /// It was read from a literal.
@@ -158,6 +171,19 @@ pub struct Facts {
     pub asks_warnings: bool,
     /// Something inside is not understood; the text says what.
     pub opaque: Option<&'static str>,
+}
+
+impl Facts {
+    /// Where literals and parameters stand is not told.
+    pub(super) fn lose_places(&mut self) {
+        self.asked.iter_mut().for_each(|question| question.spots.clear());
+        let stored =
+            std::mem::take(&mut self.meetings).into_iter().filter_map(|meeting| match meeting.meets {
+                Meets::Stored(to) => Some(Store { to, value: lineage::Expr::Unknown }),
+                Meets::Compared { .. } => None,
+            });
+        self.stores.extend(stored);
+    }
 }
 
 /// Columns that something names, in lower case; `*` for what cannot be told.

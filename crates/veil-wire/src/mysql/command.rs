@@ -49,7 +49,7 @@ impl Command {
             14 => Self::Ping,
             17 => Self::ChangeUser,
             22 => Self::StmtPrepare,
-            23 => Self::StmtExecute,
+            STMT_EXECUTE => Self::StmtExecute,
             24 => Self::StmtSendLongData,
             25 => Self::StmtClose,
             26 => Self::StmtReset,
@@ -72,6 +72,8 @@ pub const CURSOR_TYPES: u8 = 7;
 pub const PROCESS_KILL: u8 = 12;
 /// Byte of COM_STMT_PREPARE.
 pub const STMT_PREPARE: u8 = 22;
+/// Byte of COM_STMT_EXECUTE.
+pub const STMT_EXECUTE: u8 = 23;
 /// Byte of COM_STMT_BULK_EXECUTE.
 pub const STMT_BULK_EXECUTE: u8 = 0xfa;
 /// The flag of a query attribute's type: a number without a sign.

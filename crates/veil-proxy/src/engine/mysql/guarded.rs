@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use veil_model::{Charset, Format};
-use veil_policy::Refusal;
 use veil_policy::mysql::Plan;
+use veil_policy::{Refusal, Translation};
 use veil_sql::mysql::{Kind, Statement, TableName};
+use veil_wire::mysql::execute::ParameterType;
 use veil_wire::mysql::startup::ChangeUser;
 
 use super::Parts;
@@ -79,12 +80,28 @@ struct Prepared {
     long_data: bool,
     /// Its words, where these have a price.
     words: Option<u64>,
+    /// What its masks stood for when it was sent.
+    masks: Option<Arc<Translation>>,
+    parameters: usize,
+    /// The types of its parameters, as they were sent last.
+    types: Vec<ParameterType>,
 }
 
 impl Prepared {
-    fn new(judged: Judged) -> Self {
-        let Judged { statement, place, words, .. } = judged;
-        Self { statement, place, cursor: None, long_data: false, words }
+    fn new(judged: Judged, parameters: u16) -> Self {
+        let Judged { statement, place, words, masks, .. } = judged;
+        let (parameters, types) = (parameters.into(), Vec::new());
+        Self { statement, place, cursor: None, long_data: false, words, masks, parameters, types }
+    }
+}
+
+impl Prepared {
+    /// Whether the text that the server has still says what is meant.
+    fn means_the_same(&self, now: Judged) -> Result<Judged, Refusal> {
+        if now.masks == self.masks {
+            return Ok(now);
+        }
+        Err(refusal("what the masks in this statement stand for has changed", "Prepare it again."))
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use veil_policy::mysql::{Labels, judge};
 use veil_policy::who::SignedIn;
-use veil_policy::{Refusal, Run};
+use veil_policy::{Refusal, Run, Translation};
 use veil_sql::mysql::analyse::{Analyser, Analysis};
 use veil_sql::mysql::catalog::Row;
 use veil_sql::mysql::{Catalog, Facts, Kind, Mode, Statement, TableName};
@@ -63,6 +63,8 @@ pub(super) struct Judged {
     pub(super) cost: u32,
     /// Its words, where these have a price.
     pub(super) words: Option<u64>,
+    /// What its masks stand for.
+    pub(super) masks: Option<Arc<Translation>>,
 }
 
 impl Judged {
@@ -76,6 +78,7 @@ impl Judged {
             may_set_variables: false,
             cost: 0,
             words: None,
+            masks: None,
         }
     }
 }
@@ -234,7 +237,7 @@ impl Judge {
     /// # Errors
     /// It does not.
     pub(super) fn judge(&self, statement: &Arc<Statement>, place: Place) -> Result<Judged, Refusal> {
-        let veil_policy::Judged { run, cost, .. } =
+        let veil_policy::Judged { run, cost, masks } =
             self.view.labels().verdict(statement, place.database.as_ref())?;
         let (labels, database) = (self.view.labels(), place.database.as_deref());
         let may_set_variables = judge::runs_hidden_code(statement, labels, database);
@@ -248,7 +251,8 @@ impl Judge {
                 hint: "Write to other tables in statements of their own; after that, drop it and make it again.",
             });
         }
-        Ok(Judged { statement: Arc::clone(statement), run, place, may_set_variables, cost, words: None })
+        let statement = Arc::clone(statement);
+        Ok(Judged { statement, run, place, may_set_variables, cost, words: None, masks })
     }
 
     /// Pays for questions about masked columns.

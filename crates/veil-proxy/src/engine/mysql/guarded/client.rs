@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use veil_model::Charset;
-use veil_policy::Refusal;
+use veil_policy::{Refusal, Translation};
 use veil_sql::mysql::analyse::Analysis;
 use veil_sql::mysql::{Kind, Mode, Show, Statement};
 use veil_wire::mysql::command::{self, Command};
@@ -227,7 +227,11 @@ impl Guarded {
             Ok(judged) => judged,
             Err(refusal) => return Ok(self.refuse(refusal, message, ways)),
         };
-        match self.killed(&analysis).or_else(|| analysis.rewritten.clone()) {
+        let rewritten = match translated(&analysis, &judged, &settings, text) {
+            Ok(translated) => translated.or_else(|| analysis.rewritten.clone()),
+            Err(refusal) => return Ok(self.refuse(refusal, message, ways)),
+        };
+        match self.killed(&analysis).or(rewritten) {
             None => ways.forward(message.total),
             Some(text) => {
                 let mut bytes = Vec::new();
@@ -384,6 +388,26 @@ impl Guarded {
     /// Whether the server shortens answers that it would otherwise end twice.
     pub(super) const fn deprecates_eof(&self) -> bool {
         self.capabilities & cap::DEPRECATE_EOF != 0
+    }
+}
+
+/// A text with values in the place of masks, if there are any.
+fn translated(
+    analysis: &Analysis,
+    statements: &[Judged],
+    settings: &Settings,
+    text: &[u8],
+) -> Result<Option<String>, Refusal> {
+    let masks = || statements.iter().filter_map(|judged| judged.masks.as_deref());
+    if !masks().any(Translation::changes_text) {
+        return Ok(None);
+    }
+    if let Some(rewritten) = &analysis.rewritten {
+        return Ok(Some(Translation::text(rewritten, masks())));
+    }
+    match settings.client.and_then(|charset| decode_text(charset, text)) {
+        Some((text, true)) => Ok(Some(Translation::text(&text, masks()))),
+        _ => Err(refusal("masks in a text with raw bytes", "Send these as parameters.")),
     }
 }
 

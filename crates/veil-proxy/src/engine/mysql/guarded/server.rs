@@ -451,7 +451,7 @@ impl Guarded {
     fn prepared(&mut self, reply: &mut Reply, payload: &[u8]) -> Result<(Pass, bool), Problem> {
         let ok = PreparedOk::decode(payload)?;
         let judged = reply.judged();
-        let made = Prepared::new(judged);
+        let made = Prepared::new(judged, ok.parameters);
         self.statements.insert(ok.statement, made);
         self.last_prepared = Some(ok.statement);
         let packets = |count: u16| match usize::from(count) {

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use veil_model::Format;
+use veil_mask::{Cell, charset};
+use veil_model::mysqltype::kind;
+use veil_model::{Charset, Format};
+use veil_policy::{Refusal, Translation};
 use veil_sql::mysql::Kind;
 use veil_wire::mysql::command;
+use veil_wire::mysql::execute::{Execute, Given, ParameterType};
 use veil_wire::mysql::frame::{self, HEADER, Header, Message};
 use veil_wire::mysql::limits;
 
 use super::super::{Judged, refusal, unknown};
 use super::{
     Guarded, Hidden, Reading, Reply, Stage, Step, Ways, asks_back, check_reading, nothing_prepared, problem,
-    warnings_withheld,
+    translated, warnings_withheld,
 };
 use crate::budget::GIVEN_MAX;
 use crate::problem::Problem;
@@ -47,7 +51,11 @@ impl Guarded {
             Ok(judged) => judged,
             Err(refusal) => return Ok(self.refuse(refusal, message, ways)),
         };
-        match &analysis.rewritten {
+        let translated = match translated(&analysis, std::slice::from_ref(&judged), &settings, text) {
+            Ok(translated) => translated,
+            Err(refusal) => return Ok(self.refuse(refusal, message, ways)),
+        };
+        match translated.as_ref().or(analysis.rewritten.as_ref()) {
             None => ways.forward(message.total),
             Some(text) => {
                 let mut bytes = vec![command::STMT_PREPARE];
@@ -91,7 +99,8 @@ impl Guarded {
                     Some(settings) if !asks_back => check_reading(&place, settings),
                     _ => Ok(()),
                 };
-                match read.and_then(|()| self.judge.judge(&prepared.statement, place)) {
+                let judged = read.and_then(|()| self.judge.judge(&prepared.statement, place));
+                match judged.and_then(|judged| prepared.means_the_same(judged)) {
                     Ok(judged) if prepared.statement.facts.reads_variables => {
                         self.check_variables(&judged, false, false).map(|()| judged)
                     }
@@ -128,10 +137,22 @@ impl Guarded {
             Ok(judged) => judged,
             Err(refusal) => return Ok(self.pass_over(header, problem(refusal))),
         };
+        let masks = judged.masks.clone().filter(|masks| masks.changes_parameters());
+        let rewritten = match masks {
+            None => None,
+            Some(masks) => {
+                let Some(message) = frame::decode(ways.rest(), limits::STATEMENT_MAX)? else {
+                    return Ok(Step::Wait);
+                };
+                match self.unmasked(&message, number, &masks) {
+                    Ok(payload) => Some((payload, message.total)),
+                    Err(refusal) => return Ok(self.refuse(refusal, &message, ways)),
+                }
+            }
+        };
         if let Some(known) = self.statements.get_mut(&number) {
             known.long_data = false;
         }
-        self.from_client.begin(header.total(), false, header.continues());
         let reply = Reply {
             format: Format::Binary,
             prepared: Some(number),
@@ -139,7 +160,60 @@ impl Guarded {
             ..Reply::new(vec![judged], Stage::First)
         };
         self.expect(reply, header.sequence);
+        if let Some((payload, total)) = rewritten {
+            frame::write(ways.up(), &mut 0, |out| out.extend(payload));
+            return Ok(Step::Used(total));
+        }
+        self.from_client.begin(header.total(), false, header.continues());
         Ok(Step::Streamed)
+    }
+
+    /// An execution with values in the place of masks.
+    fn unmasked(
+        &mut self,
+        message: &Message<'_>,
+        number: u32,
+        masks: &Translation,
+    ) -> Result<Vec<u8>, Refusal> {
+        let charset = self.settings.as_ref().and_then(|settings| settings.client);
+        let (Some(known), Some(charset)) = (self.statements.get_mut(&number), charset) else {
+            return Err(refusal("an execution of what is not known", "Prepare it again."));
+        };
+        let (command, body) = message.payload.split_first().unwrap_or((&0, &[]));
+        if *command != command::STMT_EXECUTE || known.long_data {
+            let what = "masks in many rows at once, or sent in pieces before";
+            return Err(refusal(what, "Send each row by itself, with all of its parameters."));
+        }
+        let unreadable = |_| refusal("parameters that are not understood, with masks among them", "");
+        let execute = Execute::decode(body, known.parameters, &known.types, self.capabilities);
+        let execute = execute.map_err(unreadable)?;
+        known.types = execute.types().to_vec();
+        let mut given = Vec::new();
+        for (at, (value, ty)) in execute.values().iter().zip(execute.types()).enumerate() {
+            given.push(match value.filter(|_| at < known.parameters) {
+                None => Given::Same,
+                Some(value) => {
+                    let text = text_of(*ty, value, charset).unwrap_or_default();
+                    let mut found = Vec::new();
+                    let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
+                    match masks.parameter(number, 0, Format::Text, text.as_bytes(), &mut found)? {
+                        None => Given::Same,
+                        Some(Cell::Null) => Given::Null,
+                        Some(Cell::Written) => {
+                            let mut written = Vec::new();
+                            let text = std::str::from_utf8(&found).ok();
+                            text.and_then(|text| charset::encode(charset, text, &mut written)).ok_or_else(
+                                || refusal("a value that has no form in character_set_client", ""),
+                            )?;
+                            Given::Text(written)
+                        }
+                    }
+                }
+            });
+        }
+        let mut payload = vec![command::STMT_EXECUTE];
+        execute.write(&given, &mut payload);
+        Ok(payload)
     }
 
     /// The server's number of a statement; `None` if it is to be the last prepared one, and there is none.
@@ -153,5 +227,30 @@ impl Guarded {
         // A cursor may be older than the rights that are in force.
         let plan = plan.filter(|plan| plan.holds(self.judge.labels()));
         Reply { format: Format::Binary, plan, ..Reply::new(Vec::new(), Stage::Rows) }
+    }
+}
+
+/// The text of a value; `None` if it has none that could be a mask.
+fn text_of((code, flags): ParameterType, value: &[u8], charset: Charset) -> Option<String> {
+    const UNSIGNED: u8 = 0x80;
+    let int = || {
+        let negative = flags & UNSIGNED == 0 && value.last().is_some_and(|byte| byte & 0x80 != 0);
+        let mut wide = [if negative { 0xff } else { 0 }; 8];
+        wide.get_mut(..value.len())?.copy_from_slice(value);
+        Some(if flags & UNSIGNED == 0 {
+            i64::from_le_bytes(wide).to_string()
+        } else {
+            u64::from_le_bytes(wide).to_string()
+        })
+    };
+    match code {
+        kind::TINY | kind::SHORT | kind::YEAR | kind::LONG | kind::INT24 | kind::LONGLONG => int(),
+        // What some drivers make of every number.
+        kind::DOUBLE => Some(f64::from_le_bytes(value.try_into().ok()?).to_string()),
+        kind::FLOAT => Some(f32::from_le_bytes(value.try_into().ok()?).to_string()),
+        kind::DECIMAL | kind::NEWDECIMAL | kind::VARCHAR | kind::ENUM..=kind::STRING => {
+            charset::decode(charset, value).map(|text| text.into_owned())
+        }
+        _ => None,
     }
 }

@@ -1,0 +1,353 @@
+//! Where literals and parameters stand that are compared with columns as they are, or written to columns.
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    Assignment, AssignmentTarget, BinaryOperator, Delete, Expr, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Ident, InTarget, Insert, OnInsert, Select, SelectItem, SetExpr, Statement,
+    TableFactor, TableObject, TableWithJoins, Update, Value, Visit, Visitor,
+};
+
+use super::facts::table_name;
+use super::places::Places;
+use super::statement::{Facts, TableName};
+use crate::lineage::{self, Literal, Meeting, Meets, Spot, Store, Stored};
+use crate::statement::{Place, QualifiedName};
+
+/// Values that are told apart in one statement.
+const VALUES_MAX: usize = 16 << 10;
+
+/// Collects them, and what the tables are called.
+pub(super) fn collect(tree: &Statement, places: &Places, facts: &mut Facts) {
+    let mut met = Met { places, facts };
+    let _: ControlFlow<()> = tree.visit(&mut met);
+    if facts.meetings.len() + facts.stores.len() > VALUES_MAX {
+        facts.lose_places();
+    }
+}
+
+/// A column that is compared with literals and parameters, by whether it equals them.
+pub(super) struct Comparison {
+    column: lineage::Expr,
+    equal: bool,
+    operands: Vec<(Spot, Option<Literal>)>,
+    whole: bool,
+}
+
+impl Comparison {
+    /// The literals and parameters, if it is compared with nothing else.
+    pub(super) fn spots(&self) -> Vec<Spot> {
+        if self.whole { self.operands.iter().map(|(spot, _)| *spot).collect() } else { Vec::new() }
+    }
+}
+
+/// A comparison of a column as it is, by whether it equals something.
+pub(super) fn comparison(tree: &Expr, places: &Places) -> Option<Comparison> {
+    let (column, others, equal): (_, Vec<&Expr>, _) = match tree {
+        Expr::BinaryOp {
+            left,
+            op: op @ (BinaryOperator::Eq | BinaryOperator::NotEq | BinaryOperator::Spaceship),
+            right,
+        } => {
+            let pair = match column(left) {
+                Some(column) => (column, right),
+                None => (column(right)?, left),
+            };
+            (pair.0, vec![pair.1.as_ref()], *op == BinaryOperator::Eq)
+        }
+        Expr::In { expr, target: InTarget::List(list), negated, .. } => {
+            (column(expr)?, list.iter().collect(), !negated)
+        }
+        _ => return None,
+    };
+    let operands: Vec<_> = others.iter().map(|other| places.spot(other)).collect();
+    let whole = operands.iter().all(Option::is_some);
+    Some(Comparison { column, equal, operands: operands.into_iter().flatten().collect(), whole })
+}
+
+/// A column by its name, and the name of its table.
+fn column(tree: &Expr) -> Option<lineage::Expr> {
+    let (name, of) = match tree {
+        Expr::Identifier(name) if is_column(name) => (name, None),
+        Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+            [of, name] => (name, Some(of.value.clone())),
+            // The database says no more than the table does.
+            [_, of, name] => (name, Some(of.value.clone())),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(lineage::Expr::Column { of, name: name.value.clone() })
+}
+
+/// Neither a variable nor a keyword in the place of a value.
+fn is_column(name: &Ident) -> bool {
+    name.quote_style.is_some() || !(name.value.starts_with('@') || is_default(name))
+}
+
+fn is_default(name: &Ident) -> bool {
+    name.quote_style.is_none() && name.value.eq_ignore_ascii_case("default")
+}
+
+struct Met<'a> {
+    places: &'a Places,
+    facts: &'a mut Facts,
+}
+
+impl Visitor for Met<'_> {
+    type Break = ();
+
+    fn pre_visit_statement(&mut self, tree: &Statement) -> ControlFlow<()> {
+        match tree {
+            Statement::Insert(insert) => self.inserted(insert),
+            Statement::Update(update) => self.updated(update),
+            Statement::Delete(Delete { .. }) => {}
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, tree: &Expr) -> ControlFlow<()> {
+        if let Some(Comparison { column, equal, operands, .. }) = comparison(tree, self.places) {
+            for (at, literal) in operands {
+                let meets = Meets::Compared { column: column.clone(), equal };
+                self.facts.meetings.push(Meeting { at, literal, cast: None, list: false, meets });
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        // A text without a name goes by what it says.
+        let named = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(Expr::Value(value)) if matches!(value.value, Value::SingleQuotedString(_)));
+        self.facts.makes_names |= select.projection.iter().any(named);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        match factor {
+            TableFactor::Table { name, alias, args: None, .. } => {
+                let Some(table) = table_name(name) else {
+                    self.facts.makes_names = true;
+                    return ControlFlow::Continue(());
+                };
+                let own = alias.as_ref().map_or_else(|| table.name.clone(), |alias| alias.name.value.clone());
+                self.facts.aliases.push((own, Some(table)));
+            }
+            TableFactor::Derived { alias, .. } => {
+                let own = alias.as_ref().map(|alias| (alias.name.value.clone(), None));
+                self.facts.aliases.extend(own);
+            }
+            TableFactor::NestedJoin { .. } => {}
+            _ => self.facts.makes_names = true,
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Met<'_> {
+    fn inserted(&mut self, insert: &Insert) {
+        let TableObject::TableName(name) = &insert.table else { return };
+        let Some(target) = table_name(name) else { return };
+        let names: Vec<String> = insert
+            .columns
+            .iter()
+            .map(|column| column.0.last().and_then(|part| part.as_ident()).map_or("*", |ident| &ident.value))
+            .map(str::to_owned)
+            .collect();
+        let place = |at: usize| match names.get(at) {
+            Some(name) => Some(Place::Name(name.clone())),
+            None => names.is_empty().then_some(Place::At(at)),
+        };
+        let target = qualified(&target);
+        match insert.source.as_deref().map(|source| source.body.as_ref()) {
+            None => {}
+            Some(SetExpr::Values(values)) => {
+                for row in &values.rows {
+                    for (at, value) in row.content.iter().enumerate() {
+                        self.store(&target, place(at), value, None);
+                    }
+                }
+            }
+            Some(SetExpr::Select(select)) if select.projection.iter().all(|item| value(item).is_some()) => {
+                for (at, value) in select.projection.iter().filter_map(value).enumerate() {
+                    self.store(&target, place(at), value, None);
+                }
+            }
+            Some(_) => {
+                let named = names.iter().map(|name| Some(Place::Name(name.clone())));
+                for place in named.chain(names.is_empty().then_some(None)) {
+                    self.any(&target, place);
+                }
+            }
+        }
+        let proposed = insert.insert_alias.as_ref().and_then(|alias| table_name(&alias.row_alias));
+        let row = Row { alias: proposed.map(|alias| alias.name), target: &target };
+        self.assigned(&insert.assignments, |_| Some(target.clone()), None);
+        if let Some(OnInsert::DuplicateKeyUpdate(assignments)) = &insert.on {
+            self.assigned(assignments, |_| Some(target.clone()), Some(&row));
+        }
+    }
+
+    fn updated(&mut self, update: &Update) {
+        let mut tables = Vec::new();
+        named_tables(&update.table, &mut tables);
+        let single = tables.len() == 1;
+        let of = |qualifier: Option<&str>| {
+            let mut found = tables.iter().filter(|(own, _)| match qualifier {
+                Some(of) => own.eq_ignore_ascii_case(of),
+                None => single,
+            });
+            found
+                .next()
+                .filter(|_| found.next().is_none())
+                .and_then(|(_, table)| table.as_ref())
+                .map(qualified)
+        };
+        self.assigned(&update.assignments, of, None);
+        let unclear = |assignment: &Assignment| of(qualifier(assignment).as_deref()).is_none();
+        if update.assignments.iter().any(unclear) {
+            for table in tables.iter().filter_map(|(_, table)| table.as_ref()) {
+                self.any(&qualified(table), None);
+            }
+        }
+    }
+
+    fn assigned(
+        &mut self,
+        assignments: &[Assignment],
+        of: impl Fn(Option<&str>) -> Option<QualifiedName>,
+        row: Option<&Row<'_>>,
+    ) {
+        for assignment in assignments {
+            let AssignmentTarget::ColumnName(name) = &assignment.target else { continue };
+            let Some(ident) = name.0.last().and_then(|part| part.as_ident()) else { continue };
+            let Some(target) = of(qualifier(assignment).as_deref()) else { continue };
+            let kept = match &assignment.value {
+                // As it is, or as it was to be inserted.
+                Expr::Identifier(own) => is_column(own) && own.value.eq_ignore_ascii_case(&ident.value),
+                value => row
+                    .and_then(|row| row.column(value))
+                    .is_some_and(|own| own.eq_ignore_ascii_case(&ident.value)),
+            };
+            if !kept {
+                self.store(&target, Some(Place::Name(ident.value.clone())), &assignment.value, row);
+            }
+        }
+    }
+
+    fn store(&mut self, target: &QualifiedName, place: Option<Place>, value: &Expr, row: Option<&Row<'_>>) {
+        if let Some(row) = row {
+            let mut read = Proposed { row, found: Vec::new() };
+            let _: ControlFlow<()> = value.visit(&mut read);
+            let stored = |name| Stored { target: target.clone(), place: Some(Place::Name(name)) };
+            self.facts.proposed.extend(read.found.into_iter().map(stored));
+        }
+        match (self.places.spot(value), place, value) {
+            (Some((at, literal)), Some(place), _) => {
+                let meets = Meets::Stored(Stored { target: target.clone(), place: Some(place) });
+                self.facts.meetings.push(Meeting { at, literal, cast: None, list: false, meets });
+            }
+            (_, _, Expr::Value(value)) if value.value == Value::Null => {}
+            (_, _, Expr::Identifier(name)) if is_default(name) => {}
+            (_, place, _) => self.any(target, place),
+        }
+    }
+
+    /// Any value may be written to a column, or to all of them.
+    fn any(&mut self, target: &QualifiedName, place: Option<Place>) {
+        let to = Stored { target: target.clone(), place };
+        self.facts.stores.push(Store { to, value: lineage::Expr::Unknown });
+    }
+}
+
+fn qualified(table: &TableName) -> QualifiedName {
+    QualifiedName { schema: table.database.clone(), name: table.name.clone() }
+}
+
+/// The table that an assignment names.
+fn qualifier(assignment: &Assignment) -> Option<String> {
+    let AssignmentTarget::ColumnName(name) = &assignment.target else { return None };
+    let before = name.0.len().checked_sub(2).and_then(|at| name.0.get(at))?;
+    before.as_ident().map(|ident| ident.value.clone())
+}
+
+/// The literal or parameter that is assigned.
+pub(super) fn assigned_spot(assignment: &Assignment, places: &Places) -> Vec<Spot> {
+    places.spot(&assignment.value).map(|(spot, _)| spot).into_iter().collect()
+}
+
+/// The row that was to be inserted.
+struct Row<'a> {
+    alias: Option<String>,
+    target: &'a QualifiedName,
+}
+
+impl Row<'_> {
+    /// The column of it that a value is.
+    fn column<'v>(&self, value: &'v Expr) -> Option<&'v str> {
+        match value {
+            Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("values") => {
+                let FunctionArguments::List(list) = &function.args else { return None };
+                match list.args.as_slice() {
+                    [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(name)))] => {
+                        Some(&name.value)
+                    }
+                    [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::CompoundIdentifier(parts)))] => {
+                        parts.last().map(|part| part.value.as_str())
+                    }
+                    _ => Some("*"),
+                }
+            }
+            Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+                [of, name] if self.alias.as_ref() == Some(&of.value) => Some(&name.value),
+                // With a row's alias, it may be that of the table too.
+                [of, _] if self.alias.is_some() && of.value != self.target.name => Some("*"),
+                _ => None,
+            },
+            // A bare name may be one that the row's alias gives.
+            _ => None,
+        }
+    }
+}
+
+/// What is read of that row.
+struct Proposed<'a> {
+    row: &'a Row<'a>,
+    found: Vec<String>,
+}
+
+impl Visitor for Proposed<'_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, tree: &Expr) -> ControlFlow<()> {
+        self.found.extend(self.row.column(tree).map(str::to_owned));
+        ControlFlow::Continue(())
+    }
+}
+
+/// The tables of a FROM, by what they are called.
+fn named_tables(table: &TableWithJoins, found: &mut Vec<(String, Option<TableName>)>) {
+    for factor in std::iter::once(&table.relation).chain(table.joins.iter().map(|join| &join.relation)) {
+        match factor {
+            TableFactor::Table { name, alias, .. } => {
+                let table = table_name(name);
+                let own = match (alias, &table) {
+                    (Some(alias), _) => alias.name.value.clone(),
+                    (None, Some(table)) => table.name.clone(),
+                    (None, None) => String::new(),
+                };
+                found.push((own, table));
+            }
+            TableFactor::NestedJoin { table_with_joins, .. } => named_tables(table_with_joins, found),
+            _ => found.push((String::new(), None)),
+        }
+    }
+}
+
+const fn value(item: &SelectItem) -> Option<&Expr> {
+    match item {
+        SelectItem::UnnamedExpr(value) | SelectItem::ExprWithAlias { expr: value, .. } => Some(value),
+        _ => None,
+    }
+}
