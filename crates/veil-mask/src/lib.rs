@@ -1,7 +1,7 @@
 //! Masks the cells of PostgreSQL's and MySQL's rows: a `Strategy` says what a value becomes, a `Masker` binds it to a key, a
 //! `ColumnMask` or `MySqlColumn` rewrites the cells of one result column in the format that the client asked for.
 //!
-//! Decision: a mask is a pure function of key and value. There is no randomness, no state between cells and no
+//! Decision: a mask is a pure function of key and value. There is no randomness, nothing that a cell's mask takes from another, and no
 //! table of originals, so that equal values stay equal across rows, tables and sessions, in both wire formats, and
 //! nothing here can be stolen but the key. What cannot be masked truthfully becomes NULL; the input is never a
 //! fallback.
@@ -25,12 +25,14 @@ mod number;
 mod numeric;
 mod permutation;
 mod point;
+mod shown;
 mod strategy;
 mod translate;
 
 pub use key::{KeyError, RootKey};
 pub use masker::{Cell, ColumnMask, Masker};
-pub use mysql::MySqlColumn;
+pub use mysql::{MySqlColumn, moment_text};
+pub use shown::Shown;
 pub use strategy::{Function, Param, Parameter, ParameterKind, Strategy, StrategyError, Tag, Takes};
 pub use translate::{Given, NoMask, Use};
 

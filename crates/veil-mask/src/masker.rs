@@ -10,6 +10,7 @@ use crate::fixed::Fixed;
 use crate::function::{self, At, Mask, Stands};
 use crate::key::{FunctionKey, RootKey};
 use crate::kind::Kind;
+use crate::shown::{self, Shown};
 use crate::strategy::{Strategy, Tag};
 
 /// Keyed characters of a text that no value is.
@@ -23,6 +24,8 @@ pub(crate) struct Bound {
     strategy: Strategy,
     key: FunctionKey,
     inner: Vec<Self>,
+    /// Where its masks are remembered, and where their hashes start.
+    shown: Option<(Arc<Shown>, u64)>,
 }
 
 /// What became of a cell.
@@ -54,7 +57,7 @@ impl Bound {
     fn new(root: &RootKey, strategy: &Strategy, scope: &str) -> Self {
         let key = FunctionKey::derive(root, strategy.name(), scope);
         let inner = strategy.mask().inner().iter().map(|inner| Self::new(root, inner, scope)).collect();
-        Self { strategy: strategy.clone(), key, inner }
+        Self { strategy: strategy.clone(), key, inner, shown: None }
     }
 
     fn stands(&self, kind: Kind) -> Stands {
@@ -72,6 +75,14 @@ impl Bound {
 
     pub(crate) fn mask(&self) -> &dyn Mask {
         self.strategy.mask()
+    }
+
+    pub(crate) const fn key(&self) -> &FunctionKey {
+        &self.key
+    }
+
+    pub(crate) const fn shown(&self) -> Option<&(Arc<Shown>, u64)> {
+        self.shown.as_ref()
     }
 
     fn is_reversible(&self) -> bool {
@@ -108,6 +119,15 @@ impl Masker {
     #[must_use]
     pub fn scoped(key: &RootKey, strategy: &Strategy, scope: &str) -> Self {
         Self(Arc::new(Bound::new(key, strategy, scope)))
+    }
+
+    /// The same, which remembers the masks that are shown if the key does not undo them.
+    #[must_use]
+    pub fn remembering(key: &RootKey, strategy: &Strategy, scope: &str, shown: &Arc<Shown>) -> Self {
+        let mut bound = Bound::new(key, strategy, scope);
+        let seed = u64::from_le_bytes(bound.key.draws(b"shown").bytes());
+        bound.shown = (!bound.is_reversible()).then(|| (Arc::clone(shown), seed));
+        Self(Arc::new(bound))
     }
 
     /// The strategy.
@@ -221,7 +241,14 @@ impl Plan {
                 Some(())
             }
             Self::Fixed(_) => None,
-            Self::Keyed(bound, kind) => bound.cell(*kind, way, format, cell, out),
+            Self::Keyed(bound, kind) => {
+                let start = out.len();
+                bound.cell(*kind, way, format, cell, out)?;
+                if way == Way::Mask {
+                    shown::note(bound, *kind, format, out.get(start..).unwrap_or_default());
+                }
+                Some(())
+            }
         }
     }
 }

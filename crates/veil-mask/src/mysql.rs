@@ -52,8 +52,7 @@ impl Masker {
 }
 
 impl Masker {
-    /// What the strategy does to texts of a column's values whose type is declared so; `None` if it has no masks that can be written as
-    /// literals.
+    /// What the strategy does to a column's values as texts, by the type that is declared; `None` if they have no such form.
     #[must_use]
     pub fn declared(&self, ty: &str) -> Option<ColumnMask> {
         kind_of(ty).map(|kind| self.of_kind(kind))
@@ -85,6 +84,11 @@ fn kind_of(declared: &str) -> Option<Kind> {
         "tinytext" | "text" | "mediumtext" | "longtext" => Some(Kind::Text(Limit::NONE)),
         "uuid" => Some(Kind::Uuid),
         "inet4" | "inet6" => Some(Kind::Inet),
+        "date" => Some(Kind::Date),
+        "datetime" | "timestamp" => Some(Kind::Timestamp),
+        "float" => Some(Kind::Float4),
+        "double" => Some(Kind::Float8),
+        "json" => Some(Kind::Json),
         _ => None,
     }
 }
@@ -230,8 +234,9 @@ impl Form {
     }
 }
 
-/// Year, month, day; hour, minute, second; microseconds: parts that are zero may be left out.
-fn moment_text(cell: &[u8]) -> Option<String> {
+/// A binary date or time as text: year, month, day; hour, minute, second; microseconds. Parts that are zero may be left out.
+#[must_use]
+pub fn moment_text(cell: &[u8]) -> Option<String> {
     let byte = |at: usize| cell.get(at).copied().unwrap_or_default();
     let mut out = Vec::new();
     let year = u16::from_le_bytes([byte(0), byte(1)]);

@@ -143,6 +143,11 @@ impl<'a> Columns<'a> {
         &self.lineage.stores
     }
 
+    /// Columns that become NULL.
+    pub(crate) fn nulls(&self) -> &'a [Stored] {
+        &self.lineage.nulls
+    }
+
     /// What is read of a row that was to be inserted.
     pub(crate) fn proposed(&self) -> &'a [Stored] {
         &self.lineage.proposed
@@ -169,7 +174,7 @@ impl<'a> Columns<'a> {
                 Flow::Verbatim(label) => Some(label),
                 Flow::Clean | Flow::Closed => None,
             },
-            Meets::Stored(Stored { target, place }) => {
+            Meets::Stored(Stored { target, place, .. }) => {
                 let place = place.as_ref()?;
                 let mut labels =
                     named(target, self.tracer.labels).map(|oid| self.tracer.labels.at(oid, place));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use veil_mask::{Masker, RootKey, Strategy};
+use veil_mask::{Masker, RootKey, Shown, Strategy};
 use veil_model::ColumnName;
 
 use crate::glob::{Case, Glob};
@@ -184,10 +184,14 @@ impl Default for ProtectionMode {
     }
 }
 
+/// Masks that are remembered after they were shown.
+const SHOWN_MAX: usize = 1 << 18;
+
 /// The rules, ready for use.
 pub struct Policy {
     rules: Vec<Armed>,
     key: RootKey,
+    shown: Arc<Shown>,
     trusted: Vec<String>,
     mode: ProtectionMode,
 }
@@ -207,10 +211,13 @@ impl Policy {
     /// Binds `rules` to the key. `trusted` are functions that the users vouch for.
     #[must_use]
     pub fn new(rules: Vec<Rule>, trusted: Vec<String>, key: &RootKey) -> Self {
+        let shown = Arc::new(Shown::new(SHOWN_MAX));
         let arm = |rule: Rule| Armed {
             name: rule.name.as_str().into(),
             masker: match &rule.action {
-                Action::Mask(strategy) => Some(Arc::new(Masker::scoped(key, strategy, &rule.class))),
+                Action::Mask(strategy) => {
+                    Some(Arc::new(Masker::remembering(key, strategy, &rule.class, &shown)))
+                }
                 Action::Unmask(_) => None,
             },
             rule,
@@ -218,6 +225,7 @@ impl Policy {
         Self {
             rules: rules.into_iter().map(arm).collect(),
             key: key.clone(),
+            shown,
             trusted,
             mode: ProtectionMode::default(),
         }
@@ -406,7 +414,7 @@ impl Policy {
             KeyScope::Global => Arc::clone(masker),
             KeyScope::Database | KeyScope::Column => {
                 let scope = armed.rule.key_scope(database, column);
-                Arc::new(Masker::scoped(&self.key, strategy, &scope))
+                Arc::new(Masker::remembering(&self.key, strategy, &scope, &self.shown))
             }
         };
         let writes = armed.rule.writes.unwrap_or(self.mode.writes);

@@ -19,10 +19,52 @@ use crate::lineage::{Columns, Flow};
 use crate::rule::Writes;
 
 /// What the masks in a statement stand for.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Translation {
     splices: Vec<Splice>,
     parameters: BTreeMap<u32, Parameter>,
+    /// Literals that are not to be what is shown.
+    guarded: Vec<(Guard, Box<str>)>,
+    /// The same of parameters.
+    guards: BTreeMap<u32, Vec<Guard>>,
+}
+
+/// Statements that mean the same have the same text, with the same parameters.
+impl PartialEq for Translation {
+    fn eq(&self, other: &Self) -> bool {
+        self.splices == other.splices && self.parameters == other.parameters
+    }
+}
+
+/// A column whose masks are not to be written over its values.
+#[derive(Clone)]
+pub(crate) struct Guard {
+    pub(crate) rule: Arc<str>,
+    pub(crate) mask: ColumnMask,
+    given: Given,
+    replaces: bool,
+}
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guard").field("rule", &self.rule).finish_non_exhaustive()
+    }
+}
+
+impl Guard {
+    fn check(&self, declared: Option<PgType>, format: Format, value: Option<&[u8]>) -> Result<(), Refusal> {
+        let given = Given { kind: declared.or(self.given.kind), ..self.given };
+        if (value.is_none() && !self.replaces) || !self.mask.was_shown(given, format, value) {
+            return Ok(());
+        }
+        refuse(
+            format!(
+                "a value is written to a column that {} masks, which shows that for what is there",
+                self.rule
+            ),
+            "Leave the column out of the statement; \"writes: plain\" in the rule takes values as they are.",
+        )
+    }
 }
 
 /// A literal that is replaced.
@@ -87,18 +129,24 @@ impl Translation {
     /// Something is written to a column whose masks stand for values, and is no mask.
     pub(crate) fn of(statement: &Statement, labels: &Labels) -> Result<Option<Self>, Refusal> {
         let writes = !statement.facts.writes.is_empty();
-        if !labels.translates() || (statement.kind == Kind::Explain && !statement.facts.measures) {
+        if !(labels.translates() || writes) || (statement.kind == Kind::Explain && !statement.facts.measures)
+        {
             return Ok(None);
         }
         let Some(columns) = Columns::new(statement, labels) else {
             let mut targets = statement.facts.writes.iter().map(|write| &write.target);
-            let guarded = targets.any(|target| written(target, None, labels) != Written::Plain);
-            return if guarded { refuse_computed() } else { Ok(None) };
+            let open = targets.all(|target| written(target, None, labels).takes_anything());
+            return if open { Ok(None) } else { refuse_computed() };
         };
         if writes {
             columns.check_writes(labels)?;
         }
-        Self::new(columns.meetings(), &columns.translated(), Escapes::Quotes)
+        let guard = |to: &Stored| match written(&to.target, Some(to), labels) {
+            Written::Shown(label) => Some((label.rule, label.masker.column(label.kind?))),
+            Written::Plain | Written::Masks(_) | Written::Unsure => None,
+        };
+        let (meetings, nulls) = (columns.meetings(), columns.nulls());
+        Self::new(meetings, &columns.translated(), Escapes::Quotes)?.guarded(meetings, nulls, guard)
     }
 
     /// Of those that are taken for masks among literals and parameters.
@@ -106,8 +154,13 @@ impl Translation {
         meetings: &[Meeting],
         found: &HashMap<Spot, Parameter>,
         escapes: Escapes,
-    ) -> Result<Option<Self>, Refusal> {
-        let mut translation = Self { splices: Vec::new(), parameters: BTreeMap::new() };
+    ) -> Result<Self, Refusal> {
+        let mut translation = Self {
+            splices: Vec::new(),
+            parameters: BTreeMap::new(),
+            guarded: Vec::new(),
+            guards: BTreeMap::new(),
+        };
         for meeting in meetings {
             match (found.get(&meeting.at), meeting.at, &meeting.literal) {
                 (Some(parameter), Spot::Literal(at), Some(literal)) => {
@@ -120,8 +173,62 @@ impl Translation {
             }
         }
         translation.splices.sort_by_key(|splice| splice.from);
-        let empty = translation.splices.is_empty() && translation.parameters.is_empty();
-        Ok((!empty).then_some(translation))
+        Ok(translation)
+    }
+
+    /// The same with what is written to columns whose masks are not to be written to them; `None` if there is nothing at all.
+    pub(crate) fn guarded(
+        mut self,
+        meetings: &[Meeting],
+        nulls: &[Stored],
+        guard: impl Fn(&Stored) -> Option<(Arc<str>, ColumnMask)>,
+    ) -> Result<Option<Self>, Refusal> {
+        let guard = |to: &Stored, kind: Option<u32>| {
+            let (rule, mask) = guard(to)?;
+            let kind = kind.map(|oid| PgType { oid, modifier: -1 });
+            let given = Given { used: Use::Stored, kind, list: false };
+            Some(Guard { rule, mask, given, replaces: to.replaces })
+        };
+        for null in nulls {
+            guard(null, None).map_or(Ok(()), |guard| guard.check(None, Format::Text, None))?;
+        }
+        for meeting in meetings {
+            let Meets::Stored(to) = &meeting.meets else { continue };
+            let Some(guard) = guard(to, meeting.cast) else { continue };
+            match (meeting.at, &meeting.literal) {
+                (Spot::Literal(_), Some(literal)) => self.guarded.push((guard, literal.value.clone())),
+                (Spot::Literal(_), None) => {}
+                (Spot::Parameter(number), _) => self.guards.entry(number).or_default().push(guard),
+            }
+        }
+        let translates = !self.splices.is_empty() || !self.parameters.is_empty();
+        let guards = !self.guarded.is_empty() || !self.guards.is_empty();
+        Ok((translates || guards).then_some(self))
+    }
+
+    /// Looks at the literals that are written.
+    ///
+    /// # Errors
+    /// One of them is shown for the value that it would go over.
+    pub fn check(&self) -> Result<(), Refusal> {
+        let mut all = self.guarded.iter();
+        all.try_for_each(|(guard, value)| guard.check(None, Format::Text, Some(value.as_bytes())))
+    }
+
+    /// Looks at a parameter, whose type is stated as `declared`, or 0.
+    ///
+    /// # Errors
+    /// It is shown for the value that it would go over.
+    fn check_parameter(
+        &self,
+        number: u32,
+        declared: u32,
+        format: Format,
+        value: Option<&[u8]>,
+    ) -> Result<(), Refusal> {
+        let declared = (declared != 0).then_some(PgType { oid: declared, modifier: -1 });
+        let mut guards = self.guards.get(&number).into_iter().flatten();
+        guards.try_for_each(|guard| guard.check(declared, format, value))
     }
 
     /// Whether the text changes.
@@ -130,10 +237,10 @@ impl Translation {
         !self.splices.is_empty()
     }
 
-    /// Whether the values of some parameters are masks.
+    /// Whether the values of some parameters are masks, or are not to be.
     #[must_use]
-    pub fn changes_parameters(&self) -> bool {
-        !self.parameters.is_empty()
+    pub fn reads_parameters(&self) -> bool {
+        !(self.parameters.is_empty() && self.guards.is_empty())
     }
 
     /// A text with the values in the place of the masks in its statements.
@@ -154,15 +261,17 @@ impl Translation {
     /// Appends the value of a parameter, whose type is stated as `declared`, or 0. `None` if it is no mask, and goes as it is.
     ///
     /// # Errors
-    /// The value is no mask, and nothing can stand for it.
+    /// The value is no mask, and nothing can stand for it, or it is one that is not to be written.
     pub fn parameter(
         &self,
         number: u32,
         declared: u32,
         format: Format,
-        value: &[u8],
+        value: Option<&[u8]>,
         out: &mut Vec<u8>,
     ) -> Result<Option<Cell>, Refusal> {
+        self.check_parameter(number, declared, format, value)?;
+        let Some(value) = value else { return Ok(None) };
         let Some(parameter) = self.parameters.get(&number) else { return Ok(None) };
         let stated = PgType { oid: declared, modifier: -1 };
         let kind = match declared {
@@ -227,50 +336,42 @@ fn is_number(text: &str) -> bool {
 pub(crate) enum Written {
     /// Values as they are.
     Plain,
+    /// Values that are shown as masks, which are not to be written over them.
+    Shown(Label),
     /// Masks stand for them.
     Masks(Label),
-    /// It cannot be told.
+    /// Perhaps masks stand for them.
     Unsure,
 }
 
-impl PartialEq for Written {
-    fn eq(&self, other: &Self) -> bool {
-        matches!((self, other), (Self::Plain, Self::Plain) | (Self::Unsure, Self::Unsure))
+impl Written {
+    pub(crate) const fn takes_anything(&self) -> bool {
+        matches!(self, Self::Plain | Self::Shown(_))
+    }
+
+    /// One of two tables' columns.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Masks(a), Self::Masks(b)) if a.rule == b.rule && a.kind == b.kind => Self::Masks(a),
+            (Self::Masks(_) | Self::Unsure, _) | (_, Self::Masks(_) | Self::Unsure) => Self::Unsure,
+            (Self::Shown(label), _) | (_, Self::Shown(label)) => Self::Shown(label),
+            (Self::Plain, Self::Plain) => Self::Plain,
+        }
     }
 }
 
 /// What stands in a column of a table, or in any of its columns.
 fn written(target: &QualifiedName, stored: Option<&Stored>, labels: &Labels) -> Written {
-    let mut found: Option<Written> = None;
-    for oid in named(target, labels) {
-        let place = stored.and_then(|stored| stored.place.as_ref());
-        for fate in labels.fates(oid, place) {
-            let one = match fate {
-                (Fate::Mask(label), _) if label.writes == Writes::Guard && label.translates().is_some() => {
-                    Written::Masks(label)
-                }
-                (Fate::Close, RelationKind::View) => Written::Unsure,
-                _ => Written::Plain,
-            };
-            found = Some(match (found, one) {
-                (None, one) => one,
-                (Some(Written::Plain), Written::Plain) => Written::Plain,
-                (Some(Written::Masks(a)), Written::Masks(b)) if a.rule == b.rule && a.kind == b.kind => {
-                    Written::Masks(a)
-                }
-                // Of any column, one is enough.
-                (Some(a), b) if place.is_none() => {
-                    if a == Written::Plain {
-                        b
-                    } else {
-                        a
-                    }
-                }
-                _ => Written::Unsure,
-            });
-        }
-    }
-    found.unwrap_or(Written::Plain)
+    let place = stored.and_then(|stored| stored.place.as_ref());
+    let fates = named(target, labels).flat_map(|oid| labels.fates(oid, place));
+    let columns = fates.map(|fate| match fate {
+        (Fate::Mask(label), _) if label.writes == Writes::Plain => Written::Plain,
+        (Fate::Mask(label), _) if label.translates().is_some() => Written::Masks(label),
+        (Fate::Mask(label), _) => Written::Shown(label),
+        (Fate::Close, RelationKind::View) => Written::Unsure,
+        (Fate::Pass | Fate::Close, _) => Written::Plain,
+    });
+    columns.reduce(Written::or).unwrap_or(Written::Plain)
 }
 
 pub(crate) fn refuse_computed<T>() -> Result<T, Refusal> {
@@ -288,7 +389,7 @@ impl Columns<'_> {
         let stored = |stored: &Stored| written(&stored.target, Some(stored), labels);
         for meeting in self.meetings() {
             if let Meets::Stored(to) = &meeting.meets
-                && stored(to) != Written::Plain
+                && !stored(to).takes_anything()
                 && !translated.contains_key(&meeting.at)
             {
                 return refuse_computed();
@@ -296,7 +397,7 @@ impl Columns<'_> {
         }
         for store in self.stores() {
             let same = match (stored(&store.to), self.value(&store.value)) {
-                (Written::Plain, _) => true,
+                (Written::Plain | Written::Shown(_), _) => true,
                 (Written::Masks(own), Flow::Verbatim(label)) => own.rule == label.rule,
                 _ => false,
             };
@@ -305,7 +406,7 @@ impl Columns<'_> {
             }
         }
         // The values of such columns are not read from the row that is proposed, where they are known by then.
-        if self.proposed().iter().any(|read| stored(read) != Written::Plain) {
+        if !self.proposed().iter().all(|read| stored(read).takes_anything()) {
             return refuse_computed();
         }
         Ok(())
@@ -343,7 +444,7 @@ impl Columns<'_> {
             }
             Meets::Stored(stored) => match written(&stored.target, Some(stored), self.labels()) {
                 Written::Masks(label) => (label, Use::Stored),
-                Written::Plain | Written::Unsure => return None,
+                Written::Plain | Written::Shown(_) | Written::Unsure => return None,
             },
         };
         let (kind, mask) = label.translates()?;

@@ -141,6 +141,8 @@ pub struct Stored {
     pub target: QualifiedName,
     /// The column; `None` if it may be any.
     pub place: Option<Place>,
+    /// It goes over a value that was there.
+    pub replaces: bool,
 }
 
 /// What is written to a column, other than literals, parameters and defaults.
@@ -169,6 +171,8 @@ pub struct Lineage {
     pub meetings: Vec<Meeting>,
     /// What else is written to columns: what is computed or read, but not NULL and defaults.
     pub stores: Vec<Store>,
+    /// Columns that become NULL, whatever was there.
+    pub nulls: Vec<Stored>,
     /// Columns of a row that was to be inserted which are read otherwise than to write them to the same column.
     pub proposed: Vec<Stored>,
     /// Parameters that stand elsewhere too than where they meet columns or are asked whether they are NULL.

@@ -2,6 +2,7 @@
 //! page "Client/Server Protocol"; MariaDB Knowledge Base, "Clients & Utilities: MariaDB protocol").
 
 pub mod auth;
+pub mod bulk;
 pub mod capability;
 pub mod command;
 pub mod execute;

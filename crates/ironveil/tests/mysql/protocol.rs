@@ -443,7 +443,7 @@ fn a_character_set_that_is_not_known_closes_and_does_not_end() {
 }
 
 /// COM_STMT_BULK_EXECUTE of a statement with a number and a text, with the types sent.
-fn bulk_payload(statement: u32, rows: &[(i32, &str)]) -> Vec<u8> {
+pub fn bulk_payload(statement: u32, rows: &[(i32, &str)]) -> Vec<u8> {
     const SEND_TYPES: u16 = 128;
     let mut payload = vec![0xfa];
     payload.extend(statement.to_le_bytes());

@@ -5,6 +5,8 @@ use mysql_async::{Conn, Error, Params, Row, Value};
 use veil_testkit::MySql;
 
 use crate::harness::{Proxy, connect, flavours, of, sample_server};
+use crate::protocol::bulk_payload;
+use crate::raw::Raw;
 
 const RULES: &str = "
   - { table: users, column: email, strategy: { email: { mode: fpe } } }
@@ -270,4 +272,86 @@ async fn nothing_tells_the_values_that_masks_stand_for() {
             }
         }
     }
+}
+
+/// What cannot be undone is not written over the values that it is shown for.
+#[tokio::test(flavor = "multi_thread")]
+async fn masks_are_not_written_over_values() {
+    for flavour in flavours() {
+        let server = sample_server(of(flavour));
+        let proxy = Proxy::start(&crate::harness::config(server.port(), ""));
+        let (mut client, mut direct) = (connect(proxy.port()).await, connect(server.port()).await);
+        let all = "select concat_ws('|', id, email, full_name, ssn, phone, card, birth, seen, salary, age, hex(latin), hex(wide), logins) from users order by id";
+        let before = ask(&mut direct, all).await.unwrap();
+        for column in [
+            "email",
+            "full_name",
+            "ssn",
+            "phone",
+            "card",
+            "birth",
+            "seen",
+            "salary",
+            "age",
+            "latin",
+            "wide",
+            "logins",
+        ] {
+            let shown = one(&mut client, &format!("select {column} from users where id = 1")).await;
+            for write in [
+                format!("update users set {column} = '{shown}' where id = 1"),
+                format!(
+                    "insert into users (id, {column}) values (1, '{shown}') on duplicate key update {column} = values({column})"
+                ),
+                format!("replace into users (id, {column}) values (1, '{shown}')"),
+            ] {
+                let error = ask(&mut client, &write).await.expect_err(&write);
+                assert!(
+                    error.to_string().contains("which shows that for what is there"),
+                    "{write}: {error:?}"
+                );
+            }
+            let write = format!("update users set {column} = ? where id = 1");
+            let error = client.exec_drop(&write, (shown,)).await.expect_err(column);
+            assert_eq!(code(&error), 1227, "{column}: {error:?}");
+        }
+        assert_eq!(ask(&mut direct, all).await.unwrap(), before);
+        client
+            .query_drop("update users set email = 'zqcanary7@mail.test', age = 77 where id = 2")
+            .await
+            .unwrap();
+        client
+            .exec_drop("update users set full_name = ?, salary = ? where id = 2", ("zqcanary New", 5))
+            .await
+            .unwrap();
+        let stored =
+            one(&mut direct, "select concat(email, age, full_name, salary) from users where id = 2").await;
+        assert_eq!(stored, "zqcanary7@mail.test77zqcanary New5.00");
+    }
+}
+
+/// MariaDB's clients send the parameters of many rows at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_rows_of_parameters_are_masks() {
+    let server = sample_server(of(None));
+    if !server.flavour().is_mariadb() {
+        eprintln!("not tested: MySQL has no bulk execution");
+        return;
+    }
+    let proxy = start(&server);
+    let (mut client, mut direct) = (connect(proxy.port()).await, connect(server.port()).await);
+    let emails = ask(&mut client, "select email from users where age > 30 order by age").await.unwrap();
+    let rows = [(91, emails[0].as_str()), (92, emails[1].as_str()), (93, "zqcanary1@mail.test")];
+    let mut raw = Raw::connect(proxy.port(), 0);
+    raw.query("use shop");
+    let update = raw.prepare("update users set age = ? where email = ?").unwrap();
+    for _ in 0..2 {
+        raw.send(&bulk_payload(update.statement, &rows));
+        assert_eq!(raw.answer().error, None);
+    }
+    assert_eq!(ask(&mut direct, "select age from users order by id limit 2").await.unwrap(), ["91", "92"]);
+    let insert = raw.prepare("insert into users (age, full_name) values (?, ?)").unwrap();
+    raw.send(&bulk_payload(insert.statement, &[(1, "New Name")]));
+    let (number, message) = raw.answer().error.unwrap();
+    assert!(number == 1411, "{message}");
 }

@@ -1,6 +1,7 @@
 //! Masks work as values: what clients give to columns whose masks can be undone is taken for masks.
 
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::private::BytesMut;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
 use veil_testkit::PostgresOptions;
 
@@ -29,6 +30,37 @@ async fn one(client: &Client, sql: &str) -> String {
     let found = ask(client, sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     assert_eq!(found.len(), 1, "{sql}");
     found[0].clone()
+}
+
+/// A value in its binary form, whatever its type is.
+#[derive(Debug)]
+struct Raw(Vec<u8>);
+
+impl<'a> FromSql<'a> for Raw {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(raw.to_vec()))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+impl ToSql for Raw {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        out.extend_from_slice(&self.0);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    tokio_postgres::types::to_sql_checked!();
 }
 
 fn code(error: &Error) -> &str {
@@ -324,4 +356,73 @@ async fn nothing_tells_the_values_that_masks_stand_for() {
     ] {
         let _ = client.query(sql, &[&email]).await;
     }
+}
+
+/// What cannot be undone is not written over the values that it is shown for.
+#[tokio::test(flavor = "multi_thread")]
+async fn masks_are_not_written_over_values() {
+    let more = "\n  - { table: users, column: age, strategy: number, mode: round, step: 10 }\n  - { table: users, column: note, strategy: 'null' }\n  \
+        - { table: users, column: seen, strategy: date_truncate }\n  - { table: users, column: score, strategy: hash, writes: plain }";
+    let pair = Pair::with(PostgresOptions::default(), &(crate::harness::RULES.trim_end().to_owned() + more));
+    let (client, direct) = (pair.client().await, pair.direct().await);
+    let before = ask(&direct, "select u::text from users u order by id").await.unwrap();
+    let sql = "select email, full_name, ssn, birth::text, seen::text, age, profile, tags::text, photo::text, birth, seen, photo, tags from users where id = 1";
+    let row = client.query_one(sql, &[]).await;
+    assert!(row.is_ok(), "{row:?}");
+    let text = async |column: &str| one(&client, &format!("select {column} from users where id = 1")).await;
+    for column in
+        ["email", "full_name", "ssn", "phone", "card", "birth", "seen", "age", "photo", "profile", "tags"]
+    {
+        let shown = text(column).await;
+        // By another session as well, in whatever form.
+        let other = pair.client().await;
+        for write in [
+            format!("update users set {column} = '{shown}' where id = 1"),
+            format!(
+                "insert into users (id, {column}) values (1, '{shown}') on conflict (id) do update set {column} = excluded.{column}"
+            ),
+            format!("prepare w as update users set {column} = '{shown}' where id = $1"),
+            format!(
+                "with w as (update users set {column} = '{shown}' where id = 1 returning id) select * from w"
+            ),
+        ] {
+            let error = ask(&other, &write).await.expect_err(&write);
+            assert!(
+                format!("{error:?}").contains("which shows that for what is there"),
+                "{write}: {error:?}"
+            );
+        }
+    }
+    let row =
+        client.query_one("select email, birth, seen, age, photo from users where id = 2", &[]).await.unwrap();
+    for (at, column) in ["email", "birth", "seen", "age", "photo"].into_iter().enumerate() {
+        let shown: Raw = row.get(at);
+        let write = format!("update users set {column} = $1 where id = 2");
+        let error = client.execute(&write, &[&shown]).await.expect_err(column);
+        assert_eq!(code(&error), "42501", "{column}: {error:?}");
+    }
+    let error =
+        client.execute("update users set note = $1 where id = 2", &[&None::<String>]).await.unwrap_err();
+    assert_eq!(code(&error), "42501");
+    let error = ask(&client, "update users set note = null where id = 2").await.unwrap_err();
+    assert_eq!(code(&error), "42501");
+    assert_eq!(ask(&direct, "select u::text from users u order by id").await.unwrap(), before);
+    // What is new is written.
+    let new = "update users set email = 'zqcanary7@mail.test', birth = '1999-01-01', age = 77, note = 'x', score = null where id = 2";
+    client.batch_execute(new).await.unwrap();
+    client
+        .execute(
+            "update users set full_name = $1, tags = $2, active = null where id = 2",
+            &[&"zqcanary New", &vec!["a"]],
+        )
+        .await
+        .unwrap();
+    client.batch_execute("insert into users (id, note) values (80, null)").await.unwrap();
+    let stored = ask(
+        &direct,
+        "select email || birth || age || note || full_name || tags::text from users where id = 2",
+    )
+    .await
+    .unwrap();
+    assert_eq!(stored, ["zqcanary7@mail.test1999-01-0177xzqcanary New{a}"]);
 }

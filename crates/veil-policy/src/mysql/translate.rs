@@ -25,10 +25,11 @@ pub(super) fn translation(
     labels: &Labels,
     database: Option<&str>,
 ) -> Result<Option<Translation>, Refusal> {
-    if !labels.translates() || !matches!(statement.kind, Kind::Data | Kind::Explain) {
+    let facts = &statement.facts;
+    let plain = !labels.translates() && facts.writes.is_empty();
+    if plain || !matches!(statement.kind, Kind::Data | Kind::Explain) {
         return Ok(None);
     }
-    let facts = &statement.facts;
     let found = taken(facts, labels, database).masks;
     check_writes(facts, &found, labels, database)?;
     if statement.kind == Kind::Explain {
@@ -37,7 +38,11 @@ pub(super) fn translation(
         return if stores && !found.is_empty() { refuse_computed() } else { Ok(None) };
     }
     let escapes = if facts.plain_backslashes { Escapes::Quotes } else { Escapes::Backslashes };
-    Translation::new(&facts.meetings, &found, escapes)
+    let guard = |to: &Stored| match written(to, labels, database) {
+        (Written::Shown(label), declared) => Some((label.rule, label.masker.declared(&declared)?)),
+        _ => None,
+    };
+    Translation::new(&facts.meetings, &found, escapes)?.guarded(&facts.meetings, &facts.nulls, guard)
 }
 
 /// What literals and parameters are taken for.
@@ -78,7 +83,7 @@ fn parameter(meeting: &Meeting, scope: &Scope<'_>) -> Option<Parameter> {
         Meets::Compared { .. } => return None,
         Meets::Stored(to) => match written(to, scope.labels, scope.database) {
             (Written::Masks(label), declared) => ((label, declared), Use::Stored),
-            (Written::Plain | Written::Unsure, _) => return None,
+            (Written::Plain | Written::Shown(_) | Written::Unsure, _) => return None,
         },
     };
     if meeting.literal.is_none() && meeting.is_literal() {
@@ -95,7 +100,7 @@ fn check_writes(
     labels: &Labels,
     database: Option<&str>,
 ) -> Result<(), Refusal> {
-    let plain = |to: &Stored| matches!(written(to, labels, database).0, Written::Plain);
+    let plain = |to: &Stored| written(to, labels, database).0.takes_anything();
     let untold = facts.meetings.iter().filter(|meeting| !found.contains_key(&meeting.at));
     let untold = untold.filter_map(|meeting| match &meeting.meets {
         Meets::Stored(to) => Some(to),
@@ -125,12 +130,14 @@ fn written(to: &Stored, labels: &Labels, database: Option<&str>) -> (Written, St
     for column in columns {
         let declared = table.column(column).map_or("", |column| column.column_type.as_str());
         match labels.flow(table, column) {
-            Flow::Verbatim { label, .. } if guards(&label, declared) => {
-                found = (Written::Masks(label), declared.to_owned());
+            Flow::Verbatim { label, .. } if label.writes == Writes::Plain => {}
+            Flow::Verbatim { label, .. } if translates(&label, declared) => {
+                return (Written::Masks(label), declared.to_owned());
             }
+            Flow::Verbatim { label, .. } => found = (Written::Shown(label), declared.to_owned()),
             // Whatever a view's column is.
             Flow::Closed if !table.kind.keeps_rows() => return (Written::Unsure, String::new()),
-            Flow::Clean | Flow::Verbatim { .. } | Flow::Closed => {}
+            Flow::Clean | Flow::Closed => {}
         }
     }
     found
@@ -140,6 +147,6 @@ fn all(table: &Table) -> Vec<&str> {
     table.columns.iter().map(|column| column.name.as_str()).collect()
 }
 
-fn guards(label: &Label, declared: &str) -> bool {
-    label.writes == Writes::Guard && label.masker.declared(declared).is_some_and(|mask| mask.translates())
+fn translates(label: &Label, declared: &str) -> bool {
+    label.masker.declared(declared).is_some_and(|mask| mask.translates())
 }

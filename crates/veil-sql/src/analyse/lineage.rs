@@ -38,7 +38,7 @@ pub(super) fn read(root: Node<'_>, text: &str) -> Option<Lineage> {
     }
     reader.inside(root)?;
     let asked::Questions { asked, computed, keeps_rows, selects } = asked::read(root);
-    let met::Met { meetings, stores, proposed, elsewhere } = met::read(root, text);
+    let met::Met { meetings, stores, nulls, proposed, elsewhere } = met::read(root, text);
     Some(Lineage {
         arms: outputs,
         named: reader.named,
@@ -47,6 +47,7 @@ pub(super) fn read(root: Node<'_>, text: &str) -> Option<Lineage> {
         computed,
         meetings,
         stores,
+        nulls,
         proposed,
         elsewhere,
         counted: group::counted(root),

@@ -165,19 +165,19 @@ impl Met<'_> {
             Some(SetExpr::Values(values)) => {
                 for row in &values.rows {
                     for (at, value) in row.content.iter().enumerate() {
-                        self.store(&target, place(at), value, None);
+                        self.store(stored(&target, place(at), insert.replace_into), value, None);
                     }
                 }
             }
             Some(SetExpr::Select(select)) if select.projection.iter().all(|item| value(item).is_some()) => {
                 for (at, value) in select.projection.iter().filter_map(value).enumerate() {
-                    self.store(&target, place(at), value, None);
+                    self.store(stored(&target, place(at), insert.replace_into), value, None);
                 }
             }
             Some(_) => {
                 let named = names.iter().map(|name| Some(Place::Name(name.clone())));
                 for place in named.chain(names.is_empty().then_some(None)) {
-                    self.any(&target, place);
+                    self.any(stored(&target, place, insert.replace_into));
                 }
             }
         }
@@ -208,7 +208,7 @@ impl Met<'_> {
         let unclear = |assignment: &Assignment| of(qualifier(assignment).as_deref()).is_none();
         if update.assignments.iter().any(unclear) {
             for table in tables.iter().filter_map(|(_, table)| table.as_ref()) {
-                self.any(&qualified(table), None);
+                self.any(stored(&qualified(table), None, true));
             }
         }
     }
@@ -231,34 +231,45 @@ impl Met<'_> {
                     .is_some_and(|own| own.eq_ignore_ascii_case(&ident.value)),
             };
             if !kept {
-                self.store(&target, Some(Place::Name(ident.value.clone())), &assignment.value, row);
+                let place = Some(Place::Name(ident.value.clone()));
+                self.store(stored(&target, place, true), &assignment.value, row);
             }
         }
     }
 
-    fn store(&mut self, target: &QualifiedName, place: Option<Place>, value: &Expr, row: Option<&Row<'_>>) {
+    fn store(&mut self, to: Stored, value: &Expr, row: Option<&Row<'_>>) {
         if let Some(row) = row {
             let mut read = Proposed { row, found: Vec::new() };
             let _: ControlFlow<()> = value.visit(&mut read);
-            let stored = |name| Stored { target: target.clone(), place: Some(Place::Name(name)) };
-            self.facts.proposed.extend(read.found.into_iter().map(stored));
+            let read = read.found.into_iter().map(|name| Some(Place::Name(name)));
+            self.facts.proposed.extend(read.map(|place| stored(&to.target, place, false)));
         }
-        match (self.places.spot(value), place, value) {
-            (Some((at, literal)), Some(place), _) => {
-                let meets = Meets::Stored(Stored { target: target.clone(), place: Some(place) });
-                self.facts.meetings.push(Meeting { at, literal, cast: None, list: false, meets });
+        match (self.places.spot(value), value) {
+            (Some((at, literal)), _) if to.place.is_some() => {
+                self.facts.meetings.push(Meeting {
+                    at,
+                    literal,
+                    cast: None,
+                    list: false,
+                    meets: Meets::Stored(to),
+                });
             }
-            (_, _, Expr::Value(value)) if value.value == Value::Null => {}
-            (_, _, Expr::Identifier(name)) if is_default(name) => {}
-            (_, place, _) => self.any(target, place),
+            (_, Expr::Value(value)) if value.value == Value::Null => {
+                self.facts.nulls.extend(to.replaces.then_some(to));
+            }
+            (_, Expr::Identifier(name)) if is_default(name) => {}
+            _ => self.any(to),
         }
     }
 
     /// Any value may be written to a column, or to all of them.
-    fn any(&mut self, target: &QualifiedName, place: Option<Place>) {
-        let to = Stored { target: target.clone(), place };
+    fn any(&mut self, to: Stored) {
         self.facts.stores.push(Store { to, value: lineage::Expr::Unknown });
     }
+}
+
+fn stored(target: &QualifiedName, place: Option<Place>, replaces: bool) -> Stored {
+    Stored { target: target.clone(), place, replaces }
 }
 
 fn qualified(table: &TableName) -> QualifiedName {

@@ -153,6 +153,8 @@ pub struct Facts {
     pub meetings: Vec<Meeting>,
     /// What else is written to columns, but NULL and defaults.
     pub stores: Vec<Store>,
+    /// Columns that become NULL, whatever was there.
+    pub nulls: Vec<Stored>,
     /// Columns of a row that was to be inserted which are read otherwise than to write them to the same column.
     pub proposed: Vec<Stored>,
     /// What tables are called; `None` for queries.

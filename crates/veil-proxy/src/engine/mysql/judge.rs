@@ -239,6 +239,7 @@ impl Judge {
     pub(super) fn judge(&self, statement: &Arc<Statement>, place: Place) -> Result<Judged, Refusal> {
         let veil_policy::Judged { run, cost, masks } =
             self.view.labels().verdict(statement, place.database.as_ref())?;
+        masks.as_ref().map_or(Ok(()), |masks| masks.check())?;
         let (labels, database) = (self.view.labels(), place.database.as_deref());
         let may_set_variables = judge::runs_hidden_code(statement, labels, database);
         // A trigger or function may write to the table while the statement reads it.

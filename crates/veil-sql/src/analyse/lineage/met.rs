@@ -17,6 +17,7 @@ use crate::statement::{Place, QualifiedName};
 pub(super) struct Met {
     pub(super) meetings: Vec<Meeting>,
     pub(super) stores: Vec<Store>,
+    pub(super) nulls: Vec<Stored>,
     pub(super) proposed: Vec<Stored>,
     pub(super) elsewhere: BTreeSet<u32>,
 }
@@ -184,7 +185,7 @@ impl Met {
             .chain(self.proposed)
             .map(|stored| stored.target)
             .collect();
-        let any = targets.into_iter().map(|target| Stored { target, place: None });
+        let any = targets.into_iter().map(|target| Stored { target, place: None, replaces: true });
         let stores = any.map(|to| Store { to, value: Expr::Unknown }).collect();
         Self { stores, ..Self::default() }
     }
@@ -198,12 +199,13 @@ impl Met {
         self.meetings.push(Meeting { at, literal, cast, list, meets });
     }
 
-    fn store(&mut self, target: &QualifiedName, place: Option<Place>, value: Node<'_>, text: &str) {
-        let stored = Stored { target: target.clone(), place };
+    fn store(&mut self, stored: Stored, value: Node<'_>, text: &str) {
         match (operand(value), value) {
             (Some(operand), _) if stored.place.is_some() => self.meet(&operand, Meets::Stored(stored), text),
             (_, Node::SetToDefault(_)) => {}
-            (_, Node::A_Const(constant)) if constant.isnull => {}
+            (_, Node::A_Const(constant)) if constant.isnull => {
+                self.nulls.extend(stored.replaces.then_some(stored));
+            }
             _ => self.stores.push(Store { to: stored, value: expr(value, 0) }),
         }
     }
@@ -228,23 +230,24 @@ fn inserted(insert: &nodes::InsertStmt, text: &str, found: &mut Met) {
         Some(name) => name.map(|name| Place::Name(name.to_owned())),
         None => names.is_empty().then_some(Place::At(at)),
     };
+    let stored = |place| Stored { target: target.clone(), place, replaces: false };
     if let Node::SelectStmt(select) = insert.select_stmt() {
         for row in select.values_lists().iter() {
             let Node::NodeList(row) = row else { continue };
             for (at, value) in row.iter().enumerate() {
-                found.store(&target, place(at), value, text);
+                found.store(stored(place(at)), value, text);
             }
         }
         let plain = select.larg().is_none() && select.target_list().iter().all(|value| is_one(value.val()));
         for (at, value) in select.target_list().iter().enumerate().filter(|_| plain) {
-            found.store(&target, place(at), value.val(), text);
+            found.store(stored(place(at)), value.val(), text);
         }
         if !plain {
             // Any value may come to stand in any of the columns.
             let named = names.iter().map(|name| name.map(|name| Place::Name(name.to_owned())));
             let any = names.is_empty().then_some(None);
-            let stored = named.chain(any).map(|place| Stored { target: target.clone(), place });
-            found.stores.extend(stored.map(|to| Store { to, value: Expr::Unknown }));
+            let all = named.chain(any).map(stored);
+            found.stores.extend(all.map(|to| Store { to, value: Expr::Unknown }));
         }
     }
     let conflict = insert.on_conflict_clause().map(nodes::OnConflictClause::target_list);
@@ -255,7 +258,7 @@ fn inserted(insert: &nodes::InsertStmt, text: &str, found: &mut Met) {
             (Node::ColumnRef(_), [Some(own)]) if part.name() == Some(own.as_str()) => {}
             _ => {
                 let places = read.into_iter().map(|name| name.map(Place::Name));
-                found.proposed.extend(places.map(|place| Stored { target: target.clone(), place }));
+                found.proposed.extend(places.map(stored));
                 assigned(Some(&target), part, text, found);
             }
         }
@@ -289,6 +292,6 @@ fn proposed(value: Node<'_>, found: &mut Vec<Option<String>>) {
 
 fn assigned(target: Option<&QualifiedName>, part: &nodes::ResTarget, text: &str, found: &mut Met) {
     let Some(target) = target else { return };
-    let name = part.name().map(|name| Place::Name(name.to_owned()));
-    found.store(target, name, part.val(), text);
+    let place = part.name().map(|name| Place::Name(name.to_owned()));
+    found.store(Stored { target: target.clone(), place, replaces: true }, part.val(), text);
 }

@@ -164,11 +164,11 @@ impl Guarded {
         let masks = self
             .session
             .statement_sent(statement)
-            .filter(|known| known.masks().is_some_and(Translation::changes_parameters));
+            .filter(|known| known.masks().is_some_and(Translation::reads_parameters));
         let translated = match masks.map(Arc::clone) {
             None => None,
             Some(_) if message.header.body > limits::STATEMENT_MAX => {
-                return Err(Problem::new("54000", "parameters that are masks are too large to be read", ""));
+                return self.refuse_bind(message, too_large(), up);
             }
             Some(known) => {
                 let Some(body) = message.body() else { return Ok(Step::Wait) };
@@ -346,7 +346,9 @@ impl Guarded {
             let Kind::Execute { name } = &statement.statement.as_ref()?.kind else { return None };
             self.judge.refusal_now(self.session.statement(&name.as_bytes().into())?)
         });
-        Ok(Some(executed.map_or(judged, Err)))
+        let mut masks = judged.iter().flatten().filter_map(|statement| statement.masks());
+        let written_back = masks.find_map(|masks| masks.check().err());
+        Ok(Some(executed.or(written_back).map_or(judged, Err)))
     }
 
     /// Whether the catalog need not be read first; else it is read.
@@ -402,15 +404,24 @@ fn rewritten(text: &[u8], statements: &[Arc<Prepared>]) -> Option<String> {
     masks().any(Translation::changes_text).then(|| Translation::text(text, masks()))
 }
 
+fn too_large() -> Refusal {
+    Refusal {
+        code: "54000",
+        message: "IronVeil refused: parameters that are masks, or may be, are too large to be read"
+            .to_owned(),
+        hint: "Send less at once; \"writes: plain\" in the rule takes values as they are.",
+    }
+}
+
 /// A Bind with values in the place of masks.
 fn translate(bind: &Bind<'_>, statement: &Prepared) -> Result<Vec<u8>, Refusal> {
     let value = |(at, value): (usize, &Option<&[u8]>)| {
-        let (Some(value), Some(masks)) = (*value, statement.masks()) else { return Ok(None) };
+        let Some(masks) = statement.masks() else { return Ok(value.map(<[u8]>::to_vec)) };
         let format = if bind.is_binary(at) { Format::Binary } else { Format::Text };
         let mut found = Vec::new();
         let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
-        Ok(match masks.parameter(number, statement.type_of(at + 1), format, value, &mut found)? {
-            None => Some(value.to_vec()),
+        Ok(match masks.parameter(number, statement.type_of(at + 1), format, *value, &mut found)? {
+            None => value.map(<[u8]>::to_vec),
             Some(Cell::Written) => Some(found),
             Some(Cell::Null) => None,
         })

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use veil_mask::{Cell, charset};
+use veil_mask::{Cell, charset, moment_text};
 use veil_model::mysqltype::kind;
 use veil_model::{Charset, Format};
 use veil_policy::{Refusal, Translation};
 use veil_sql::mysql::Kind;
+use veil_wire::mysql::bulk::Bulk;
 use veil_wire::mysql::command;
 use veil_wire::mysql::execute::{Execute, Given, ParameterType};
 use veil_wire::mysql::frame::{self, HEADER, Header, Message};
@@ -137,7 +138,7 @@ impl Guarded {
             Ok(judged) => judged,
             Err(refusal) => return Ok(self.pass_over(header, problem(refusal))),
         };
-        let masks = judged.masks.clone().filter(|masks| masks.changes_parameters());
+        let masks = judged.masks.clone().filter(|masks| masks.reads_parameters());
         let rewritten = match masks {
             None => None,
             Some(masks) => {
@@ -180,39 +181,29 @@ impl Guarded {
             return Err(refusal("an execution of what is not known", "Prepare it again."));
         };
         let (command, body) = message.payload.split_first().unwrap_or((&0, &[]));
-        if *command != command::STMT_EXECUTE || known.long_data {
-            let what = "masks in many rows at once, or sent in pieces before";
-            return Err(refusal(what, "Send each row by itself, with all of its parameters."));
+        if known.long_data {
+            let what = "a parameter that was sent in pieces, in a statement that writes to masked columns or names masks";
+            return Err(refusal(what, "Send it with the others."));
         }
         let unreadable = |_| refusal("parameters that are not understood, with masks among them", "");
-        let execute = Execute::decode(body, known.parameters, &known.types, self.capabilities);
-        let execute = execute.map_err(unreadable)?;
-        known.types = execute.types().to_vec();
-        let mut given = Vec::new();
-        for (at, (value, ty)) in execute.values().iter().zip(execute.types()).enumerate() {
-            given.push(match value.filter(|_| at < known.parameters) {
-                None => Given::Same,
-                Some(value) => {
-                    let text = text_of(*ty, value, charset).unwrap_or_default();
-                    let mut found = Vec::new();
-                    let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
-                    match masks.parameter(number, 0, Format::Text, text.as_bytes(), &mut found)? {
-                        None => Given::Same,
-                        Some(Cell::Null) => Given::Null,
-                        Some(Cell::Written) => {
-                            let mut written = Vec::new();
-                            let text = std::str::from_utf8(&found).ok();
-                            text.and_then(|text| charset::encode(charset, text, &mut written)).ok_or_else(
-                                || refusal("a value that has no form in character_set_client", ""),
-                            )?;
-                            Given::Text(written)
-                        }
-                    }
-                }
-            });
+        let given = |at: usize, value: Option<&[u8]>, types: &[ParameterType]| {
+            let ty = types.get(at).copied().unwrap_or_default();
+            given(masks, at + 1, value.map(|value| text_of(ty, value, charset).unwrap_or_default()), charset)
+        };
+        let mut payload = vec![*command];
+        if *command == command::STMT_BULK_EXECUTE {
+            let bulk = Bulk::decode(body, known.parameters, &known.types).map_err(unreadable)?;
+            known.types = bulk.types().to_vec();
+            let all = bulk.values().map(|(at, value)| given(at, value, bulk.types()));
+            bulk.write(&all.collect::<Result<Vec<_>, _>>()?, &mut payload);
+        } else {
+            let execute = Execute::decode(body, known.parameters, &known.types, self.capabilities);
+            let execute = execute.map_err(unreadable)?;
+            known.types = execute.types().to_vec();
+            let all = execute.values().iter().enumerate().take(known.parameters);
+            let all = all.map(|(at, value)| given(at, *value, execute.types()));
+            execute.write(&all.collect::<Result<Vec<_>, _>>()?, &mut payload);
         }
-        let mut payload = vec![command::STMT_EXECUTE];
-        execute.write(&given, &mut payload);
         Ok(payload)
     }
 
@@ -228,6 +219,28 @@ impl Guarded {
         let plan = plan.filter(|plan| plan.holds(self.judge.labels()));
         Reply { format: Format::Binary, plan, ..Reply::new(Vec::new(), Stage::Rows) }
     }
+}
+
+/// What is sent for a parameter.
+fn given(
+    masks: &Translation,
+    number: usize,
+    text: Option<String>,
+    charset: Charset,
+) -> Result<Given, Refusal> {
+    let mut found = Vec::new();
+    let (number, text) = (u32::try_from(number).unwrap_or(u32::MAX), text.as_ref().map(String::as_bytes));
+    Ok(match masks.parameter(number, 0, Format::Text, text, &mut found)? {
+        None => Given::Same,
+        Some(Cell::Null) => Given::Null,
+        Some(Cell::Written) => {
+            let mut written = Vec::new();
+            let text = std::str::from_utf8(&found).ok();
+            text.and_then(|text| charset::encode(charset, text, &mut written))
+                .ok_or_else(|| refusal("a value that has no form in character_set_client", ""))?;
+            Given::Text(written)
+        }
+    })
 }
 
 /// The text of a value; `None` if it has none that could be a mask.
@@ -248,6 +261,7 @@ fn text_of((code, flags): ParameterType, value: &[u8], charset: Charset) -> Opti
         // What some drivers make of every number.
         kind::DOUBLE => Some(f64::from_le_bytes(value.try_into().ok()?).to_string()),
         kind::FLOAT => Some(f32::from_le_bytes(value.try_into().ok()?).to_string()),
+        kind::DATE | kind::DATETIME | kind::TIMESTAMP => moment_text(value),
         kind::DECIMAL | kind::NEWDECIMAL | kind::VARCHAR | kind::ENUM..=kind::STRING => {
             charset::decode(charset, value).map(|text| text.into_owned())
         }
