@@ -32,6 +32,9 @@ trait Server {
     /// Runs a query in `shop`, through `port`, and returns it as a table.
     fn table(&self, port: u16, sql: &str) -> Result<String>;
 
+    /// The only value that a query shows.
+    fn value(&self, port: u16, sql: &str) -> Result<String>;
+
     /// How a person does the same.
     fn by_hand(&self, port: u16) -> String;
 }
@@ -62,7 +65,10 @@ pub(crate) async fn run(demo: &Demo) -> Result<()> {
         let _ = stopped.await;
     }));
 
-    let shown = tokio::task::block_in_place(|| show(server.as_ref(), address.port()));
+    let shown = tokio::task::block_in_place(|| {
+        show(server.as_ref(), address.port())?;
+        show_values(server.as_ref(), address.port())
+    });
     if shown.is_ok() && !demo.once {
         writeln!(
             io::stdout(),
@@ -105,27 +111,60 @@ async fn listen(demo: &Demo, config: &Config) -> Result<TcpListener> {
 }
 
 fn show(server: &dyn Server, proxy_port: u16) -> Result<()> {
-    for query in QUERIES.split(';').map(str::trim).filter(|query| !query.is_empty()) {
-        let direct = server.table(server.port(), query)?;
-        let masked = server.table(proxy_port, query)?;
-        writeln!(io::stdout(), "\n{}\n", indent(query))?;
-        writeln!(io::stdout(), "{}", side_by_side(&direct, &masked))?;
-    }
+    let mut queries = QUERIES.split(';').map(str::trim).filter(|query| !query.is_empty());
+    queries.try_for_each(|query| show_one(server, proxy_port, query))
+}
+
+fn show_one(server: &dyn Server, proxy_port: u16, query: &str) -> Result<()> {
+    let direct = server.table(server.port(), query)?;
+    let masked = server.table(proxy_port, query)?;
+    writeln!(io::stdout(), "\n{}\n", indent(query))?;
+    writeln!(io::stdout(), "{}", side_by_side(&direct, &masked))?;
     Ok(())
+}
+
+/// Masks work as values: records are found by them, real values are not, and what is written back does no damage.
+fn show_values(server: &dyn Server, proxy_port: u16) -> Result<()> {
+    let mut out = io::stdout();
+    let one = |what: &str| {
+        format!("select {what} from customers c join orders o on o.customer_id = c.id where o.id = 53")
+    };
+    let mask = server.value(proxy_port, &one("c.email"))?;
+    let by = |email: &str| format!("select full_name, city from customers where email = '{email}'");
+    writeln!(
+        out,
+        "Whoever is shown masks works with masks. A record is found by the address that was shown:"
+    )?;
+    show_one(server, proxy_port, &by(&mask))?;
+    writeln!(out, "and not by the real one, so that nobody can try whether somebody is there:")?;
+    show_one(server, proxy_port, &by(&server.value(server.port(), &one("c.email"))?))?;
+    let write = format!("update customers set email = '{mask}', city = 'Brno' where email = '{mask}'");
+    writeln!(
+        out,
+        "An application that reads a record, changes the city and writes all of it does no damage:"
+    )?;
+    writeln!(out, "\n{}", indent(&write))?;
+    server.table(proxy_port, &write)?;
+    show_one(server, proxy_port, &one("c.email, c.city"))
 }
 
 /// Two tables beside each other.
 fn side_by_side(left: &str, right: &str) -> String {
-    let width = left.lines().map(|line| line.chars().count()).max().unwrap_or(0).max("direct".len());
+    let (left, right) = (rows(left), rows(right));
+    let width = left.iter().map(|line| line.chars().count()).max().unwrap_or(0).max("direct".len());
     let mut out = format!("  {:width$}   through IronVeil\n", "direct");
-    let (mut left, mut right) = (left.lines(), right.lines());
-    loop {
-        let (a, b) = (left.next(), right.next());
-        if a.is_none() && b.is_none() {
-            return out;
-        }
-        out.push_str(&format!("  {:width$}   {}\n", a.unwrap_or_default(), b.unwrap_or_default()));
+    for at in 0..left.len().max(right.len()) {
+        let side = |side: &[&str]| side.get(at).copied().unwrap_or_default().to_owned();
+        out.push_str(format!("  {:width$}   {}", side(&left), side(&right)).trim_end());
+        out.push('\n');
     }
+    out
+}
+
+/// The lines of a table.
+fn rows(table: &str) -> Vec<&str> {
+    let table = table.trim_end();
+    if table.is_empty() { vec!["(no rows)"] } else { table.lines().collect() }
 }
 
 fn indent(text: &str) -> String {

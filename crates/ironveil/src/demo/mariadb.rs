@@ -76,9 +76,12 @@ impl super::Server for Server {
     }
 
     fn table(&self, port: u16, sql: &str) -> Result<String> {
-        let options =
-            ["--host=127.0.0.1", "--protocol=tcp", "--user=demo", "--table", "shop", "--execute", sql];
-        run(client().arg(format!("--port={port}")).args(options))
+        run(shop(port).args(["--table", "--execute", sql]))
+    }
+
+    fn value(&self, port: u16, sql: &str) -> Result<String> {
+        let value = run(shop(port).args(["--batch", "--skip-column-names", "--execute", sql]))?;
+        Ok(value.trim().to_owned())
     }
 
     fn by_hand(&self, port: u16) -> String {
@@ -92,6 +95,14 @@ impl Drop for Server {
         let _ = Command::new("kill").args(["-KILL", &self.child.id().to_string()]).status();
         let _ = self.child.wait();
     }
+}
+
+/// A client of the sample database.
+fn shop(port: u16) -> Command {
+    let mut command = client();
+    command.args(["--host=127.0.0.1", "--protocol=tcp", "--user=demo", "--database=shop"]);
+    command.arg(format!("--port={port}"));
+    command
 }
 
 fn client() -> Command {

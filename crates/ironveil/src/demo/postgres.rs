@@ -80,6 +80,10 @@ impl super::Server for Server {
         run(psql(&self.bin, port, "shop").args(["-q", "-P", "footer=off", "-P", "null=NULL", "-c", sql]))
     }
 
+    fn value(&self, port: u16, sql: &str) -> Result<String> {
+        self.psql(port, "shop", sql).map(|value| value.trim().to_owned())
+    }
+
     fn by_hand(&self, port: u16) -> String {
         format!("psql -h 127.0.0.1 -p {port} -U postgres shop")
     }

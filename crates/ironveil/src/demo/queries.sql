@@ -1,6 +1,6 @@
 select id, full_name, email, phone, ssn, birth_date from customers order by id limit 4;
 
-select c.email as contact, p.card_number, p.amount
+select c.email, p.paid_by, p.card_number
 from customers c join payments p on p.paid_by = c.email order by p.id limit 3;
 
 select id, subject, body from tickets order by id limit 2;
