@@ -24,6 +24,14 @@ impl Stream {
     pub const fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
     }
+
+    /// The names in the certificate that the other side has shown: of its subject, and those that it stands for as well.
+    #[must_use]
+    pub fn certificate_names(&self) -> Vec<String> {
+        let Self::Tls(tls) = self else { return Vec::new() };
+        let certificates = tls.get_ref().1.peer_certificates();
+        certificates.and_then(|all| all.first()).map_or_else(Vec::new, |leaf| crate::tls::names(leaf))
+    }
 }
 
 macro_rules! on_inner {

@@ -15,6 +15,7 @@ use rustls::{
 };
 
 use crate::error::NetError;
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// ALPN name of the PostgreSQL protocol, which direct TLS has to agree on.
 pub const ALPN: &[u8] = b"postgresql";
@@ -211,6 +212,23 @@ pub fn end_point_hash(certificate: &[u8]) -> Option<Vec<u8>> {
         _ => return None,
     };
     Some(digest::digest(algorithm, certificate).as_ref().to_vec())
+}
+
+/// The names in a certificate: common names, and the mail addresses, hosts and URIs that it is for as well.
+pub(crate) fn names(certificate: &[u8]) -> Vec<String> {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return Vec::new() };
+    let common = parsed.subject().iter_common_name().filter_map(|name| name.as_str().ok());
+    let mut names: Vec<String> = common.map(str::to_owned).collect();
+    let others = parsed.subject_alternative_name().ok().flatten();
+    names.extend(others.iter().flat_map(|others| &others.value.general_names).filter_map(
+        |name| match name {
+            GeneralName::DNSName(name) | GeneralName::RFC822Name(name) | GeneralName::URI(name) => {
+                Some((*name).to_owned())
+            }
+            _ => None,
+        },
+    ));
+    names
 }
 
 /// Certificate ::= SEQUENCE { tbsCertificate SEQUENCE, signatureAlgorithm SEQUENCE { OID ... } ... }

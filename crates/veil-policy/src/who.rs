@@ -20,13 +20,16 @@ pub struct Principal {
     pub application: String,
     /// The name by which the server knows it, whose roles it has.
     pub upstream: String,
+    /// The names in the certificate that the client has shown.
+    pub certificate: Vec<String>,
 }
 
 impl Principal {
     /// A user of whom nothing else is known.
     #[must_use]
     pub fn user(name: &str) -> Self {
-        Self { user: name.to_owned(), address: None, application: String::new(), upstream: name.to_owned() }
+        let (application, certificate) = (String::new(), Vec::new());
+        Self { user: name.to_owned(), address: None, application, upstream: name.to_owned(), certificate }
     }
 }
 
@@ -41,6 +44,8 @@ pub struct Who {
     pub networks: Vec<Network>,
     /// With one of these names of applications.
     pub applications: Vec<Glob>,
+    /// With one of these names in the certificate that it has shown.
+    pub certificates: Vec<Glob>,
     /// At this time.
     pub time: Option<Window>,
     /// But not those for whom all of this holds.
@@ -206,7 +211,9 @@ impl Who {
             Some(Holds::Perhaps) => Holds::Perhaps,
             Some(Holds::Yes) => Holds::No,
         };
+        let shown = |glob: &Glob| principal.certificate.iter().any(|name| glob.matches(name));
         let all = [
+            sure(self.certificates.is_empty() || self.certificates.iter().any(shown)),
             any(&self.users, &principal.user),
             any(&self.applications, &principal.application),
             network,

@@ -120,6 +120,26 @@ fn client_certificates() {
     works(&server, &with(&good));
     fails(&server, &with(&bad), "");
     fails(&server, &url(&proxy, "sslmode=require"), "");
+
+    // Rules may be for the names in them.
+    let rules = format!(
+        "\n  - {{ who: {{ certificate: ['*.ops.test', boss] }}, unmask: true, reason: test }}{RULES}"
+    );
+    let mut proxy =
+        Proxy::start_with(&config(server.port(), &rules), &listen_tls(&authority, "required", &more));
+    // The canary is shown where the rules say so.
+    proxy.scanner = None;
+    for (issued, clear) in [
+        (authority.issue("postgres", &[]).unwrap(), false),
+        (authority.issue("boss", &[]).unwrap(), true),
+        (authority.issue("postgres", &["a.ops.test"]).unwrap(), true),
+        (authority.issue("ops.test", &["ops.test"]).unwrap(), false),
+    ] {
+        let (cert, key) = (issued.cert.display(), issued.key.display());
+        let connection = url(&proxy, &format!("sslmode=require sslcert={cert} sslkey={key}"));
+        let (ok, text) = psql(&server, &connection, "select email from users where id = 1");
+        assert!(ok && (text.contains("zqcanary1@mail.test") == clear), "{text}");
+    }
 }
 
 #[test]

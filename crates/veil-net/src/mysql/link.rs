@@ -28,6 +28,12 @@ impl Link {
         self.stream.is_tls()
     }
 
+    /// The names in the certificate that the other side has shown.
+    #[must_use]
+    pub fn certificate_names(&self) -> Vec<String> {
+        self.stream.certificate_names()
+    }
+
     /// Reads one packet of at most `max` bytes.
     ///
     /// # Errors

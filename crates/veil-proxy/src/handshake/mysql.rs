@@ -169,7 +169,7 @@ async fn sign_in<'a>(
     if !response.database.is_empty() {
         response.capabilities |= cap::CONNECT_WITH_DB;
     }
-    let principal = principal(proxy, &user, peer, &response.attributes);
+    let principal = principal(proxy, &user, (peer, client.certificate_names()), &response.attributes);
     let asked = Asked { scope: proxy.policy.scope_mysql(&principal), user, response: &response };
 
     let (upstream, number) = authenticate(proxy, client, route, &asked, nonce).await?;
@@ -292,14 +292,20 @@ async fn change_user(
         None => bridge::run(proxy, client, upstream, &facts.route.target).await?,
     };
     client.write(|out| out.extend(&last)).await?;
-    let principal = principal(proxy, &user, facts.peer, &asking.attributes);
+    let from = (facts.peer, client.certificate_names());
+    let principal = principal(proxy, &user, from, &asking.attributes);
     let scope = proxy.policy.scope_mysql(&principal);
     info!(peer = %facts.peer, user = principal.user, ?scope, "session changed its user");
     Ok(engine(proxy, facts, principal, scope))
 }
 
 /// Who signs in, as far as rules ask.
-fn principal(proxy: &Proxy, user: &str, peer: SocketAddr, attributes: &[u8]) -> Principal {
+fn principal(
+    proxy: &Proxy,
+    user: &str,
+    (peer, certificate): (SocketAddr, Vec<String>),
+    attributes: &[u8],
+) -> Principal {
     let account = proxy.mysql_accounts.get(user);
     let upstream = account.and_then(|account| account.upstream.as_ref()).map_or(user, |(name, _)| name);
     Principal {
@@ -307,6 +313,7 @@ fn principal(proxy: &Proxy, user: &str, peer: SocketAddr, attributes: &[u8]) -> 
         address: Some(peer.ip()),
         application: startup::attribute(attributes, b"program_name").unwrap_or_default().to_owned(),
         upstream: upstream.to_owned(),
+        certificate,
     }
 }
 

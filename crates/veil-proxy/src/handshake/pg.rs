@@ -140,7 +140,8 @@ impl<'a> Asked<'a> {
         let application = value("application_name").unwrap_or_default();
         let account = proxy.accounts.get(&user).and_then(|account| account.upstream.as_ref());
         let upstream = account.map_or_else(|| user.clone(), |(name, _)| name.clone());
-        let principal = Principal { user: user.clone(), address: Some(peer.ip()), application, upstream };
+        let (address, certificate) = (Some(peer.ip()), stream.certificate_names());
+        let principal = Principal { user: user.clone(), address, application, upstream, certificate };
         let scope = proxy.policy.scope(route.database.as_ref().unwrap_or(&database), &principal);
         let replication = value("replication").is_some_and(|value| !is_false(&value));
         if replication && scope != Scope::Exempt && proxy.policy.masks_anything() {

@@ -43,7 +43,8 @@ fn principal(value: &Value<'_>, faults: &mut Faults) -> Option<Principal> {
         let text = value.text(faults)?;
         text.parse().ok().or_else(|| wrong(&value, faults, &format!("\"{text}\" is no address")))
     });
-    map.end(faults, &["user", "application", "address"]);
+    let certificate = map.take("certificate").and_then(|value| value.texts(faults)).unwrap_or_default();
+    map.end(faults, &["user", "application", "address", "certificate"]);
     let user = user?;
-    Some(Principal { address, application, ..Principal::user(&user) })
+    Some(Principal { address, application, certificate, ..Principal::user(&user) })
 }

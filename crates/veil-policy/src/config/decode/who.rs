@@ -22,14 +22,15 @@ pub(super) fn who(value: &Value<'_>, may_except: bool, faults: &mut Faults) -> W
         found.into_iter().flat_map(|(_, texts)| texts).map(|text| Glob::new(&text)).collect()
     };
     let (users, applications) = (globs(some("user", faults)), globs(some("application", faults)));
+    let certificates = globs(some("certificate", faults));
     let roles = some("role", faults).map(|(_, roles)| roles).unwrap_or_default();
     let networks =
         some("network", faults).map(|(value, texts)| networks(&value, texts, faults)).unwrap_or_default();
     let time = window(&mut map, faults);
     let except = if may_except { map.take("not") } else { None };
     let except = except.map(|value| Box::new(who(&value, false, faults)));
-    let found = Who { users, roles, networks, applications, time, except };
-    map.end(faults, &["user", "role", "network", "application", "hours", "days", "not"]);
+    let found = Who { users, roles, networks, applications, certificates, time, except };
+    map.end(faults, &["user", "role", "network", "application", "certificate", "hours", "days", "not"]);
     if found == Who::default() {
         faults.at(value, "says nothing; leave it out for everybody");
     }
