@@ -170,6 +170,7 @@ fn catalog() -> Catalog {
         Vec::new(),
         Vec::new(),
         vec![],
+        Vec::new(),
     ])
 }
 

@@ -11,12 +11,16 @@ async fn rules_are_for_whom_they_say() {
         let server = sample_server(of(flavour));
         let masks = "{ table: users, column: email, strategy: email }";
         let user = MySql::user();
+        let grants = format!("create role dba, staff, chief; grant staff to chief; grant chief to {user}@'%'");
+        server.sql("", &grants).unwrap();
         for (rules, clear) in [
             (format!("- {{ who: {{ user: {user}, network: 127.0.0.1 }}, unmask: true, reason: test }}\n  - {masks}"), true),
             (format!("- {{ who: {{ user: {user}, network: 10.0.0.0/8 }}, unmask: true, reason: test }}\n  - {masks}"), false),
-            // What is not known of roles masks, and does not unmask.
             (format!("- {{ who: {{ role: dba }}, unmask: true, reason: test }}\n  - {masks}"), false),
-            ("- { who: { role: dba }, table: users, column: email, strategy: email }".to_owned(), false),
+            ("- { who: { role: dba }, table: users, column: email, strategy: email }".to_owned(), true),
+            // By way of another role.
+            (format!("- {{ who: {{ role: staff }}, unmask: true, reason: test }}\n  - {masks}"), true),
+            ("- { who: { not: { role: staff } }, table: users, column: email, strategy: email }".to_owned(), true),
             (format!("- {{ unmask: true, reason: test, until: '2020-01-01' }}\n  - {masks}"), false),
             (format!("- {{ unmask: true, reason: test, until: '2999-01-01' }}\n  - {masks}"), true),
             ("- { who: { application: nothing_is_called_so }, table: users, column: email, strategy: redact }".to_owned(), true),

@@ -43,7 +43,9 @@ impl Labels {
     /// Lays `policy` over `catalog` for sessions with these rights.
     #[must_use]
     pub fn new(policy: Arc<Policy>, catalog: Arc<Catalog>, rights: &Rights) -> Self {
-        let rights = policy.settled(rights, None);
+        let roles = catalog.roles();
+        let has = |role: &str| roles.is_some_and(|roles| roles.contains(role));
+        let rights = policy.settled(rights, roles.is_some().then_some(&has as &dyn Fn(&str) -> bool));
         let mut labels = Self {
             catalog: Arc::clone(&catalog),
             policy,

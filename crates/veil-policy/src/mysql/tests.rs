@@ -40,6 +40,7 @@ fn catalog(folds: &str) -> Catalog {
         ],
         vec![row(&["NVL"])],
         vec![row(&["shop", "mails", "owner", "shop", "users", "Email"])],
+        Vec::new(),
     ];
     Catalog::from_rows(&results)
 }

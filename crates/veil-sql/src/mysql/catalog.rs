@@ -22,7 +22,7 @@ pub struct Query {
 }
 
 /// The queries whose rows make a catalog, in order.
-pub const QUERIES: [Query; 6] = [
+pub const QUERIES: [Query; 7] = [
     Query { text: "select @@lower_case_table_names, version() limit 18446744073709551615", columns: 2 },
     Query {
         text: "select cast(convert(table_schema using utf8mb4) as binary), \
@@ -68,6 +68,11 @@ pub const QUERIES: [Query; 6] = [
             cast(convert(referenced_column_name using utf8mb4) as binary) from information_schema.key_column_usage \
             where referenced_table_name is not null limit 18446744073709551615",
         columns: 6,
+    },
+    Query {
+        text: "select distinct cast(convert(role_name using utf8mb4) as binary) \
+            from information_schema.applicable_roles limit 18446744073709551615",
+        columns: 1,
     },
 ];
 
@@ -162,6 +167,8 @@ pub struct Catalog {
     /// Names of users' functions, in lower case; `None` if nothing is known.
     functions: Option<HashSet<String>>,
     references: BTreeSet<Reference>,
+    /// Roles that the account has been granted, by others too; `None` if nothing is known.
+    roles: Option<HashSet<String>>,
 }
 
 /// A column that refers to another: database, table and column of both.
@@ -171,7 +178,7 @@ impl Catalog {
     /// From the rows of [`QUERIES`], in order.
     #[must_use]
     pub fn from_rows(results: &[Vec<Row>; QUERIES.len()]) -> Self {
-        let [settings, tables, columns, views, functions, references] = results;
+        let [settings, tables, columns, views, functions, references, roles] = results;
         let setting =
             |at: usize| settings.first().and_then(|row| row.get(at)).cloned().flatten().unwrap_or_default();
         let mode = Mode::new("", &setting(1));
@@ -186,6 +193,7 @@ impl Catalog {
             tables: HashMap::new(),
             functions: Some(functions.collect()),
             references: references.iter().filter_map(reference).collect(),
+            roles: Some(roles.iter().filter_map(|row| row.first()?.clone()).collect()),
         };
         for row in tables {
             if let [Some(database), Some(name), Some(kind), engine] = row.as_slice() {
@@ -227,6 +235,12 @@ impl Catalog {
     /// Columns that refer to others.
     pub fn references(&self) -> impl Iterator<Item = &Reference> {
         self.references.iter()
+    }
+
+    /// The roles that the account has; `None` if they are not known.
+    #[must_use]
+    pub const fn roles(&self) -> Option<&HashSet<String>> {
+        self.roles.as_ref()
     }
 
     /// What both know alike: an old one may miss what came later, and have what has gone.
