@@ -180,6 +180,7 @@ pub fn analyse(bytes: &[u8]) {
     for bits in 0..32_u8 {
         let has = |bit: u8| bits >> bit & 1 == 1;
         let mode = Mode {
+            high_not: false,
             ansi_quotes: has(0),
             no_backslash_escapes: has(1),
             ignore_space: has(2),

@@ -64,6 +64,12 @@ impl ColumnMask {
         })
     }
 
+    /// Whether masks are exact numbers.
+    #[must_use]
+    pub fn is_number(&self) -> bool {
+        self.plan.kind().is_some_and(|kind| kind.number_max().is_some())
+    }
+
     /// Whether masks are texts.
     #[must_use]
     pub fn is_text(&self) -> bool {

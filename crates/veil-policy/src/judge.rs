@@ -209,7 +209,11 @@ fn judge_definition(
 ) -> Result<Run, Refusal> {
     let guarded = |target: &QualifiedName| match target.name.as_str() {
         "*" => labels.holds_guarded(target.schema.as_deref()),
-        _ => labels.standing(target) == Standing::Guarded,
+        // In another schema, it could be taken for the one that is.
+        _ => {
+            let name = QualifiedName { schema: None, name: target.name.clone() };
+            labels.standing(&name) == Standing::Guarded
+        }
     };
     // Partitions and children change with what they belong to.
     let in_family = |name: &QualifiedName| labels.catalog().is_related(name, |oid| !labels.is_clean(oid));

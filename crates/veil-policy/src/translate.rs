@@ -280,10 +280,19 @@ impl Translation {
             _ => Some(stated),
         };
         let given = Given { kind, ..parameter.given };
-        let found = parameter.mask.translate(given, format, value, out);
-        found.map(Some).map_err(|NoMask| parameter.refuse())
+        match parameter.mask.translate(given, format, value, out) {
+            Ok(Cell::Null) | Err(NoMask) if parameter.takes_no_number() => {
+                out.extend(NO_NUMBER.as_bytes());
+                Ok(Some(Cell::Written))
+            }
+            Ok(cell) => Ok(Some(cell)),
+            Err(NoMask) => Err(parameter.refuse()),
+        }
     }
 }
+
+/// A number that no column of numbers with masks holds.
+const NO_NUMBER: &str = "9999999999999999999999999999999999999999";
 
 /// The type of literals and parameters of which nothing is said.
 const UNKNOWN: u32 = 705;
@@ -302,19 +311,32 @@ impl Parameter {
         if value.contains('\0') {
             return Err(self.refuse());
         }
-        let text = match found.map_err(|NoMask| self.refuse())? {
-            Cell::Null => " NULL ".to_owned(),
-            Cell::Written if literal.quoted || !is_number(&value) || self.mask.is_text() => {
+        let text = match found {
+            Ok(Cell::Null) | Err(NoMask) if self.takes_no_number() => format!(" {NO_NUMBER}"),
+            Err(NoMask) if self.is_compared_number() => format!(" {NO_NUMBER}"),
+            Err(NoMask) => return Err(self.refuse()),
+            Ok(Cell::Null) => " NULL ".to_owned(),
+            Ok(Cell::Written) if literal.quoted || !is_number(&value) || self.mask.is_text() => {
                 let quoted = value.replace('\'', "''");
                 match escapes {
                     Escapes::Quotes => format!(" '{quoted}'"),
                     Escapes::Backslashes => format!(" '{}'", quoted.replace('\\', "\\\\")),
                 }
             }
-            Cell::Written if value.starts_with('-') => format!(" ({value})"),
-            Cell::Written => format!(" {value}"),
+            Ok(Cell::Written) if value.starts_with('-') => format!(" ({value})"),
+            Ok(Cell::Written) => format!(" {value}"),
         };
         Ok(Splice { from: at, to: literal.end, text })
+    }
+
+    /// Whether it is a number that is compared, one by one.
+    fn is_compared_number(&self) -> bool {
+        self.mask.is_number() && !self.given.list && self.given.used != Use::Stored
+    }
+
+    /// Whether one that is no mask may be any number: MySQL knows that no column holds it before it looks for it.
+    fn takes_no_number(&self) -> bool {
+        self.is_compared_number() && matches!(self.kind, Type::MySql(_))
     }
 
     /// The same value for two uses; `None` if it would be another.

@@ -11,7 +11,8 @@ async fn rules_are_for_whom_they_say() {
         let server = sample_server(of(flavour));
         let masks = "{ table: users, column: email, strategy: email }";
         let user = MySql::user();
-        let grants = format!("create role dba, staff, chief; grant staff to chief; grant chief to {user}@'%'");
+        let grants =
+            format!("create role dba, staff, chief; grant staff to chief; grant chief to {user}@'%'");
         server.sql("", &grants).unwrap();
         for (rules, clear) in [
             (format!("- {{ who: {{ user: {user}, network: 127.0.0.1 }}, unmask: true, reason: test }}\n  - {masks}"), true),

@@ -80,7 +80,7 @@ async fn a_record_is_found_by_the_value_that_was_shown() {
         let other = one(&mut client, "select email from users where age = 32").await;
         for condition in [
             format!("email = '{email}'"),
-            format!("'{email}' = email"),
+            format!("email = ('{email}')"),
             format!("email = \"{email}\""),
             format!("users.email = '{email}' and shop.users.phone='{phone}'"),
             format!("email in ('x', '{email}', 'y')"),
@@ -98,6 +98,15 @@ async fn a_record_is_found_by_the_value_that_was_shown() {
         }
         let by_view = format!("select id from user_view where label = '{email}'");
         assert_eq!(one(&mut client, &by_view).await, id);
+        for sql in [
+            format!("select email as email, x.age from (select * from users) x where x.email = '{email}'"),
+            format!(
+                "update users u join items i on i.id = 1 set u.email = '{email}', age = 31 where u.email = '{email}'"
+            ),
+            format!("update users set email = email, full_name = users.full_name where email = '{email}'"),
+        ] {
+            client.query_drop(&sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        }
         let joined = format!(
             "select i.label from users u, items i where u.id = {id} and i.id = 1 and u.email = '{email}'"
         );
@@ -110,6 +119,8 @@ async fn a_record_is_found_by_the_value_that_was_shown() {
             ("full_name = 'it''s \\\\'", "0"),
             ("id = -1", "0"),
             ("id = 99999999999", "0"),
+            ("not (id = 99999999999)", "3"),
+            ("id <> 0 and id not in (-1, 0) and not (id <=> -7)", "3"),
         ] {
             let sql = format!("select count(*) from users where {condition}");
             assert_eq!(one(&mut client, &sql).await, count, "{sql}");
@@ -164,6 +175,17 @@ async fn parameters_are_masks_in_every_form() {
         }
         for sql in [
             "select (select count(*) from (select 'email' 'x') t where email = 'y') from users",
+            "select count(*) from (with users as (select 'x' as email) select 1 from users where users.email = 'y') x, users",
+            "with users as (select 'x' as email), x as (select 1 from users) select count(*) from users where users.email = 'y'",
+            "select count(*) from (with items as (select email as label from users) select 1 from items where items.label = 'y') x",
+            "insert into items (id, label, n) select 6, 'x', (with users as (select 'g' as email) select count(*) from users where users.email = 'y')",
+            "select count(*) from json_table('[\"x\"]', '$[*]' columns (email varchar(80) path '$')) users where users.email = 'y' and exists (select 1 from shop.users)",
+            "select (select count(*) from items where email = 'y') from users",
+            "explain select age from users where email = 'zqcanary1@mail.test'",
+            "describe select age from users where id = 1",
+            "select age from users where email = 'x' like 'y%'",
+            "select age from users where email = 'x' is true",
+            "insert into items set id = 9, n = (select email = 'x' from users limit 1)",
             "select (select count(*) from (select note as email from users) t where email = 'y') from users",
             "prepare p from 'select age from users where email = ?'; set @a = 'x'; execute p using @a",
             "prepare p from \"select age from users where email = 'x'\"; execute p",
@@ -229,6 +251,23 @@ async fn nothing_tells_the_values_that_masks_stand_for() {
         let [email, name, id, ..] = shown(&mut client).await;
         let _ = ask(&mut client, "set profiling = 1").await;
         for text in [
+            format!("select age rows from users where email = '{email}'"),
+            format!("select 1 rows; select 1 from users where email = '{email}'"),
+            format!("show tables rows; select 1 from users where full_name = '{name}'"),
+            format!("select ? rows from users where email = '{email}'"),
+            format!("select exists (select 1 from users where email = '{email}')"),
+            format!(
+                "select (select count(*) from users where email = '{email}'), email = '{email}' from users"
+            ),
+            format!("select count(*) from (select email = '{email}', email = '{email}' from users) t"),
+            format!("select * from (select email = '{email}' from users) t limit 1"),
+            format!(
+                "delete from users where id = -5 returning (select count(*) from users where email = '{email}')"
+            ),
+            format!(
+                "insert into users (id, full_name) select 95, '{name}' from items having `zqcanary Person1`"
+            ),
+            "select age from users where logins = 99999999999999".to_owned(),
             format!("select age from users where email = '{email}'; show full processlist"),
             format!(
                 "select age, (select info from information_schema.processlist limit 1) from users where email = '{email}'"
@@ -239,6 +278,7 @@ async fn nothing_tells_the_values_that_masks_stand_for() {
             format!("explain select age from users where email = '{email}'"),
             format!("explain extended select age from users where email = '{email}'"),
             "show warnings".to_owned(),
+            "show errors".to_owned(),
             "show profiles".to_owned(),
             "select * from information_schema.profiling".to_owned(),
             "select sql_text from performance_schema.events_statements_history".to_owned(),

@@ -64,7 +64,7 @@ impl Mask for Fpe {
         let max = u128::from(at.kind.number_max()?);
         let turned = if all - 1 > max && self.keep_first == 0 && self.keep_last == 0 {
             // The type does not hold all numbers of so many digits.
-            let (least, size) = (all / 10, max + 1 - all / 10);
+            let (least, size) = (all / 10, (max + 1).checked_sub(all / 10)?);
             let place = number.unsigned_abs().checked_sub(least)?;
             at.key.permutation().number(at.way, b"fpe|max", size, place)? + least
         } else {

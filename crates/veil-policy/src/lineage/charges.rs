@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use veil_model::PgType;
 use veil_sql::lineage::Expr;
 use veil_sql::question::{Asks, Question};
-use veil_sql::{Alias, AliasSource};
+use veil_sql::{Alias, AliasSource, QualifiedName};
 
 use super::{Columns, Flow, perhaps_same};
-use crate::labels::Label;
+use crate::labels::{Label, Standing};
 use crate::question::{self, Mixed};
 
 /// Names that are followed for the questions of one statement, times names that it gives.
@@ -38,6 +38,19 @@ impl Columns<'_> {
         let traced = of.as_deref().is_some_and(|of| self.tracer.relations(of).is_some());
         let function = |alias: &Alias| matches!(alias.source, AliasSource::Function(_));
         let facts = self.tracer.facts;
+        // By the time the statement runs, a relation without labels may have the column.
+        let lacks =
+            |relation: &&QualifiedName| self.tracer.in_relations(std::iter::once(*relation), name).is_none();
+        let may_gain = match of.as_deref().and_then(|of| self.tracer.relations(of)) {
+            Some(relations) => relations.iter().any(lacks),
+            None => {
+                let clean = |name: &&QualifiedName| self.tracer.labels.standing(name) != Standing::Guarded;
+                facts.relations.iter().filter(clean).any(|relation| lacks(&relation))
+            }
+        };
+        if may_gain {
+            return None;
+        }
         if !traced
             && (facts.unnamed
                 || facts.aliases.iter().any(function)

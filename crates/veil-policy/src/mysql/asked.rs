@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use veil_sql::lineage::Spot;
-use veil_sql::mysql::{Facts, Named, TableName};
+use veil_sql::mysql::{Facts, Named, Table, TableName};
 use veil_sql::question::{Asks, Given, Question};
 
 use super::labels::Labels;
@@ -142,29 +142,41 @@ impl<'a> Scope<'a> {
 
     /// The label and the type of a column if all that it may be is masked by one rule, as columns of one type.
     pub(super) fn sure(&self, of: Option<&str>, name: &str) -> Option<(Label, String)> {
-        if name.eq_ignore_ascii_case("_rowid")
-            || (of.is_none() && (self.facts.makes_names || self.gives(name)))
-        {
+        if self.facts.untold || name.eq_ignore_ascii_case("_rowid") {
+            return None;
+        }
+        // A query's own columns go by their names in tables, or by those that the statement gives.
+        let of = of.filter(|of| {
+            let mut called = self.facts.aliases.iter().filter(|(own, _)| perhaps_same(own, of));
+            called.any(|(_, table)| table.is_some())
+        });
+        if of.is_none() && (self.facts.makes_names || self.gives_another(name)) {
             return None;
         }
         let named = self.facts.aliases.iter().filter(|(own, _)| of.is_none_or(|of| perhaps_same(own, of)));
         let mut found: Option<(Label, String)> = None;
         for (_, table) in named {
-            let Some(table) = table else {
-                // A query's own columns go by their names in tables, or by those that it gives.
-                if of.is_some() { return None } else { continue }
+            let table = match table {
+                Some(table) if !self.is_query(table) => table,
+                _ if of.is_some() => return None,
+                _ => continue,
             };
-            if self.facts.expressions.contains(&table.name.to_lowercase()) {
+            let known = self.known(table)?;
+            let mut columns =
+                known.columns.iter().filter(|column| perhaps_same(&column.name, name)).peekable();
+            // It may have the column by the time the statement runs.
+            if columns.peek().is_none() && (of.is_some() || self.labels.is_clean(known)) {
                 return None;
             }
-            let known = table.database.as_deref().or(self.database);
-            let known = known.and_then(|database| self.labels.catalog().table(database, &table.name))?;
-            for column in known.columns.iter().filter(|column| perhaps_same(&column.name, name)) {
+            for column in columns {
                 let Flow::Verbatim { label, .. } = self.labels.flow(known, &column.name) else { return None };
-                let one = (label, column.column_type.clone());
                 match &found {
-                    Some((label, declared)) if label.rule != one.0.rule || *declared != one.1 => return None,
-                    _ => found = Some(one),
+                    Some((other, declared))
+                        if other.rule != label.rule || *declared != column.column_type =>
+                    {
+                        return None;
+                    }
+                    _ => found = Some((label, column.column_type.clone())),
                 }
             }
         }
@@ -173,20 +185,37 @@ impl<'a> Scope<'a> {
 
     /// Whether a column of a table that is named with it is not labelled.
     pub(super) fn is_clear(&self, of: &str, name: &str) -> bool {
-        let named = self.facts.aliases.iter().filter(|(own, _)| perhaps_same(own, of));
-        let clear = named.map(|(_, table)| {
-            let table = table.as_ref()?;
-            let known = table.database.as_deref().or(self.database);
-            let known = known.and_then(|database| self.labels.catalog().table(database, &table.name))?;
-            let expression = self.facts.expressions.contains(&table.name.to_lowercase());
-            let mut columns =
-                known.columns.iter().filter(|column| perhaps_same(&column.name, name)).peekable();
-            let there = columns.peek().is_some() && !expression;
-            let clean = columns.all(|column| self.labels.flow(known, &column.name).is_clean());
-            (there && clean).then_some(())
-        });
-        let clear: Vec<Option<()>> = clear.collect();
-        !clear.is_empty() && clear.iter().all(Option::is_some)
+        let mut named = self.facts.aliases.iter().filter(|(own, _)| perhaps_same(own, of)).peekable();
+        named.peek().is_some()
+            && !self.facts.untold
+            && named.all(|(_, table)| {
+                let table = table.as_ref().filter(|table| !self.is_query(table));
+                table.and_then(|table| self.known(table)).is_some_and(|known| {
+                    let columns = known.columns.iter().filter(|column| perhaps_same(&column.name, name));
+                    let flows: Vec<Flow> =
+                        columns.map(|column| self.labels.flow(known, &column.name)).collect();
+                    !flows.is_empty() && flows.iter().all(Flow::is_clean)
+                })
+            })
+    }
+
+    /// Whether a table's name may be that of a common table expression.
+    fn is_query(&self, table: &TableName) -> bool {
+        table.database.is_none() && self.facts.with_names.iter().any(|name| perhaps_same(name, &table.name))
+    }
+
+    fn known(&self, table: &TableName) -> Option<&'a Table> {
+        self.labels.catalog().table(table.database.as_deref().or(self.database)?, &table.name)
+    }
+
+    /// Whether the statement gives a name to anything but columns that have it.
+    fn gives_another(&self, name: &str) -> bool {
+        let another = |(given, named): &(Vec<String>, Named)| {
+            let own = named.names.len() == 1 && named.names.iter().all(|own| own == &name.to_lowercase());
+            let as_it_is = own && named.columns == 1 && !named.computed && !named.constant && !named.many;
+            given.iter().any(|given| is_called(given, name)) && !as_it_is
+        };
+        self.facts.given.iter().any(another)
     }
 
     fn cost(&self, question: &Question<Named>) -> Result<u32, Mixed> {

@@ -163,6 +163,8 @@ fn statement(tokens: &[Token], places: &Places, mode: Mode, spaced: &Facts) -> S
         }
         Head::Explain(tokens) => {
             grammar(tokens, places, mode, &mut facts);
+            // It is sent as it is: a plan would quote what masks stand for.
+            facts.lose_places();
             Kind::Explain
         }
         Head::Words(kind, tokens) => {
@@ -242,6 +244,9 @@ fn grammar(tokens: Vec<Token>, places: &Places, mode: Mode, facts: &mut Facts) -
     facts::collect(&tree, facts);
     asked::collect(&tree, places, facts);
     met::collect(&tree, places, facts);
+    if mode.high_not {
+        facts.lose_places();
+    }
     let result = write::read(&tree, facts);
     facts.writes_variables = facts.reads_variables && write::repeats(&tree);
     if !matches!(tree, Tree::Query(_) | Tree::Insert(_) | Tree::Update(_) | Tree::Delete(_)) {

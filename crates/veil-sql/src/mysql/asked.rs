@@ -15,7 +15,7 @@ use sqlparser::ast::{
 };
 
 use super::lower::constraint;
-use super::met::{assigned_spot, comparison};
+use super::met::{assigned_spot, comparison, is_kept};
 use super::places::Places;
 use super::statement::{Facts, Named};
 use crate::lineage::Spot;
@@ -49,6 +49,7 @@ impl Visitor for Asked<'_> {
             }
             Statement::Insert(insert) => {
                 self.shown(insert.returning.iter().flatten());
+                insert.assignments.iter().for_each(|assignment| self.computed(&assignment.value));
                 // How many rows change tells whether one was the same before.
                 if insert.replace_into {
                     self.name(BTreeSet::from([ANY.to_owned()]), 1, Asks::Equality);
@@ -206,8 +207,10 @@ impl Asked<'_> {
         self.add(names, asks);
         if self.facts.asked.len() > asked
             && let Some(comparison) = comparison(part, self.places)
+            && !comparison.spots().is_empty()
         {
             self.of_spots(comparison.spots());
+            self.facts.meetings.extend(comparison.meetings());
         }
     }
 
@@ -232,7 +235,7 @@ impl Asked<'_> {
 
     /// What is written: how many rows change tells whether they held that before.
     fn assigned(&mut self, assignments: &[Assignment]) {
-        for assignment in assignments {
+        for assignment in assignments.iter().filter(|assignment| !is_kept(assignment)) {
             let last = match &assignment.target {
                 AssignmentTarget::ColumnName(name) => name.0.last().and_then(|part| part.as_ident()),
                 AssignmentTarget::Tuple(_) => None,

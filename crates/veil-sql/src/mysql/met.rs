@@ -1,26 +1,35 @@
 //! Where literals and parameters stand that are compared with columns as they are, or written to columns.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     Assignment, AssignmentTarget, BinaryOperator, Delete, Expr, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, InTarget, Insert, OnInsert, Select, SelectItem, SetExpr, Statement,
+    FunctionArguments, Ident, InTarget, Insert, OnInsert, Query, Select, SelectItem, SetExpr, Statement,
     TableFactor, TableObject, TableWithJoins, Update, Value, Visit, Visitor,
 };
 
 use super::facts::table_name;
 use super::places::Places;
-use super::statement::{Facts, TableName};
+use super::statement::{Facts, Named, TableName};
 use crate::lineage::{self, Literal, Meeting, Meets, Spot, Store, Stored};
+use crate::question::Question;
 use crate::statement::{Place, QualifiedName};
 
 /// Values that are told apart in one statement.
 const VALUES_MAX: usize = 16 << 10;
 
-/// Collects them, and what the tables are called.
+/// Collects what is written, and what the tables are called; what is compared has been collected with the questions.
 pub(super) fn collect(tree: &Statement, places: &Places, facts: &mut Facts) {
-    let mut met = Met { places, facts };
+    let mut met = Met { places, facts, named: HashSet::new() };
     let _: ControlFlow<()> = tree.visit(&mut met);
+    let named = met.named;
+    let (meetings, in_names) =
+        std::mem::take(&mut facts.meetings).into_iter().partition(|meeting| !named.contains(&meeting.at));
+    facts.meetings = meetings;
+    facts.lose(in_names);
+    let of_names = |question: &&mut Question<Named>| question.spots.iter().any(|spot| named.contains(spot));
+    facts.asked.iter_mut().filter(of_names).for_each(|question| question.spots.clear());
     if facts.meetings.len() + facts.stores.len() > VALUES_MAX {
         facts.lose_places();
     }
@@ -35,6 +44,14 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
+    /// What the literals and parameters meet.
+    pub(super) fn meetings(&self) -> impl Iterator<Item = Meeting> {
+        self.operands.iter().map(|(at, literal)| {
+            let meets = Meets::Compared { column: self.column.clone(), equal: self.equal };
+            Meeting { at: *at, literal: literal.clone(), cast: None, list: false, meets }
+        })
+    }
+
     /// The literals and parameters, if it is compared with nothing else.
     pub(super) fn spots(&self) -> Vec<Spot> {
         if self.whole { self.operands.iter().map(|(spot, _)| *spot).collect() } else { Vec::new() }
@@ -48,19 +65,13 @@ pub(super) fn comparison(tree: &Expr, places: &Places) -> Option<Comparison> {
             left,
             op: op @ (BinaryOperator::Eq | BinaryOperator::NotEq | BinaryOperator::Spaceship),
             right,
-        } => {
-            let pair = match column(left) {
-                Some(column) => (column, right),
-                None => (column(right)?, left),
-            };
-            (pair.0, vec![pair.1.as_ref()], *op == BinaryOperator::Eq)
-        }
+        } => (column(left)?, vec![right.as_ref()], *op == BinaryOperator::Eq),
         Expr::In { expr, target: InTarget::List(list), negated, .. } => {
             (column(expr)?, list.iter().collect(), !negated)
         }
         _ => return None,
     };
-    let operands: Vec<_> = others.iter().map(|other| places.spot(other)).collect();
+    let operands: Vec<_> = others.iter().map(|other| places.last(other)).collect();
     let whole = operands.iter().all(Option::is_some);
     Some(Comparison { column, equal, operands: operands.into_iter().flatten().collect(), whole })
 }
@@ -92,6 +103,8 @@ fn is_default(name: &Ident) -> bool {
 struct Met<'a> {
     places: &'a Places,
     facts: &'a mut Facts,
+    /// Literals and parameters of which the server makes names of columns, which everybody sees.
+    named: HashSet<Spot>,
 }
 
 impl Visitor for Met<'_> {
@@ -101,19 +114,15 @@ impl Visitor for Met<'_> {
         match tree {
             Statement::Insert(insert) => self.inserted(insert),
             Statement::Update(update) => self.updated(update),
-            Statement::Delete(Delete { .. }) => {}
+            Statement::Delete(Delete { returning: Some(items), .. }) => self.shown(items),
             _ => {}
         }
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_expr(&mut self, tree: &Expr) -> ControlFlow<()> {
-        if let Some(Comparison { column, equal, operands, .. }) = comparison(tree, self.places) {
-            for (at, literal) in operands {
-                let meets = Meets::Compared { column: column.clone(), equal };
-                self.facts.meetings.push(Meeting { at, literal, cast: None, list: false, meets });
-            }
-        }
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let with = query.with.iter().flat_map(|with| &with.cte_tables);
+        self.facts.with_names.extend(with.map(|cte| cte.alias.name.value.clone()));
         ControlFlow::Continue(())
     }
 
@@ -121,6 +130,7 @@ impl Visitor for Met<'_> {
         // A text without a name goes by what it says.
         let named = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(Expr::Value(value)) if matches!(value.value, Value::SingleQuotedString(_)));
         self.facts.makes_names |= select.projection.iter().any(named);
+        self.shown(&select.projection);
         ControlFlow::Continue(())
     }
 
@@ -128,7 +138,7 @@ impl Visitor for Met<'_> {
         match factor {
             TableFactor::Table { name, alias, args: None, .. } => {
                 let Some(table) = table_name(name) else {
-                    self.facts.makes_names = true;
+                    self.facts.untold = true;
                     return ControlFlow::Continue(());
                 };
                 let own = alias.as_ref().map_or_else(|| table.name.clone(), |alias| alias.name.value.clone());
@@ -139,16 +149,27 @@ impl Visitor for Met<'_> {
                 self.facts.aliases.extend(own);
             }
             TableFactor::NestedJoin { .. } => {}
-            _ => self.facts.makes_names = true,
+            _ => self.facts.untold = true,
         }
         ControlFlow::Continue(())
     }
 }
 
 impl Met<'_> {
+    fn shown(&mut self, items: &[SelectItem]) {
+        for item in items {
+            if let SelectItem::UnnamedExpr(value) = item {
+                let mut inside = Inside { places: self.places, found: &mut self.named };
+                let _: ControlFlow<()> = value.visit(&mut inside);
+            }
+        }
+    }
+
     fn inserted(&mut self, insert: &Insert) {
         let TableObject::TableName(name) = &insert.table else { return };
         let Some(target) = table_name(name) else { return };
+        self.facts.aliases.push((target.name.clone(), Some(target.clone())));
+        self.shown(insert.returning.as_deref().unwrap_or_default());
         let names: Vec<String> = insert
             .columns
             .iter()
@@ -183,6 +204,7 @@ impl Met<'_> {
         }
         let proposed = insert.insert_alias.as_ref().and_then(|alias| table_name(&alias.row_alias));
         let row = Row { alias: proposed.map(|alias| alias.name), target: &target };
+        self.facts.aliases.extend(row.alias.clone().map(|alias| (alias, None)));
         self.assigned(&insert.assignments, |_| Some(target.clone()), None);
         if let Some(OnInsert::DuplicateKeyUpdate(assignments)) = &insert.on {
             self.assigned(assignments, |_| Some(target.clone()), Some(&row));
@@ -205,10 +227,12 @@ impl Met<'_> {
                 .map(qualified)
         };
         self.assigned(&update.assignments, of, None);
-        let unclear = |assignment: &Assignment| of(qualifier(assignment).as_deref()).is_none();
-        if update.assignments.iter().any(unclear) {
+        let unclear = |assignment: &&Assignment| of(qualifier(assignment).as_deref()).is_none();
+        for assignment in update.assignments.iter().filter(unclear) {
+            // Whichever of them has the column.
+            let place = column_of(assignment).map(|name| Place::Name(name.to_owned()));
             for table in tables.iter().filter_map(|(_, table)| table.as_ref()) {
-                self.any(stored(&qualified(table), None, true));
+                self.any(stored(&qualified(table), place.clone(), true));
             }
         }
     }
@@ -220,18 +244,12 @@ impl Met<'_> {
         row: Option<&Row<'_>>,
     ) {
         for assignment in assignments {
-            let AssignmentTarget::ColumnName(name) = &assignment.target else { continue };
-            let Some(ident) = name.0.last().and_then(|part| part.as_ident()) else { continue };
+            let Some(name) = column_of(assignment) else { continue };
             let Some(target) = of(qualifier(assignment).as_deref()) else { continue };
-            let kept = match &assignment.value {
-                // As it is, or as it was to be inserted.
-                Expr::Identifier(own) => is_column(own) && own.value.eq_ignore_ascii_case(&ident.value),
-                value => row
-                    .and_then(|row| row.column(value))
-                    .is_some_and(|own| own.eq_ignore_ascii_case(&ident.value)),
-            };
+            let proposed = row.and_then(|row| row.column(&assignment.value));
+            let kept = is_kept(assignment) || proposed.is_some_and(|own| own.eq_ignore_ascii_case(name));
             if !kept {
-                let place = Some(Place::Name(ident.value.clone()));
+                let place = Some(Place::Name(name.to_owned()));
                 self.store(stored(&target, place, true), &assignment.value, row);
             }
         }
@@ -274,6 +292,28 @@ fn stored(target: &QualifiedName, place: Option<Place>, replaces: bool) -> Store
 
 fn qualified(table: &TableName) -> QualifiedName {
     QualifiedName { schema: table.database.clone(), name: table.name.clone() }
+}
+
+/// The column that is assigned to.
+fn column_of(assignment: &Assignment) -> Option<&str> {
+    let AssignmentTarget::ColumnName(name) = &assignment.target else { return None };
+    name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.as_str())
+}
+
+/// Whether a column is assigned what it holds: itself, perhaps with the name of its table as the target has it.
+pub(super) fn is_kept(assignment: &Assignment) -> bool {
+    let Some(name) = column_of(assignment) else { return false };
+    match &assignment.value {
+        Expr::Identifier(own) => is_column(own) && own.value.eq_ignore_ascii_case(name),
+        Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+            [of, own] => {
+                own.value.eq_ignore_ascii_case(name)
+                    && qualifier(assignment).is_none_or(|own| own == of.value)
+            }
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// The table that an assignment names.
@@ -353,6 +393,21 @@ fn named_tables(table: &TableWithJoins, found: &mut Vec<(String, Option<TableNam
             TableFactor::NestedJoin { table_with_joins, .. } => named_tables(table_with_joins, found),
             _ => found.push((String::new(), None)),
         }
+    }
+}
+
+/// The literals and parameters in a value.
+struct Inside<'a> {
+    places: &'a Places,
+    found: &'a mut HashSet<Spot>,
+}
+
+impl Visitor for Inside<'_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, tree: &Expr) -> ControlFlow<()> {
+        self.found.extend(self.places.spot(tree).map(|(spot, _)| spot));
+        ControlFlow::Continue(())
     }
 }
 

@@ -8,6 +8,7 @@ use std::ops::Range;
 use sqlparser::ast::{Expr, UnaryOperator, Value, ValueWithSpan};
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
 
+use super::head::keyword;
 use crate::lineage::{Literal, Spot};
 
 /// The literals and parameters, in order.
@@ -19,7 +20,40 @@ struct Place {
     extent: Range<usize>,
     /// A minus stands before it, here.
     minus: Option<usize>,
+    /// Of a parameter, from 1.
+    number: u32,
+    /// Nothing follows that could bind it closer than what stands before it.
+    ends: bool,
 }
+
+/// Words behind which a condition, or a part of one, has ended.
+const ENDS: [&str; 25] = [
+    "and",
+    "or",
+    "group",
+    "order",
+    "limit",
+    "having",
+    "for",
+    "lock",
+    "union",
+    "except",
+    "intersect",
+    "minus",
+    "into",
+    "on",
+    "inner",
+    "left",
+    "right",
+    "join",
+    "cross",
+    "natural",
+    "straight_join",
+    "window",
+    "returning",
+    "set",
+    "where",
+];
 
 /// The line of the marks, which no token has otherwise.
 const MARK: u64 = 1;
@@ -33,10 +67,16 @@ impl Places {
     pub(super) fn of(tokens: &[Token], extents: &[Range<usize>]) -> Self {
         let mut found = Vec::new();
         let mut before: Option<(&Token, &Range<usize>)> = None;
-        for (token, extent) in tokens.iter().zip(extents) {
+        let mut number = 0;
+        for (at, (token, extent)) in tokens.iter().zip(extents).enumerate() {
             if is_given(token) {
                 let minus = before.filter(|(token, _)| **token == Token::Minus).map(|(_, at)| at.start);
-                found.push(Place { token: token.clone(), extent: extent.clone(), minus });
+                number += u32::from(matches!(token, Token::Placeholder(_)));
+                let ends = match tokens.get(at + 1) {
+                    None | Some(Token::RParen | Token::Comma) => true,
+                    Some(next) => ENDS.contains(&keyword(next).as_str()),
+                };
+                found.push(Place { token: token.clone(), extent: extent.clone(), minus, number, ends });
             }
             before = Some((token, extent));
         }
@@ -59,6 +99,21 @@ impl Places {
         marked.collect()
     }
 
+    /// The literal or parameter that a value is, if it ends what it stands in.
+    pub(super) fn last(&self, value: &Expr) -> Option<(Spot, Option<Literal>)> {
+        let inner = match value {
+            Expr::Nested(inner) => inner,
+            value => value,
+        };
+        let plain = match inner {
+            Expr::UnaryOp { expr, .. } => expr,
+            other => other,
+        };
+        let Expr::Value(written) = plain else { return None };
+        self.place(written).filter(|place| place.ends)?;
+        self.spot(inner)
+    }
+
     /// The literal or parameter that a value is.
     pub(super) fn spot(&self, value: &Expr) -> Option<(Spot, Option<Literal>)> {
         let (value, negative) = match value {
@@ -69,12 +124,10 @@ impl Places {
             },
             _ => return None,
         };
-        let (at, place) = self.place(value)?;
+        let place = self.place(value)?;
         match (&value.value, &place.token) {
             (Value::Placeholder(_), Token::Placeholder(_)) if !negative => {
-                let before =
-                    self.0.iter().take(at).filter(|place| matches!(place.token, Token::Placeholder(_)));
-                Some((Spot::Parameter(u32::try_from(before.count() + 1).ok()?), None))
+                Some((Spot::Parameter(place.number), None))
             }
             (Value::SingleQuotedString(text), Token::SingleQuotedString(written)) if !negative => {
                 // Texts beside each other are one.
@@ -94,9 +147,8 @@ impl Places {
         }
     }
 
-    fn place(&self, value: &ValueWithSpan) -> Option<(usize, &Place)> {
+    fn place(&self, value: &ValueWithSpan) -> Option<&Place> {
         let Location { line: MARK, column } = value.span.start else { return None };
-        let at = usize::try_from(column).ok()?.checked_sub(1)?;
-        Some((at, self.0.get(at)?))
+        self.0.get(usize::try_from(column).ok()?.checked_sub(1)?)
     }
 }

@@ -159,8 +159,12 @@ pub struct Facts {
     pub proposed: Vec<Stored>,
     /// What tables are called; `None` for queries.
     pub aliases: Vec<(String, Option<TableName>)>,
+    /// The names of all common table expressions, inner ones too.
+    pub with_names: BTreeSet<String>,
     /// The server may make names of columns that could be any.
     pub makes_names: bool,
+    /// Rows come from something whose columns have names that are not known.
+    pub untold: bool,
     /// A backslash in a literal is a character like others.
     pub plain_backslashes: bool,
     /// Rows are written one after another by what a variable holds, which a trigger may set between them.
@@ -179,11 +183,16 @@ impl Facts {
     /// Where literals and parameters stand is not told.
     pub(super) fn lose_places(&mut self) {
         self.asked.iter_mut().for_each(|question| question.spots.clear());
-        let stored =
-            std::mem::take(&mut self.meetings).into_iter().filter_map(|meeting| match meeting.meets {
-                Meets::Stored(to) => Some(Store { to, value: lineage::Expr::Unknown }),
-                Meets::Compared { .. } => None,
-            });
+        let meetings = std::mem::take(&mut self.meetings);
+        self.lose(meetings);
+    }
+
+    /// These are not told apart from what is computed.
+    pub(super) fn lose(&mut self, meetings: Vec<Meeting>) {
+        let stored = meetings.into_iter().filter_map(|meeting| match meeting.meets {
+            Meets::Stored(to) => Some(Store { to, value: lineage::Expr::Unknown }),
+            Meets::Compared { .. } => None,
+        });
         self.stores.extend(stored);
     }
 }

@@ -182,6 +182,11 @@ impl Reply {
         }
     }
 
+    /// Whether the server has read another text, which it quotes: values stand in it where masks stood.
+    fn is_rewritten(&self) -> bool {
+        self.statements.iter().any(Judged::is_rewritten)
+    }
+
     /// The statement that is answered now; nothing is known of an answer that nobody asked for.
     fn judged(&self) -> Judged {
         self.statements.get(self.at).cloned().unwrap_or_else(|| Judged::closed(Kind::Data))

@@ -68,6 +68,11 @@ pub(super) struct Judged {
 }
 
 impl Judged {
+    /// Whether the server gets another text than the client's.
+    pub(super) fn is_rewritten(&self) -> bool {
+        self.masks.as_ref().is_some_and(|masks| masks.changes_text())
+    }
+
     /// One that shows nothing.
     pub(super) fn closed(kind: Kind) -> Self {
         let statement = unknown(kind);

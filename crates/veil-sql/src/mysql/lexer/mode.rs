@@ -7,6 +7,8 @@ pub struct Mode {
     pub ansi_quotes: bool,
     /// `\` is a character like others.
     pub no_backslash_escapes: bool,
+    /// `NOT` binds closer than comparisons.
+    pub high_not: bool,
     /// Blanks may stand between any function's name and its arguments.
     pub ignore_space: bool,
     /// Another grammar altogether.
@@ -30,6 +32,7 @@ impl Mode {
         Self {
             ansi_quotes: has("ANSI_QUOTES"),
             no_backslash_escapes: has("NO_BACKSLASH_ESCAPES"),
+            high_not: has("HIGH_NOT_PRECEDENCE"),
             ignore_space: has("IGNORE_SPACE"),
             oracle: has("ORACLE") || has("MSSQL"),
             ascii_words: false,

@@ -172,7 +172,14 @@ impl Guarded {
             Command::ResetConnection => {
                 Some(Reply { then: Then::Reset, ..Reply::new(Vec::new(), Stage::Single) })
             }
-            Command::Statistics | Command::Ping | Command::StmtReset | Command::SetOption => {
+            Command::StmtReset => {
+                let number = self.number(command::statement(body)?);
+                if let Some(known) = number.and_then(|number| self.statements.get_mut(&number)) {
+                    known.long_data = false;
+                }
+                Some(Reply::new(Vec::new(), Stage::Single))
+            }
+            Command::Statistics | Command::Ping | Command::SetOption => {
                 Some(Reply::new(Vec::new(), Stage::Single))
             }
             Command::StmtSendLongData
@@ -235,7 +242,9 @@ impl Guarded {
             None => ways.forward(message.total),
             Some(text) => {
                 let mut bytes = Vec::new();
-                settings.encode(&text, &mut bytes)?;
+                if settings.encode(&text, &mut bytes).is_err() {
+                    return Ok(self.refuse(no_form(), message, ways));
+                }
                 hidden::put_query(&bytes, self.capabilities, ways.up());
             }
         }
@@ -409,6 +418,11 @@ fn translated(
         Some((text, true)) => Ok(Some(Translation::text(&text, masks()))),
         _ => Err(refusal("masks in a text with raw bytes", "Send these as parameters.")),
     }
+}
+
+/// Of a value that a mask stands for.
+fn no_form() -> Refusal {
+    refusal("a value that has no form in character_set_client", "Set it to utf8mb4.")
 }
 
 fn warnings_withheld() -> Refusal {

@@ -439,12 +439,13 @@ impl Guarded {
         if let Kind::Define(definition) = &judged.statement.kind {
             self.defined(definition, &judged, true)?;
         }
-        if !(judged.run.scrub && of_statement) {
+        let rewritten = reply.is_rewritten();
+        if !(rewritten || (judged.run.scrub && of_statement)) {
             return Ok(Pass::Forward);
         }
-        let foreign = self.judge.is_foreign(&judged);
+        let foreign = self.judge.is_foreign(&judged) && reply.stage != Stage::Prepared;
         let mut out = Vec::new();
-        scrub::put(&Error::decode(payload)?, foreign && reply.stage != Stage::Prepared, &mut out);
+        scrub::put(&Error::decode(payload)?, foreign || rewritten, &mut out);
         Ok(Pass::Instead(vec![out]))
     }
 

@@ -16,8 +16,8 @@ use veil_wire::mysql::limits;
 
 use super::super::{Judged, refusal, unknown};
 use super::{
-    Guarded, Hidden, Reading, Reply, Stage, Step, Ways, asks_back, check_reading, nothing_prepared, problem,
-    translated, warnings_withheld,
+    Guarded, Hidden, Reading, Reply, Stage, Step, Ways, asks_back, check_reading, no_form, nothing_prepared,
+    problem, translated, warnings_withheld,
 };
 use crate::budget::GIVEN_MAX;
 use crate::problem::Problem;
@@ -60,7 +60,9 @@ impl Guarded {
             None => ways.forward(message.total),
             Some(text) => {
                 let mut bytes = vec![command::STMT_PREPARE];
-                settings.encode(text, &mut bytes)?;
+                if settings.encode(text, &mut bytes).is_err() {
+                    return Ok(self.refuse(no_form(), message, ways));
+                }
                 frame::write(ways.up(), &mut 0, |out| out.extend(bytes));
             }
         }
@@ -236,8 +238,7 @@ fn given(
         Some(Cell::Written) => {
             let mut written = Vec::new();
             let text = std::str::from_utf8(&found).ok();
-            text.and_then(|text| charset::encode(charset, text, &mut written))
-                .ok_or_else(|| refusal("a value that has no form in character_set_client", ""))?;
+            text.and_then(|text| charset::encode(charset, text, &mut written)).ok_or_else(no_form)?;
             Given::Text(written)
         }
     })
