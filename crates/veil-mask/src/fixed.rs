@@ -167,11 +167,22 @@ pub(crate) fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
 
 /// Reads `8-4-4-4-12` hexadecimal digits, as PostgreSQL writes a uuid.
 pub(crate) fn read_uuid(text: &[u8]) -> Option<[u8; 16]> {
-    let dashed = |at: usize| matches!(at, 8 | 13 | 18 | 23);
-    if text.len() != 36 || text.iter().enumerate().any(|(at, &byte)| dashed(at) != (byte == b'-')) {
+    // As PostgreSQL reads it: in braces or not, with a dash behind any four digits or none.
+    let inner = match text {
+        [b'{', inner @ .., b'}'] => inner,
+        text => text,
+    };
+    let mut digits = Vec::with_capacity(32);
+    for (at, &byte) in inner.iter().enumerate() {
+        match byte {
+            b'-' if at > 0 && digits.len() % 4 == 0 && inner.get(at - 1) != Some(&b'-') => {}
+            byte if byte.is_ascii_hexdigit() => digits.push(byte),
+            _ => return None,
+        }
+    }
+    if inner.last() == Some(&b'-') {
         return None;
     }
-    let digits: Vec<u8> = text.iter().copied().filter(|&byte| byte != b'-').collect();
     read_hex(&digits)?.try_into().ok()
 }
 

@@ -109,6 +109,8 @@ pub(crate) struct At<'a> {
     pub(crate) kind: Kind,
     pub(crate) limit: Limit,
     pub(crate) way: Way,
+    /// What it is of, where masks depend on that.
+    pub(crate) subject: Option<&'a str>,
     /// The functions that this one is made of.
     pub(crate) inner: &'a [Bound],
 }

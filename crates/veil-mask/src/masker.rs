@@ -11,7 +11,10 @@ use crate::function::{self, At, Mask, Stands};
 use crate::key::{FunctionKey, RootKey};
 use crate::kind::Kind;
 use crate::shown::{self, Shown};
-use crate::strategy::{Strategy, Tag};
+use crate::strategy::{Param, Strategy, Tag};
+
+/// Which way a cell is turned, and what it is of.
+pub(crate) type Turn<'a> = (Way, Option<&'a str>);
 
 /// Keyed characters of a text that no value is.
 const NO_VALUE: usize = 20;
@@ -65,11 +68,18 @@ impl Bound {
         self.strategy.mask().stands(kind, takes)
     }
 
-    fn cell(&self, kind: Kind, way: Way, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    fn cell(
+        &self,
+        kind: Kind,
+        (way, subject): (Way, Option<&str>),
+        format: Format,
+        cell: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Option<()> {
         if way == Way::Reveal && !self.is_reversible() {
             return None;
         }
-        let at = At { key: &self.key, kind, limit: kind.limit(), way, inner: &self.inner };
+        let at = At { key: &self.key, kind, limit: kind.limit(), way, subject, inner: &self.inner };
         function::cell(self.mask(), &at, format, cell, out)
     }
 
@@ -103,7 +113,7 @@ impl Bound {
                 fixed.write(Format::Text, out);
                 Some(())
             }
-            Stands::Computed => self.cell(kind, Way::Mask, Format::Text, text.as_bytes(), out),
+            Stands::Computed => self.cell(kind, (Way::Mask, None), Format::Text, text.as_bytes(), out),
         }
     }
 }
@@ -134,6 +144,17 @@ impl Masker {
     #[must_use]
     pub fn strategy(&self) -> &Strategy {
         &self.0.strategy
+    }
+
+    /// The column that says what a cell is of, if masks depend on that.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        match self.0.strategy.params().get("by") {
+            Some(Param::Text(column)) if self.0.strategy.name() == "date_shift" => {
+                Some(column.as_str()).filter(|column| !column.is_empty())
+            }
+            _ => None,
+        }
     }
 
     /// What the strategy does to a column of type `ty`.
@@ -198,16 +219,21 @@ impl ColumnMask {
     ///
     /// A cell that cannot be read, or has no mask of its type, becomes NULL and leaves `out` as it was.
     pub fn mask(&self, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Cell {
-        self.turn(Way::Mask, format, cell, out)
+        self.mask_of(None, format, cell, out)
+    }
+
+    /// The same, with what the cell is of.
+    pub fn mask_of(&self, subject: Option<&str>, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Cell {
+        self.turn((Way::Mask, subject), format, cell, out)
     }
 
     /// Finds the value of which a cell is the mask, appending it to `out`. `Null` says that there is none: the function cannot be
     /// undone, or this is no mask of it.
     pub fn reveal(&self, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Cell {
-        self.turn(Way::Reveal, format, cell, out)
+        self.turn((Way::Reveal, None), format, cell, out)
     }
 
-    fn turn(&self, way: Way, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Cell {
+    fn turn(&self, way: Turn<'_>, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Cell {
         let start = out.len();
         let turned = match self.element {
             _ if matches!(self.plan, Plan::Null | Plan::Unsupported) => None,
@@ -233,10 +259,10 @@ impl Plan {
         }
     }
 
-    pub(crate) fn turn(&self, way: Way, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    pub(crate) fn turn(&self, way: Turn<'_>, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
         match self {
             Self::Null | Self::Unsupported => None,
-            Self::Fixed(fixed) if way == Way::Mask => {
+            Self::Fixed(fixed) if way.0 == Way::Mask => {
                 fixed.write(format, out);
                 Some(())
             }
@@ -244,7 +270,7 @@ impl Plan {
             Self::Keyed(bound, kind) => {
                 let start = out.len();
                 bound.cell(*kind, way, format, cell, out)?;
-                if way == Way::Mask {
+                if way.0 == Way::Mask {
                     shown::note(bound, *kind, format, out.get(start..).unwrap_or_default());
                 }
                 Some(())

@@ -23,7 +23,7 @@ pub struct MySqlColumn {
 
 /// How cells of a type are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub(crate) enum Form {
     /// A text in this character set, in both forms of rows.
     Text(Charset),
     /// Digits, in both forms of rows.
@@ -44,7 +44,7 @@ impl Masker {
     /// What the strategy does to a column of type `ty`.
     #[must_use]
     pub fn mysql_column(&self, ty: &MySqlType<'_>) -> MySqlColumn {
-        let Some((kind, form)) = kind_and_form(ty) else {
+        let Some((kind, form)) = form_of(ty) else {
             return MySqlColumn { mask: ColumnMask::null(), form: Form::Digits };
         };
         MySqlColumn { mask: self.of_kind(kind), form }
@@ -93,7 +93,7 @@ fn kind_of(declared: &str) -> Option<Kind> {
     }
 }
 
-fn kind_and_form(ty: &MySqlType<'_>) -> Option<(Kind, Form)> {
+pub(crate) fn form_of(ty: &MySqlType<'_>) -> Option<(Kind, Form)> {
     let int = |bytes, signed, unsigned| {
         let kind = if ty.is_unsigned() { unsigned } else { signed };
         Some((kind, Form::Int { bytes, unsigned: ty.is_unsigned() }))
@@ -146,30 +146,35 @@ impl MySqlColumn {
     ///
     /// A cell that cannot be read, or has no mask of its type, becomes NULL and leaves `out` as it was.
     pub fn mask(&self, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Cell {
+        self.mask_of(None, format, cell, out)
+    }
+
+    /// The same, with what the cell is of.
+    pub fn mask_of(&self, subject: Option<&str>, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Cell {
         let start = out.len();
-        if self.mask_cell(format, cell, out).is_some() {
+        if self.mask_cell(subject, format, cell, out).is_some() {
             return Cell::Written;
         }
         out.truncate(start);
         Cell::Null
     }
 
-    fn mask_cell(&self, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    fn mask_cell(&self, subject: Option<&str>, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
         match (self.form, format) {
             (Form::Text(Charset::Utf8mb4), _)
             | (Form::Digits, _)
             | (Form::Int { .. } | Form::Float | Form::Double | Form::Moment, Format::Text) => {
-                self.written(Format::Text, cell, out)
+                self.written(subject, Format::Text, cell, out)
             }
             (Form::Text(charset), _) => {
                 let text = charset::decode(charset, cell)?;
                 let mut masked = Vec::new();
-                self.written(Format::Text, text.as_bytes(), &mut masked)?;
+                self.written(subject, Format::Text, text.as_bytes(), &mut masked)?;
                 charset::encode(charset, std::str::from_utf8(&masked).ok()?, out)
             }
             (Form::Bytes(max), _) => {
                 let start = out.len();
-                self.written(Format::Binary, cell, out)?;
+                self.written(subject, Format::Binary, cell, out)?;
                 let fits = out.len() - start <= max;
                 out.truncate(start.saturating_add(max));
                 // What is cut could not be opened.
@@ -178,14 +183,14 @@ impl MySqlColumn {
             (form, Format::Binary) => {
                 let text = form.read(cell)?;
                 let mut masked = Vec::new();
-                self.written(Format::Text, text.as_bytes(), &mut masked)?;
+                self.written(subject, Format::Text, text.as_bytes(), &mut masked)?;
                 form.write(std::str::from_utf8(&masked).ok()?, out)
             }
         }
     }
 
-    fn written(&self, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
-        match self.mask.mask(format, cell, out) {
+    fn written(&self, subject: Option<&str>, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        match self.mask.mask_of(subject, format, cell, out) {
             Cell::Written => Some(()),
             Cell::Null => None,
         }
@@ -193,6 +198,15 @@ impl MySqlColumn {
 }
 
 impl Form {
+    /// The text of a cell, in UTF-8.
+    pub(crate) fn text(self, format: Format, cell: &[u8]) -> Option<String> {
+        match (self, format) {
+            (Self::Text(charset), _) => charset::decode(charset, cell).map(Cow::into_owned),
+            (Self::Digits, _) | (_, Format::Text) => std::str::from_utf8(cell).ok().map(str::to_owned),
+            (form, Format::Binary) => form.read(cell).map(Cow::into_owned),
+        }
+    }
+
     /// A binary cell as text.
     fn read(self, cell: &[u8]) -> Option<Cow<'_, str>> {
         Some(Cow::Owned(match self {
@@ -322,7 +336,7 @@ mod tests {
     fn both_forms_of_rows_have_the_same_mask() {
         for (name, code, flags, text, binary) in SAME {
             let ty = MySqlType { flags: *flags, ..ty(*code) };
-            let (_, form) = kind_and_form(&ty).unwrap();
+            let (_, form) = form_of(&ty).unwrap();
             assert_eq!(form.read(binary).as_deref(), Some(*text));
             let by_text = masked(name, &ty, Format::Text, text.as_bytes()).unwrap();
             let by_binary = masked(name, &ty, Format::Binary, binary).unwrap();

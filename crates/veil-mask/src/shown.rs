@@ -99,7 +99,7 @@ pub(crate) fn note(bound: &Bound, kind: Kind, format: Format, mask: &[u8]) {
 /// The hash of a value, whatever its format is.
 fn hash(bound: &Bound, seed: u64, kind: Kind, format: Format, cell: &[u8]) -> Option<u64> {
     let reader = Reader { seed, found: AtomicU64::new(0) };
-    let at = At { key: bound.key(), kind, limit: kind.limit(), way: Way::Mask, inner: &[] };
+    let at = At { key: bound.key(), kind, limit: kind.limit(), way: Way::Mask, subject: None, inner: &[] };
     let _ = function::cell(&reader, &at, format, cell, &mut Vec::new());
     Some(reader.found.into_inner()).filter(|hash| *hash != 0)
 }

@@ -12,7 +12,7 @@ use crate::array;
 use crate::ff1::Way;
 use crate::kind::Kind;
 use crate::masker::{Cell, ColumnMask, Plan};
-use crate::number::Number;
+use crate::number::{Number, read_float, write_float};
 
 /// What a mask is given for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -160,23 +160,43 @@ impl Plan {
             (Format::Binary, Some(_), Some(_)) if given != own => {
                 let (mut mask, mut value) = (Vec::new(), Vec::new());
                 Number::read(given, format, cell)?.write(given, Format::Text, &mut mask)?;
-                self.turn(Way::Reveal, Format::Text, &mask, &mut value)?;
+                self.turn((Way::Reveal, None), Format::Text, &mask, &mut value)?;
                 Number::read(given, Format::Text, &value)?.write(given, format, out)
             }
-            (_, Some(_), Some(_)) => self.turn(Way::Reveal, format, cell, out),
+            (Format::Binary, Some(_), Some(_)) => self.turn((Way::Reveal, None), format, cell, out),
+            (Format::Text, Some(_), Some(_)) => {
+                let text = plain_number(std::str::from_utf8(cell).ok()?);
+                self.turn((Way::Reveal, None), format, text.as_bytes(), out)
+            }
+            // What some drivers make of every number.
+            (Format::Binary, None, Some(_)) if matches!(given, Kind::Float4 | Kind::Float8) => {
+                let (text, mut value) = (read_float(given, format, cell)?.to_string(), Vec::new());
+                self.turn((Way::Reveal, None), Format::Text, text.as_bytes(), &mut value)?;
+                write_float(given, format, std::str::from_utf8(&value).ok()?.parse().ok()?, out)
+            }
             _ if given.takes() != own.takes() => None,
             _ => {
-                self.turn(Way::Reveal, format, cell, out)?;
+                self.turn((Way::Reveal, None), format, cell, out)?;
                 // A text that the function would write otherwise is another text.
                 let mut again = Vec::new();
                 let value = out.get(start..)?;
                 let same = !own.is_text()
                     || self
-                        .turn(Way::Mask, format, value, &mut again)
+                        .turn((Way::Mask, None), format, value, &mut again)
                         .is_some_and(|()| again == padless(own, cell));
                 same.then_some(())
             }
         }
+    }
+}
+
+/// A number without blanks, a plus sign, and zeros behind the point.
+fn plain_number(text: &str) -> &str {
+    let text = text.trim_ascii();
+    let text = text.strip_prefix('+').unwrap_or(text);
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.'),
+        false => text,
     }
 }
 

@@ -60,7 +60,7 @@ pub enum Format {
 }
 
 /// A column's type as a row description states it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PgType {
     /// OID of the type; domains report their base type.
     pub oid: u32,

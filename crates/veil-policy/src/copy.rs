@@ -114,7 +114,9 @@ impl CopyPlan {
             match (op, cells.step()?.ok_or(Malformed("row is too short"))?) {
                 (Op::Null, _) | (_, None) => row::write_cell(out, None),
                 (Op::Pass, cell) => row::write_cell(out, cell),
-                (Op::Mask(mask), Some(cell)) => crate::plan::write_masked(mask, Format::Binary, cell, out),
+                (Op::Mask(mask), Some(cell)) => {
+                    crate::plan::write_masked(mask, None, Format::Binary, cell, out)
+                }
             }
         }
         cells.step()?;

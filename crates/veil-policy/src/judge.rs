@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use veil_model::pgtype;
 use veil_sql::analyse::SYSTEM_USER;
 use veil_sql::functions::{self, Effect};
 use veil_sql::{
@@ -221,7 +222,11 @@ fn judge_definition(
     if labels.policy().predicates() == Predicates::Deny && defines_masked(targets, facts, labels) {
         return refuse_own_columns();
     }
+    // Types are looked for in the session's own schema first, and so are casts to them.
+    let builtin = |name: &String| pgtype::named(name).is_some() || name == "n";
+    let takes_type = targets.iter().map(|target| &target.name).chain(&facts.types).any(builtin);
     if !harmless
+        || takes_type
         || !facts.writes.is_empty()
         || has_untrusted_casts(labels)
         || targets.iter().any(guarded)
@@ -243,8 +248,17 @@ fn defines_masked(targets: &[QualifiedName], facts: &Facts, labels: &Labels) -> 
     let known = facts.relations.iter().flat_map(|name| catalog.named(name.schema.as_deref(), &name.name));
     let known = known.flat_map(|(_, relation)| relation.columns.iter().map(|column| &column.name));
     let columns: HashSet<&String> = known.chain(&facts.defines).collect();
-    let mut relations = targets.iter().chain(&facts.relations);
-    relations.any(|relation| columns.iter().any(|column| labels.would_mask(relation, column)))
+    let masks = |relation: &QualifiedName| columns.iter().any(|column| labels.would_mask(relation, column));
+    // What changes a table changes its children.
+    let in_family = |name: &QualifiedName| {
+        catalog.is_related(name, |oid| {
+            catalog.relation(oid).is_some_and(|relation| {
+                let (schema, name) = (Some(relation.schema.clone()), relation.name.clone());
+                masks(&QualifiedName { schema, name })
+            })
+        })
+    };
+    targets.iter().chain(&facts.relations).any(|relation| masks(relation) || in_family(relation))
 }
 
 pub(crate) fn refuse_own_columns<T>() -> Result<T, Refusal> {

@@ -9,6 +9,7 @@ use veil_model::{Attribute, ColumnName, PgType};
 use veil_sql::catalog::Column;
 use veil_sql::{Catalog, Place, QualifiedName, Relation, RelationKind, Statement, system};
 
+use crate::beside::Cases;
 use crate::judge::{self, Untraced};
 use crate::lineage::{Columns, Flow};
 use crate::rule::{Masking, Policy, Writes};
@@ -29,17 +30,20 @@ pub struct Label {
     pub min_group: Option<u64>,
     /// How values are taken that clients write.
     pub writes: Writes,
+    /// Rules that are for some rows only.
+    pub cases: Option<Arc<Cases>>,
 }
 
 impl Label {
     pub(crate) fn new(masking: Masking, kind: Option<PgType>) -> Self {
-        let Masking { rule, masker, min_group, writes } = masking;
-        Self { rule, masker, kind, min_group, writes }
+        let Masking { rule, masker, min_group, writes, cases } = masking;
+        Self { rule, masker, kind, min_group, writes, cases }
     }
 
     /// What finds values from the masks that clients give, if anything does.
     pub(crate) fn translates(&self) -> Option<(PgType, ColumnMask)> {
-        let kind = self.kind?;
+        // The masks of some rows are others.
+        let kind = self.kind.filter(|_| self.cases.is_none())?;
         Some((kind, self.masker.column(kind))).filter(|(_, mask)| mask.translates())
     }
 }
@@ -346,7 +350,11 @@ impl Labels {
         for (attribute, flow) in flows {
             match flow {
                 Flow::Clean => drop(self.shown.insert(attribute)),
-                Flow::Verbatim(label) => drop(self.columns.entry(attribute).or_insert(label)),
+                // Which rows these are is not followed.
+                Flow::Verbatim(label) => {
+                    let label = Label { cases: None, ..label };
+                    self.columns.entry(attribute).or_insert(label);
+                }
                 Flow::Closed => {}
             }
         }
@@ -377,7 +385,8 @@ fn refer(
             if let (Some(label), Some(column), false) = (referred, column, columns.contains_key(&attribute))
                 && !shown(relation, column)
             {
-                found.push((attribute, Label { kind: Some(column.kind), ..label.clone() }));
+                let kind = Some(column.kind);
+                found.push((attribute, Label { kind, cases: None, ..label.clone() }));
             }
         }
     }

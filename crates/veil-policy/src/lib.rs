@@ -4,6 +4,7 @@
 //! Decision: a policy is immutable. Labels are a policy laid over one catalog for one principal; verdicts and
 //! plans are computed from labels alone, so that a statement is never judged by halves of two policies.
 
+pub mod beside;
 pub mod config;
 mod copy;
 pub mod expect;

@@ -7,7 +7,7 @@ mod names;
 
 use std::collections::{BTreeSet, HashMap};
 
-use veil_model::Attribute;
+use veil_model::{Attribute, PgType};
 use veil_sql::lineage::{Expr, Lineage, Meeting, Meets, Output, Store, Stored};
 use veil_sql::question::Question;
 use veil_sql::{Alias, AliasSource, Facts, Field, Kind, RelationKind, Statement};
@@ -156,6 +156,11 @@ impl<'a> Columns<'a> {
     /// Parameters that stand elsewhere too.
     pub(crate) fn elsewhere(&self) -> &'a BTreeSet<u32> {
         &self.lineage.elsewhere
+    }
+
+    /// Types to which parameters are cast before they are asked whether they are NULL.
+    pub(crate) fn tested(&self) -> &'a BTreeSet<(u32, PgType)> {
+        &self.lineage.tested
     }
 
     /// What the statement is.

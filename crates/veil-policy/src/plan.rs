@@ -1,16 +1,17 @@
 //! What is done with each cell of a result.
 
-use veil_mask::{Cell, ColumnMask};
+use veil_mask::{Cell, ColumnMask, Other};
 use veil_model::pgtype::oid;
 use veil_model::{Attribute, Format, PgType};
-use veil_sql::Statement;
 use veil_sql::catalog::FIRST_USER_OID;
+use veil_sql::{Alias, AliasSource, Kind, RelationKind, Statement};
 use veil_wire::pg::reply::Field;
 use veil_wire::pg::{frame, row};
 use veil_wire::{Malformed, cursor};
 
-use crate::judge::Untraced;
-use crate::labels::{Fate, Labels};
+use crate::beside::{Beside, Fit, Place};
+use crate::judge::{self, Untraced};
+use crate::labels::{Fate, Label, Labels};
 use crate::lineage::{Columns, Flow};
 use crate::who::Rights;
 
@@ -18,6 +19,8 @@ enum Op {
     Pass,
     Null,
     Mask(ColumnMask, Format),
+    /// By other cells of the row.
+    Beside(Box<Beside<ColumnMask>>, Format),
 }
 
 /// How the rows of one result are written. There is no default: a plan is made from a row description, or it
@@ -50,9 +53,14 @@ impl Plan {
             (Untraced::Follow, Some(statement)) if computed => Columns::new(statement, labels),
             _ => None,
         };
+        let row = Row { fields, statement, labels };
         let ops = fields.iter().enumerate().map(|(at, field)| match (untraced, &columns) {
             _ if field.relation != 0 && field.attnum != 0 => {
-                by_fate(labels.fate(Attribute { relation: field.relation, attnum: field.attnum }), field)
+                let attribute = Attribute { relation: field.relation, attnum: field.attnum };
+                match labels.fate(attribute) {
+                    Fate::Mask(label) => row.masked(&label, field),
+                    fate => by_fate(fate, field),
+                }
             }
             (Untraced::Show, _) => Op::Pass,
             (Untraced::Close, _) | (Untraced::Follow, None) => Op::Null,
@@ -115,7 +123,15 @@ impl Plan {
             match (op, cell) {
                 (Op::Null, _) | (_, None) => row::write_cell(out, None),
                 (Op::Pass, cell) => row::write_cell(out, cell),
-                (Op::Mask(mask, format), Some(cell)) => write_masked(mask, *format, cell, out),
+                (Op::Mask(mask, format), Some(cell)) => write_masked(mask, None, *format, cell, out),
+                (Op::Beside(beside, format), Some(cell)) => {
+                    match beside.fit(|at| row::Cells::decode(body).ok()?.nth(at)) {
+                        Fit::Show => row::write_cell(out, Some(cell)),
+                        Fit::Mask(mask, subject) => {
+                            write_masked(mask, subject.as_deref(), *format, cell, out);
+                        }
+                    }
+                }
             }
         }
         cells.step()?;
@@ -124,10 +140,16 @@ impl Plan {
     }
 }
 
-pub(crate) fn write_masked(mask: &ColumnMask, format: Format, cell: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_masked(
+    mask: &ColumnMask,
+    subject: Option<&str>,
+    format: Format,
+    cell: &[u8],
+    out: &mut Vec<u8>,
+) {
     let at = out.len();
     out.extend([0; 4]);
-    let length = match mask.mask(format, cell, out) {
+    let length = match mask.mask_of(subject, format, cell, out) {
         Cell::Written => i32::try_from(out.len() - at - 4).ok(),
         Cell::Null => None,
     };
@@ -139,16 +161,65 @@ pub(crate) fn write_masked(mask: &ColumnMask, format: Format, cell: &[u8], out: 
     }
 }
 
+/// A result whose rows are described.
+struct Row<'a> {
+    fields: &'a [Field<'a>],
+    statement: Option<&'a Statement>,
+    labels: &'a Labels,
+}
+
+impl Row<'_> {
+    /// A column of a table, whose mask may depend on others.
+    fn masked(&self, label: &Label, field: &Field<'_>) -> Op {
+        let ty = type_of(label, field);
+        let place = |column: &str| self.place(field.relation, column);
+        match Beside::new(&label.masker, label.cases.as_deref(), |masker| masker.column(ty), place) {
+            Some(beside) => Op::Beside(Box::new(beside), format_of(field)),
+            None => Op::Mask(label.masker.column(ty), format_of(field)),
+        }
+    }
+
+    /// Where the same row of a table shows another column.
+    fn place(&self, relation: u32, column: &str) -> Option<Place> {
+        let table = self.labels.catalog().relation(relation).filter(|r| r.kind == RelationKind::Table)?;
+        let column = table.columns.iter().find(|known| known.name == column)?;
+        let is_it = |field: &&Field<'_>| field.relation == relation && field.attnum == column.attnum;
+        let (at, field) = self.fields.iter().enumerate().find(|(_, field)| is_it(field))?;
+        let other = Other::of(PgType { oid: field.type_oid, modifier: field.modifier })?;
+        self.is_read_once(relation).then_some(Place { at, other, format: format_of(field) })
+    }
+
+    /// Whether all cells of a row that are of a table are of one row of it.
+    fn is_read_once(&self, relation: u32) -> bool {
+        let Some(statement) = self.statement.filter(|statement| statement.kind == Kind::Data) else {
+            return false;
+        };
+        let of_it = |alias: &&Alias| match &alias.source {
+            AliasSource::Relation(name) => judge::named(name, self.labels).any(|oid| oid == relation),
+            AliasSource::Derived(_) | AliasSource::Function(_) => false,
+        };
+        let facts = &statement.facts;
+        statement.lineage.as_ref().is_some_and(|lineage| lineage.selects == 1 && lineage.arms.len() == 1)
+            && facts.writes.is_empty()
+            && facts.aliases.iter().filter(of_it).count() == 1
+    }
+}
+
+const fn format_of(field: &Field<'_>) -> Format {
+    if field.binary { Format::Binary } else { Format::Text }
+}
+
+fn type_of(label: &Label, field: &Field<'_>) -> PgType {
+    let told = PgType { oid: field.type_oid, modifier: field.modifier };
+    // An extension's type that is sent as text.
+    let text = label.kind.filter(|kind| kind.oid == oid::TEXT && told.oid >= FIRST_USER_OID);
+    text.unwrap_or(told)
+}
+
 fn by_fate(fate: Fate, field: &Field<'_>) -> Op {
     match fate {
         Fate::Pass => Op::Pass,
         Fate::Close => Op::Null,
-        Fate::Mask(label) => {
-            let format = if field.binary { Format::Binary } else { Format::Text };
-            let told = PgType { oid: field.type_oid, modifier: field.modifier };
-            // An extension's type that is sent as text.
-            let text = label.kind.filter(|kind| kind.oid == oid::TEXT && told.oid >= FIRST_USER_OID);
-            Op::Mask(label.masker.column(text.unwrap_or(told)), format)
-        }
+        Fate::Mask(label) => Op::Mask(label.masker.column(type_of(&label, field)), format_of(field)),
     }
 }

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use veil_mask::{Masker, RootKey, Shown, Strategy};
 use veil_model::ColumnName;
 
+use crate::beside::{Cases, When};
 use crate::glob::{Case, Glob};
 use crate::who::{Day, Facts, Holds, InForce, Principal, Rights, Who};
 
@@ -41,6 +42,8 @@ pub struct Rule {
     pub scope: KeyScope,
     /// Sums and means over groups of at least so many rows are shown.
     pub min_group: Option<u64>,
+    /// Rows that it is for.
+    pub when: Option<When>,
     /// How values are taken that clients write; as the protection says if it does not.
     pub writes: Option<Writes>,
     /// What it does.
@@ -74,6 +77,7 @@ impl Rule {
             class: String::new(),
             scope: KeyScope::Global,
             min_group: None,
+            when: None,
             writes: None,
             action,
         }
@@ -94,6 +98,7 @@ impl Rule {
     pub fn hides(&self, other: &Self) -> bool {
         let covers = |own: &Glob, other: &Glob| own.is_any() || own == other;
         self.until.is_none()
+            && self.when.is_none()
             && (self.who == Who::default() || self.who == other.who)
             && covers(&self.database, &other.database)
             && covers(&self.schema, &other.schema)
@@ -102,7 +107,7 @@ impl Rule {
     }
 
     fn covers_everything(&self) -> bool {
-        self.schema.is_any() && self.table.is_any() && self.column.is_any()
+        self.schema.is_any() && self.table.is_any() && self.column.is_any() && self.when.is_none()
     }
 
     /// What its masks' keys depend on besides its function.
@@ -136,6 +141,8 @@ pub struct Masking {
     pub min_group: Option<u64>,
     /// How values are taken that clients write.
     pub writes: Writes,
+    /// Rules that are for some rows only.
+    pub cases: Option<Arc<Cases>>,
 }
 
 /// How values are taken that clients write to masked columns.
@@ -337,23 +344,23 @@ impl Policy {
     /// What masks `column` for a session with these rights.
     #[must_use]
     pub fn mask(&self, database: &str, rights: &Rights, column: &ColumnName) -> Option<Masking> {
-        self.masking(self.decides(database, rights, column)?, database, column)
+        self.masking(&self.deciding(database, rights, column), database, column)
     }
 
     /// Whether a rule says that a column is shown.
     #[must_use]
     pub fn shows(&self, database: &str, rights: &Rights, column: &ColumnName) -> bool {
-        self.decides(database, rights, column).is_some_and(|armed| armed.masker.is_none())
+        shows_all(&self.deciding(database, rights, column))
     }
 
-    /// The first rule on a column.
-    fn decides<'a>(&'a self, database: &str, rights: &'a Rights, column: &ColumnName) -> Option<&'a Armed> {
-        self.in_force(rights).find(|armed| {
+    /// The rules on a column, up to the first that is for all rows.
+    fn deciding<'a>(&'a self, database: &str, rights: &'a Rights, column: &ColumnName) -> Vec<&'a Armed> {
+        first_for_all(self.in_force(rights).filter(|armed| {
             armed.rule.database.matches(database)
                 && armed.rule.column.matches(&column.column)
                 && armed.rule.table.matches(&column.table)
                 && armed.rule.schema.matches(&column.schema)
-        })
+        }))
     }
 
     /// Whether a column may be masked, of a table whose schema is not known.
@@ -363,7 +370,9 @@ impl Policy {
             let rule = &armed.rule;
             rule.database.matches(database) && rule.column.matches(column) && rule.table.matches(table)
         });
-        let decides = |armed: &&Armed| armed.masker.is_some() || armed.rule.schema.is_any();
+        let decides = |armed: &&Armed| {
+            armed.masker.is_some() || (armed.rule.schema.is_any() && armed.rule.when.is_none())
+        };
         rules.find(decides).is_some_and(|armed| armed.masker.is_some())
     }
 
@@ -371,36 +380,31 @@ impl Policy {
     /// have no case, those of databases and tables as the server has it.
     #[must_use]
     pub fn mask_mysql(&self, rights: &Rights, column: &ColumnName, folds: bool) -> Option<Masking> {
-        let first = self.decides_mysql(rights, column, folds)?;
+        let deciding = self.deciding_mysql(rights, column, folds);
         let lower = |name: &String| if folds { name.to_lowercase() } else { name.clone() };
         let named = ColumnName {
             schema: lower(&column.schema),
             table: lower(&column.table),
             column: column.column.to_lowercase(),
         };
-        self.masking(first, &named.schema, &named)
+        self.masking(&deciding, &named.schema, &named)
     }
 
     /// Whether a rule says that a column of a MySQL server is shown.
     #[must_use]
     pub fn shows_mysql(&self, rights: &Rights, column: &ColumnName, folds: bool) -> bool {
-        self.decides_mysql(rights, column, folds).is_some_and(|armed| armed.masker.is_none())
+        shows_all(&self.deciding_mysql(rights, column, folds))
     }
 
-    fn decides_mysql<'a>(
-        &'a self,
-        rights: &'a Rights,
-        column: &ColumnName,
-        folds: bool,
-    ) -> Option<&'a Armed> {
+    fn deciding_mysql<'a>(&'a self, rights: &'a Rights, column: &ColumnName, folds: bool) -> Vec<&'a Armed> {
         let case = if folds { Case::Folded } else { Case::Kept };
-        self.in_force(rights).find(|armed| {
+        first_for_all(self.in_force(rights).filter(|armed| {
             let rule = &armed.rule;
             rule.column.fits(&column.column, Case::Folded)
                 && rule.table.fits(&column.table, case)
                 && rule.database.fits(&column.schema, case)
                 && rule.schema.fits(&column.schema, case)
-        })
+        }))
     }
 
     fn in_force<'a>(&'a self, rights: &'a Rights) -> impl Iterator<Item = &'a Armed> {
@@ -408,16 +412,46 @@ impl Policy {
         rules.filter(|(_, in_force)| **in_force == InForce::Yes).map(|(armed, _)| armed)
     }
 
-    fn masking(&self, armed: &Armed, database: &str, column: &ColumnName) -> Option<Masking> {
+    /// What these rules do together: the first that masks counts where it cannot be told which is for a row.
+    fn masking(&self, deciding: &[&Armed], database: &str, column: &ColumnName) -> Option<Masking> {
+        let masker = |armed: &Armed| self.masker(armed, database, column);
+        let first = deciding.iter().find(|armed| armed.masker.is_some())?;
+        let each = deciding.iter().filter_map(|armed| Some((armed.rule.when.clone()?, masker(armed))));
+        let each: Vec<_> = each.collect();
+        let last = deciding.last().filter(|armed| armed.rule.when.is_none());
+        let otherwise = last.and_then(|armed| masker(armed));
+        let cases = (!each.is_empty()).then(|| Arc::new(Cases { each, otherwise }));
+        let writes = first.rule.writes.unwrap_or(self.mode.writes);
+        let (rule, min_group) = (Arc::clone(&first.name), first.rule.min_group);
+        Some(Masking { rule, masker: masker(first)?, min_group, writes, cases })
+    }
+
+    fn masker(&self, armed: &Armed, database: &str, column: &ColumnName) -> Option<Arc<Masker>> {
         let (Action::Mask(strategy), Some(masker)) = (&armed.rule.action, &armed.masker) else { return None };
-        let masker = match armed.rule.scope {
+        Some(match armed.rule.scope {
             KeyScope::Global => Arc::clone(masker),
             KeyScope::Database | KeyScope::Column => {
                 let scope = armed.rule.key_scope(database, column);
                 Arc::new(Masker::remembering(&self.key, strategy, &scope, &self.shown))
             }
-        };
-        let writes = armed.rule.writes.unwrap_or(self.mode.writes);
-        Some(Masking { rule: Arc::clone(&armed.name), masker, min_group: armed.rule.min_group, writes })
+        })
     }
+}
+
+/// Rules up to the first that is for all rows.
+fn first_for_all<'a>(rules: impl Iterator<Item = &'a Armed>) -> Vec<&'a Armed> {
+    let mut found = Vec::new();
+    for armed in rules {
+        found.push(armed);
+        if armed.rule.when.is_none() {
+            break;
+        }
+    }
+    found
+}
+
+/// Whether rules say that a column is shown, whatever the row is.
+fn shows_all(deciding: &[&Armed]) -> bool {
+    let mut rules = deciding.iter();
+    rules.all(|armed| armed.masker.is_none()) && deciding.last().is_some_and(|last| last.rule.when.is_none())
 }

@@ -4,6 +4,8 @@
 //! A value is translated only where everything that it meets is masked by one rule; then all that its answer tells is what equal
 //! masks tell. What meets anything else stays as it is, and counts as a question.
 
+mod guard;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ use veil_model::{Format, PgType};
 use veil_sql::lineage::{Literal, Meeting, Meets, Spot, Stored};
 use veil_sql::{Kind, QualifiedName, RelationKind, Statement};
 
+use self::guard::Guard;
 use crate::judge::{Refusal, named, refuse};
 use crate::labels::{Fate, Label, Labels};
 use crate::lineage::{Columns, Flow};
@@ -33,37 +36,6 @@ pub struct Translation {
 impl PartialEq for Translation {
     fn eq(&self, other: &Self) -> bool {
         self.splices == other.splices && self.parameters == other.parameters
-    }
-}
-
-/// A column whose masks are not to be written over its values.
-#[derive(Clone)]
-pub(crate) struct Guard {
-    pub(crate) rule: Arc<str>,
-    pub(crate) mask: ColumnMask,
-    given: Given,
-    replaces: bool,
-}
-
-impl std::fmt::Debug for Guard {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Guard").field("rule", &self.rule).finish_non_exhaustive()
-    }
-}
-
-impl Guard {
-    fn check(&self, declared: Option<PgType>, format: Format, value: Option<&[u8]>) -> Result<(), Refusal> {
-        let given = Given { kind: declared.or(self.given.kind), ..self.given };
-        if (value.is_none() && !self.replaces) || !self.mask.was_shown(given, format, value) {
-            return Ok(());
-        }
-        refuse(
-            format!(
-                "a value is written to a column that {} masks, which shows that for what is there",
-                self.rule
-            ),
-            "Leave the column out of the statement; \"writes: plain\" in the rule takes values as they are.",
-        )
     }
 }
 
@@ -163,6 +135,8 @@ impl Translation {
         };
         for meeting in meetings {
             match (found.get(&meeting.at), meeting.at, &meeting.literal) {
+                (Some(_), Spot::Literal(at), _)
+                    if translation.splices.iter().any(|splice: &Splice| splice.from == at) => {}
                 (Some(parameter), Spot::Literal(at), Some(literal)) => {
                     translation.splices.push(parameter.splice(at, literal, escapes)?);
                 }
@@ -183,9 +157,8 @@ impl Translation {
         nulls: &[Stored],
         guard: impl Fn(&Stored) -> Option<(Arc<str>, ColumnMask)>,
     ) -> Result<Option<Self>, Refusal> {
-        let guard = |to: &Stored, kind: Option<u32>| {
+        let guard = |to: &Stored, kind: Option<PgType>| {
             let (rule, mask) = guard(to)?;
-            let kind = kind.map(|oid| PgType { oid, modifier: -1 });
             let given = Given { used: Use::Stored, kind, list: false };
             Some(Guard { rule, mask, given, replaces: to.replaces })
         };
@@ -279,6 +252,9 @@ impl Translation {
             _ if parameter.given.list => Some(stated.element().unwrap_or(stated)),
             _ => Some(stated),
         };
+        // A text that the server casts is the column's value as a text.
+        let cast = kind.is_some_and(is_text) && !parameter.mask.is_text();
+        let (kind, format) = if cast { (parameter.given.kind, Format::Text) } else { (kind, format) };
         let given = Given { kind, ..parameter.given };
         match parameter.mask.translate(given, format, value, out) {
             Ok(Cell::Null) | Err(NoMask) if parameter.takes_no_number() => {
@@ -450,12 +426,16 @@ impl Columns<'_> {
             };
             found.insert(meeting.at, both);
         }
-        let elsewhere = |spot: &Spot| match spot {
-            Spot::Parameter(number) => self.elsewhere().contains(number),
-            Spot::Literal(_) => false,
+        let harmless = |spot: Spot, taken: &Parameter| match spot {
+            Spot::Parameter(number) => {
+                let mut tested = self.tested().iter().filter(|(own, _)| *own == number);
+                !self.elsewhere().contains(&number)
+                    && tested.all(|(_, cast)| matches!(taken.kind, Type::Pg(kind) if is_alike(*cast, kind)))
+            }
+            Spot::Literal(_) => true,
         };
         let taken = found.into_iter().filter_map(|(spot, taken)| Some((spot, taken?)));
-        taken.filter(|(spot, _)| !elsewhere(spot)).collect()
+        taken.filter(|(spot, taken)| harmless(*spot, taken)).collect()
     }
 
     /// What a literal or parameter is the mask of, if that is certain.
@@ -470,7 +450,7 @@ impl Columns<'_> {
             },
         };
         let (kind, mask) = label.translates()?;
-        let cast = meeting.cast.map(|oid| PgType { oid, modifier: -1 });
+        let cast = meeting.cast;
         if cast.is_some_and(|cast| !is_alike(cast, kind))
             || (meeting.literal.is_none() && meeting.is_literal())
         {
@@ -485,8 +465,19 @@ impl Columns<'_> {
     }
 }
 
-/// Whether a cast from one type to the other leaves a value as it is.
-fn is_alike(a: PgType, b: PgType) -> bool {
-    let text = |kind: PgType| matches!(kind.oid, oid::TEXT | oid::VARCHAR | oid::BPCHAR);
-    a.oid == b.oid || (text(a) && text(b))
+/// Whether a cast of a column's values to a type leaves them as they are, and never fails.
+fn is_alike(cast: PgType, column: PgType) -> bool {
+    let same = cast.oid == column.oid || (is_text(cast) && is_text(column));
+    let wider = match column.oid {
+        oid::INT2 => matches!(cast.oid, oid::INT4 | oid::INT8 | oid::NUMERIC),
+        oid::INT4 => matches!(cast.oid, oid::INT8 | oid::NUMERIC),
+        oid::INT8 => cast.oid == oid::NUMERIC,
+        _ => false,
+    };
+    (same && (cast.modifier == -1 || cast.modifier == column.modifier)) || (wider && cast.modifier == -1)
+}
+
+/// A text says what it is when it is cast.
+const fn is_text(kind: PgType) -> bool {
+    matches!(kind.oid, oid::TEXT | oid::VARCHAR | oid::BPCHAR)
 }

@@ -102,6 +102,22 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// A text, whole number or truth value, or a list of such, as texts.
+    pub(crate) fn scalars(&self, faults: &mut Faults) -> Option<Vec<String>> {
+        let one = |value: &Self, faults: &mut Faults| match value.scalar() {
+            Some(Scalar::Integer(number)) => Some(number.to_string()),
+            Some(Scalar::Boolean(truth)) => Some(truth.to_string()),
+            _ => value.text(faults),
+        };
+        match &self.node.data {
+            YamlData::Sequence(_) => {
+                let items = self.list(faults)?;
+                Some(items.iter().filter_map(|item| one(item, faults)).collect())
+            }
+            _ => Some(vec![one(self, faults)?]),
+        }
+    }
+
     pub(crate) fn is_map(&self) -> bool {
         matches!(self.node.data, YamlData::Mapping(_))
     }

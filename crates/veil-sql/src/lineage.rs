@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use veil_model::PgType;
+
 use crate::question::Question;
 use crate::statement::{Place, QualifiedName};
 
@@ -104,8 +106,8 @@ pub struct Meeting {
     pub at: Spot,
     /// What is written there; `None` for a parameter, and if it is not understood.
     pub literal: Option<Literal>,
-    /// The type to which it is cast, or which the elements are that it is cast to, by OID.
-    pub cast: Option<u32>,
+    /// The type to which it is cast, or which the elements are that it is cast to.
+    pub cast: Option<PgType>,
     /// It is an array of values that meet the column.
     pub list: bool,
     /// What it meets.
@@ -177,6 +179,8 @@ pub struct Lineage {
     pub proposed: Vec<Stored>,
     /// Parameters that stand elsewhere too than where they meet columns or are asked whether they are NULL.
     pub elsewhere: BTreeSet<u32>,
+    /// Types to which parameters are cast before they are asked whether they are NULL.
+    pub tested: BTreeSet<(u32, PgType)>,
     /// In each group, at least so many values of these columns are not NULL.
     pub counted: Vec<(String, u64)>,
     /// SELECTs, those inside too.

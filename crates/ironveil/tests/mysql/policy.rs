@@ -96,3 +96,59 @@ async fn keys_are_masked_for_accounts_that_see_little() {
         assert!(owner.as_deref() != Some("zqcanary1@mail.test") && person != Some(1), "{owner:?} {person:?}");
     }
 }
+
+/// Rules may be for some rows only, by what another column of the same row shows.
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_can_be_for_some_rows() {
+    for flavour in flavours() {
+        let server = sample_server(of(flavour));
+        server.sql("shop", "alter table users add country char(2); update users set country = elt(id, 'DE', 'US', 'DE'), email = concat('zqcanary', id, '@mail.test'), birth = '1980-01-02'").unwrap();
+        let rules = "
+  - { table: users, column: email, when: { column: Country, is: [US] }, unmask: true, reason: test }
+  - { table: users, column: email, strategy: hash }
+  - { table: users, column: note, when: { column: id, is: [1, 2] }, strategy: redact }
+  - { table: users, column: birth, strategy: date_shift, by: country }";
+        let port = server.port();
+        let text =
+            format!("databases:\n  - {{ name: '*', upstream: 'mysql://127.0.0.1:{port}' }}\nrules:{rules}\n");
+        let mut proxy = Proxy::start(&text);
+        // Some rows are shown.
+        proxy.scanner = None;
+        let mut client = connect(proxy.port()).await;
+        let hashed: Vec<String> =
+            client.query("select email from users order by users.age, id").await.unwrap();
+        assert!(hashed.iter().all(|email| !email.contains('@')), "{hashed:?}");
+        for sql in ["select email, country from users", "select email, country, id from shop.users u"] {
+            let rows: Vec<mysql_async::Row> = client.query(sql).await.unwrap();
+            let prepared: Vec<mysql_async::Row> = client.exec(sql, ()).await.unwrap();
+            for row in rows.iter().chain(&prepared) {
+                let (email, country): (String, String) = (row.get(0).unwrap(), row.get(1).unwrap());
+                assert_eq!(email.contains('@'), country == "US", "{sql}: {email} {country}");
+            }
+        }
+        for sql in [
+            "select a.email, b.country from users a join users b on b.id = 2",
+            "select email, (select country from users where id = 2) from users",
+            "select email, 'US' as country from users",
+            "select email, country from (select * from users) u",
+        ] {
+            let rows: Vec<mysql_async::Row> = client.query(sql).await.unwrap();
+            assert!(rows.iter().all(|row| !row.get::<String, _>(0).unwrap().contains('@')), "{sql}");
+        }
+        let notes: Vec<(String, i32)> = client.query("select note, id from users order by id").await.unwrap();
+        assert_eq!(
+            notes,
+            [("[REDACTED]".to_owned(), 1), ("[REDACTED]".to_owned(), 2), ("note3".to_owned(), 3)]
+        );
+        let births: Vec<(Option<String>, Option<String>)> =
+            client.query("select birth, country from users order by id").await.unwrap();
+        assert!(
+            births[0].0 == births[2].0
+                && births[0].0 != births[1].0
+                && births[0].0.as_deref() != Some("1980-01-02"),
+            "{births:?}"
+        );
+        let none: Vec<Option<String>> = client.query("select birth from users").await.unwrap();
+        assert!(none.iter().all(Option::is_none));
+    }
+}

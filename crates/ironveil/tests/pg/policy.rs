@@ -189,3 +189,95 @@ async fn a_function_that_does_not_fit_its_column_is_told_in_the_log() {
         proxy.log().contains("no masks of the column's type") && proxy.log().contains("public.users.age")
     );
 }
+
+/// Rules may be for some rows only, by what another column of the same row shows.
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_can_be_for_some_rows() {
+    let server = sample_server(veil_testkit::PostgresOptions::default());
+    server.psql("shop", "alter table users add country text; update users set country = (array['DE','AT','US',null,'DE'])[id]").unwrap();
+    let rules = "
+  - { table: users, column: email, when: { column: country, is: [US] }, unmask: true, reason: test }
+  - { table: users, column: full_name, when: { column: country, is_not: [DE, AT] }, strategy: redact }
+  - { table: users, column: email, strategy: hash }
+  - { table: users, column: note, when: { column: id, is: [1, 2] }, strategy: redact }
+  - { table: users, column: phone, when: { column: active, is: true }, strategy: 'null' }
+  - { table: users, column: birth, strategy: date_shift, by: level }
+  - { table: users, column: seen, strategy: date_shift, by: level }";
+    server
+        .psql("shop", "update users set level = case when id < 3 then 1 else id end, active = id < 3")
+        .unwrap();
+    let mut proxy = Proxy::start(&config(server.port(), rules));
+    // Some rows are shown.
+    proxy.scanner = None;
+    let client = crate::harness::connect(proxy.port(), "shop").await;
+    let direct = crate::harness::connect(server.port(), "shop").await;
+    let all = async |sql: &str, at: usize| {
+        // In text and in binary.
+        let rows = client.query(sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        rows.iter().map(|row| row.get::<_, Option<String>>(at).unwrap_or_default()).collect::<Vec<_>>()
+    };
+    let hashed = all("select email from users order by id", 0).await;
+    assert!(hashed.iter().all(|email| !email.contains('@') && !email.contains('[')), "{hashed:?}");
+    for sql in [
+        "select email, country from users order by id",
+        "select u.country, u.email as e from users u join items i on i.id = u.id order by u.id",
+    ] {
+        let at = usize::from(sql.contains("as e"));
+        let shown = all(sql, at).await;
+        let expected = [&hashed[0], &hashed[1], "zqcanary3@mail.test", &hashed[3], &hashed[4]];
+        assert_eq!(shown, expected, "{sql}");
+    }
+    // Where it is not certain that both are of one row, the first mask there is.
+    for sql in [
+        "select a.email, b.country from users a join users b on b.id = 3 order by a.id",
+        "select email, (select country from users where id = 3) from users order by id",
+        "select email, country from (select * from users) u union all select email, 'US' from users",
+        "with b as (select country from users where id = 3) select u.email, b.country from users u, b order by u.id",
+        "update users set age = age returning email, country",
+        "select max(email), 'US' as country from users group by id order by id",
+    ] {
+        let rows = client.query(sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        assert!(rows.iter().all(|row| !row.get::<_, String>(0).contains('@')), "{sql}");
+    }
+    assert_eq!(
+        all("select note, id from users order by id", 0).await,
+        ["[REDACTED]", "[REDACTED]", "note3", "note4", "note5"]
+    );
+    assert_eq!(all("select note from users order by id", 0).await, ["[REDACTED]"; 5]);
+    let names = all("select full_name, country from users order by id", 0).await;
+    let redacted: Vec<bool> = names.iter().map(|name| name == "[REDACTED]").collect();
+    // NULL is neither.
+    assert_eq!(redacted, [false, false, true, true, false], "{names:?}");
+    let phones = all("select phone, active from users order by id", 0).await;
+    assert!(
+        phones[..2].iter().all(String::is_empty)
+            && phones[2..].iter().all(|phone| phone.starts_with("+1 415 777")),
+        "{phones:?}"
+    );
+
+    // The dates of one subject move alike.
+    let days = "select level, birth, seen from users order by id";
+    let moved = async |client: &tokio_postgres::Client| {
+        let answer = client.simple_query(days).await.unwrap();
+        let rows = answer.into_iter().filter_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => {
+                Some([row.get(1).unwrap().to_owned(), row.get(2).unwrap().to_owned()])
+            }
+            _ => None,
+        });
+        rows.collect::<Vec<_>>()
+    };
+    let (clear, masked) = (moved(&direct).await, moved(&client).await);
+    let apart = |a: &str, b: &str| format!("select ('{a}'::timestamptz - '{b}'::timestamptz)::text");
+    for (a, b) in [([0, 0], [1, 0]), ([0, 0], [0, 1])] {
+        let of = |rows: &Vec<[String; 2]>| apart(&rows[a[0]][a[1]], &rows[b[0]][b[1]]);
+        let days = async |sql: String| direct.query_one(&sql, &[]).await.unwrap().get::<_, String>(0);
+        let (before, after) = (days(of(&clear)).await, days(of(&masked)).await);
+        assert_eq!(before.split(' ').next(), after.split(' ').next(), "{clear:?} {masked:?}");
+    }
+    assert!(clear.iter().zip(&masked).all(|(clear, masked)| clear != masked));
+    let none = client.query("select birth::text from users", &[]).await.unwrap();
+    assert!(none.iter().all(|row| row.get::<_, Option<String>>(0).is_none()));
+    let binary = client.query("select birth = birth, level, birth from users", &[]).await.unwrap();
+    assert_eq!(binary.len(), 5);
+}

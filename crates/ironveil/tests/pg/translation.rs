@@ -63,6 +63,14 @@ impl ToSql for Raw {
     tokio_postgres::types::to_sql_checked!();
 }
 
+impl Raw {
+    /// As a text, if it is a uuid.
+    fn uuid(&self) -> String {
+        let digits: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+    }
+}
+
 fn code(error: &Error) -> &str {
     error.code().map_or("", |code| code.code())
 }
@@ -92,6 +100,9 @@ async fn a_record_is_found_by_the_value_that_was_shown() {
         format!("email = '{email}' and full_name = '{name}' and id = {id} and logins={logins}"),
         format!("id = {id}::int and token = '{uuid}'"),
         format!("id in (-5, {id})"),
+        format!("id = {id}::bigint and id = {id}.0 and id = ' {id} '"),
+        format!("token = '{}'", uuid.replace('-', "")),
+        format!("token = '{{{}}}'", uuid.to_uppercase()),
         format!("id = any(array[{id}, 0])"),
         format!("token in ('{uuid}'::uuid)"),
         format!("not (email <> '{email}')"),
@@ -124,6 +135,8 @@ async fn a_record_is_found_by_the_value_that_was_shown() {
         ("full_name = 'it''s \\'", "0"),
         ("id = -1", "0"),
         ("id = 99999999999", "0"),
+        ("not (id = 0) and not (id in (-5)) and id <> 0 and id not in (-1, 0)", "5"),
+        ("not (id = 99999999999)", "5"),
     ] {
         let sql = format!("select count(*) from users where {condition}");
         assert_eq!(one(&client, &sql).await, count, "{sql}");
@@ -180,6 +193,16 @@ async fn parameters_are_masks_in_every_format() {
         let found = client.query("select age from users where email = $1", &[&real]).await.unwrap();
         assert!(found.is_empty());
     }
+    // A text that is cast, as some drivers send it.
+    for (sql, value) in [
+        ("select age from users where id = $1::int4", id.to_string()),
+        ("select age from users where token = $1::uuid", row.get::<_, Raw>(4).uuid()),
+        ("select age from users where id = any($1::int4[])", format!("{{{id},7}}")),
+    ] {
+        let typed = client.prepare_typed(sql, &[Type::TEXT]).await.unwrap();
+        let found = client.query(&typed, &[&value]).await.unwrap();
+        assert_eq!(found.len(), 1, "{sql}");
+    }
     // What stands elsewhere too is not translated, which strict protection does not allow then.
     for sql in [
         "select $1::text from users where email = $1",
@@ -189,6 +212,10 @@ async fn parameters_are_masks_in_every_format() {
         "select age from users, items where email = $1 and label = $1",
         "select age from users where email = $1 and note = $1",
         "select age from users where email = $1::varchar(5)",
+        "update items set (label, n) = row(label, case when $1::text is null then n else n end) \
+            where exists (select from users where email = $1) returning $1::text",
+        "select age from users where email = $1 and $1::bytea is not null",
+        "select age from users where email = $1 and $1::int2 is not null",
     ] {
         let error = client.query(sql, &[&email]).await.unwrap_err();
         assert!(matches!(code(&error), "42501" | "42883"), "{sql}: {error:?}");
@@ -205,6 +232,8 @@ async fn parameters_are_masks_in_every_format() {
         "(select note as email from users) t where email = 'y'",
         "xmltable('/a' passing '<a>x</a>' columns email text path '.') where email = 'y'",
         "users as u(email) where email = 'y'",
+        "items where email = 'y'",
+        "(select * from items) z where z.email = 'y'",
         "(select email from users union select 'x') t where email = 'y'",
     ] {
         let sql = format!(
@@ -342,6 +371,27 @@ async fn nothing_tells_the_values_that_masks_stand_for() {
             "select * from (select email as e from users union all select 'zqcanary1@mail.test') t where e = '{email}'"
         ),
     ];
+    // Nothing of the client's own takes the place of what a statement means.
+    for text in [
+        format!("create table pg_temp.users (a int, b varchar(200)); insert into users values (1, '{email}'); select * from pg_temp.users"),
+        "begin; create table pg_temp.users (a int, b varchar(200)); rollback".to_owned(),
+        format!("create table mine (a text, b int); insert into mine values ('zqcanary1@mail.test', 1); \
+            alter table mine rename a to email; select b, (select age from users limit 1) from mine where email = '{email}'"),
+        "create domain pg_temp.uuid as pg_catalog.uuid check (value < '00000000-0000-4000-8000-000000000003')".to_owned(),
+        "create domain n as text check (value < 'zqcanary2')".to_owned(),
+        "create type pg_temp.inet as enum ('zqcanary1@mail.test')".to_owned(),
+        "create table par (a text)".to_owned(),
+        "create table pg_temp.users () inherits (par)".to_owned(),
+        "create table mine2 (id int); alter table mine2 rename to users".to_owned(),
+        "alter table par add column email text default 'zqcanary1@mail.test'".to_owned(),
+    ] {
+        let answer = ask(&client, &text).await;
+        let plain = text.starts_with("create table par") || text.starts_with("alter table par");
+        assert!(answer.is_err() || plain, "{text}: {answer:?}");
+    }
+    let guess = "values ('zqcanary1@mail.test'), ((select email from users where age = 31))";
+    assert!(ask(&client, guess).await.is_err());
+    assert!(ask(&client, &format!("select age from users where email = n'{email}'")).await.is_err());
     for text in &texts {
         let _ = ask(&client, text).await;
         if let Ok(prepared) = client.prepare(text).await {

@@ -482,14 +482,25 @@ pub(crate) const CATALOGUE: &[Function] = &[
         summary: "Moves a date by a number of days that depends on the date, keeping the time of day.",
         takes: &[Takes::Date, Takes::Text],
         tags: &[Tag::Probable, Tag::Format, Tag::Valid],
-        leaks: "the date, but for so many days; the time of day",
-        params: &[parameter(
-            "days",
-            Kind::Int { min: 1, max: 3650 },
-            Some("365"),
-            "days that a date moves at most, forwards or backwards",
-        )],
-        build: |arguments| built(DateShift { days: arguments.value("days")? }),
+        leaks: "the date, but for so many days; the time of day; with by, the intervals between dates of one",
+        params: &[
+            parameter(
+                "days",
+                Kind::Int { min: 1, max: 3650 },
+                Some("365"),
+                "days that a date moves at most, forwards or backwards",
+            ),
+            parameter(
+                "by",
+                Kind::Text,
+                Some(""),
+                "a column of the same table, as `user_id`: all dates of rows with one value of it move alike, so that intervals and order stay; NULL where the result has no such column",
+            ),
+        ],
+        build: |arguments| {
+            let by: String = arguments.value("by")?;
+            built(DateShift { days: arguments.value("days")?, by: !by.is_empty() })
+        },
     },
     Function {
         name: "date_truncate",

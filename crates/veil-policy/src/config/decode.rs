@@ -1,6 +1,7 @@
 //! From the YAML tree to a [`Config`], key by key.
 
 mod expect;
+mod rows;
 mod who;
 
 use std::collections::BTreeMap;
@@ -13,10 +14,11 @@ use super::{
     AuthQuery, Config, Database, Fault, Listen, ListenTls, Login, Proof, Protection, Secret, Upstream, User,
 };
 use crate::glob::Glob;
-use crate::rule::{Action, Predicates, ProtectionMode, Rule, Writes};
+use crate::rule::{Action, Predicates, ProtectionMode, Rule};
 use crate::yaml::{self, Faults, Map, Value};
 
 use self::expect::test;
+use self::rows::{min_group, when, writes};
 use self::who::{day, key_scope, who};
 
 const DEFAULT_PORT: u16 = 6543;
@@ -297,14 +299,6 @@ fn predicates(value: &Value<'_>, faults: &mut Faults) -> Option<Predicates> {
     }
 }
 
-fn writes(value: &Value<'_>, faults: &mut Faults) -> Option<Writes> {
-    match value.text(faults)?.as_str() {
-        "guard" => Some(Writes::Guard),
-        "plain" => Some(Writes::Plain),
-        _ => wrong(value, faults, "\"writes\" is \"guard\" or \"plain\""),
-    }
-}
-
 fn budget(value: &Value<'_>, faults: &mut Faults) -> Option<u32> {
     match value.scalar() {
         Some(Scalar::Integer(number)) => u32::try_from(*number).ok().filter(|number| *number <= BUDGET_MAX),
@@ -331,11 +325,13 @@ fn rule(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {
     let reason = map.take("reason").and_then(|value| value.text(faults));
     let min_group = map.take("min_group").and_then(|value| min_group(&value, faults));
     let writes = map.take("writes").and_then(|value| writes(&value, faults));
+    let when = map.take("when").and_then(|value| when(&value, faults));
     let action = match (map.take("strategy"), unmask, reason) {
         (Some(value), false, None) => strategy(&value, map, faults).map(Action::Mask),
         (None, true, Some(reason)) => {
             let known = [
-                "name", "database", "schema", "table", "column", "who", "until", "class", "unmask", "reason",
+                "name", "database", "schema", "table", "column", "who", "until", "when", "class", "unmask",
+                "reason",
             ];
             map.end(faults, &known);
             if who.asks_the_client() {
@@ -364,15 +360,19 @@ fn rule(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {
         return wrong(value, faults, "\"min_group\" and \"writes\" do not go together with \"unmask\"");
     }
     let action = action?;
-    Some(Rule { name, database, schema, table, column, who, until, class, scope, min_group, writes, action })
-}
-
-fn min_group(value: &Value<'_>, faults: &mut Faults) -> Option<u64> {
-    match value.scalar() {
-        Some(Scalar::Integer(number)) => u64::try_from(*number).ok().filter(|number| *number > 1),
-        _ => None,
-    }
-    .or_else(|| wrong(value, faults, "\"min_group\" is a whole number from 2"))
+    let who_for = Rule {
+        name,
+        database,
+        schema,
+        table,
+        column,
+        who,
+        until,
+        class,
+        scope,
+        ..Rule::new(String::new(), action)
+    };
+    Some(Rule { when, min_group, writes, ..who_for })
 }
 
 fn rule_name(schema: &Glob, table: &Glob, column: &Glob) -> String {

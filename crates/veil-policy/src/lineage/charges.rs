@@ -96,6 +96,11 @@ impl Columns<'_> {
         let facts = self.tracer.facts;
         let several =
             (facts.aliases.len() > 1 || facts.unnamed || self.lineage.selects > 1) && !self.is_one(&named.of);
+        // Columns that one rule masks are compared by what equal masks show.
+        let plain = question.given.constants == 0 && !question.given.many && !named.doubtful;
+        if asks == Asks::Equality && plain && are_of_one_rule(&flows) {
+            return Ok(0);
+        }
         question::cost(asks, question.given, named.columns > 1 && named.doubtful && several)
     }
 
@@ -170,6 +175,17 @@ impl Columns<'_> {
             }
         }
     }
+}
+
+fn are_of_one_rule(flows: &[Flow]) -> bool {
+    let rules: Option<HashSet<&str>> = flows
+        .iter()
+        .map(|flow| match flow {
+            Flow::Verbatim(label) => Some(label.rule.as_ref()),
+            Flow::Clean | Flow::Closed => None,
+        })
+        .collect();
+    rules.is_some_and(|rules| rules.len() == 1)
 }
 
 /// The columns that something depends on.

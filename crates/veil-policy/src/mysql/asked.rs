@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use veil_sql::lineage::Spot;
 use veil_sql::mysql::{Facts, Named, Table, TableName};
@@ -237,9 +238,32 @@ impl<'a> Scope<'a> {
             asks => asks,
         };
         let doubtful = about.constant || !names.iter().all(|name| self.is_labelled(name));
+        // Columns that one rule masks are compared by what equal masks show.
+        let plain = question.given.constants == 0 && !question.given.many && !about.many && !doubtful;
+        if asks == Asks::Equality && about.columns > 1 && plain && self.are_of_one_rule(&names) {
+            return Ok(0);
+        }
         let mixed = about.columns > 1 && doubtful && facts.sources > 1;
         let given = Given { many: question.given.many || about.many, ..question.given };
         question::cost(asks, given, mixed)
+    }
+
+    /// Whether all columns that go by these names are masked by one rule.
+    fn are_of_one_rule(&self, names: &BTreeSet<&str>) -> bool {
+        let mut rule: Option<Arc<str>> = None;
+        let mut tables = self.facts.tables.iter().filter_map(|table| self.known(table));
+        tables.all(|known| {
+            let mut columns = known.columns.iter();
+            columns.all(|column| {
+                if !names.iter().any(|name| perhaps_same(&column.name, name)) {
+                    return true;
+                }
+                let Flow::Verbatim { label, .. } = self.labels.flow(known, &column.name) else {
+                    return false;
+                };
+                rule.get_or_insert_with(|| Arc::clone(&label.rule)).as_ref() == label.rule.as_ref()
+            })
+        })
     }
 
     fn gives(&self, name: &str) -> bool {

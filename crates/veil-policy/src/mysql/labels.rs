@@ -100,6 +100,7 @@ impl Labels {
             let Some(label) = referred.or_else(|| self.rule(other_database, other_table, other)) else {
                 continue;
             };
+            let label = Label { cases: None, ..label };
             let name = ColumnName { schema: database.clone(), table: table.clone(), column: column.clone() };
             if self.policy.shows_mysql(&self.rights, &name, catalog.folds()) {
                 continue;

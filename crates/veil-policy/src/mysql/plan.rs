@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use veil_mask::{Cell, MySqlColumn, charset};
+use veil_mask::{Cell, Masker, MySqlColumn, Other, charset};
 use veil_model::{Charset, Format, MySqlType};
 use veil_sql::mysql::{Kind, Show, Statement, Table};
 use veil_wire::mysql::reply::Column;
@@ -13,6 +13,7 @@ use veil_wire::{Malformed, cursor};
 
 use super::labels::Labels;
 use super::lineage::{Flow, Output, Outputs, outputs};
+use crate::beside::{Beside, Fit, Place};
 use crate::judge::{Run, Untraced};
 use crate::labels::{Fate, Label};
 use crate::who::Rights;
@@ -45,6 +46,8 @@ enum Op {
     Null,
     Text(&'static str),
     Mask(MySqlColumn),
+    /// By other cells of the row.
+    Beside(Box<Beside<MySqlColumn>>),
 }
 
 /// How the rows of one result are written. There is no default: a plan is made from the column definitions that the
@@ -67,6 +70,8 @@ pub struct Context<'a> {
     pub database: Option<&'a str>,
     /// The character set of names in definitions; `None` if it is not known.
     pub names: Option<Charset>,
+    /// The format of the rows.
+    pub format: Format,
 }
 
 impl Plan {
@@ -107,7 +112,15 @@ impl Plan {
                     if outputs.len() == columns.len() =>
                 {
                     let output = outputs.get(at).filter(|output| sure || (*direct && output.base.is_some()));
-                    output.map_or(Op::Null, |output| followed(column, output, context))
+                    match output.map_or(Op::Null, |output| followed(column, output, context)) {
+                        Op::Mask(mask) => {
+                            let row = Row { columns, outputs, statement, format: context.format };
+                            output
+                                .and_then(|output| row.beside(column, output))
+                                .map_or(Op::Mask(mask), Op::Beside)
+                        }
+                        op => op,
+                    }
                 }
                 (_, Untraced::Follow, Some(Outputs::Each { .. })) => Op::Null,
             };
@@ -169,9 +182,14 @@ impl Plan {
     fn write_text(&self, payload: &[u8], out: &mut Vec<u8>) -> cursor::Result<()> {
         let mut cells = TextCells::new(payload);
         let mut scratch = Vec::new();
+        let other = |at: usize| {
+            let mut cells = TextCells::new(payload);
+            (0..at).try_for_each(|_| cells.step().ok().map(drop))?;
+            cells.step().ok()?.map(<[u8]>::to_vec)
+        };
         for (op, _) in &self.ops {
             let cell = cells.step()?;
-            row::put_text(out, op.apply(Format::Text, cell, &mut scratch));
+            row::put_text(out, op.apply(Format::Text, cell, &other, &mut scratch));
         }
         cells.end()
     }
@@ -180,9 +198,15 @@ impl Plan {
         let mut cells = BinaryCells::decode(payload, self.ops.len())?;
         let mut row = BinaryRow::begin(out, self.ops.len());
         let mut scratch = Vec::new();
+        let other = |at: usize| {
+            let mut cells = BinaryCells::decode(payload, self.ops.len()).ok()?;
+            let mut widths = self.ops.iter().map(|(_, width)| *width);
+            widths.by_ref().take(at).try_for_each(|width| cells.step(width).ok().map(drop))?;
+            cells.step(widths.next()?).ok()?.map(<[u8]>::to_vec)
+        };
         for (op, width) in &self.ops {
             let cell = cells.step(*width)?;
-            let masked = op.apply(Format::Binary, cell, &mut scratch);
+            let masked = op.apply(Format::Binary, cell, &other, &mut scratch);
             if let (Some(masked), Width::Fixed(length)) = (masked, width)
                 && masked.len() != *length
             {
@@ -199,15 +223,24 @@ impl Op {
         &self,
         format: Format,
         cell: Option<&'a [u8]>,
+        other: &impl Fn(usize) -> Option<Vec<u8>>,
         scratch: &'a mut Vec<u8>,
     ) -> Option<&'a [u8]> {
+        let (mask, subject) = match self {
+            Self::Beside(beside) => match beside.fit(other) {
+                Fit::Show => return cell,
+                Fit::Mask(mask, subject) => (Some(mask), subject),
+            },
+            Self::Mask(mask) => (Some(mask), None),
+            _ => (None, None),
+        };
         match (self, cell?) {
             (Self::Pass, cell) => Some(cell),
             (Self::Null, _) => None,
             (Self::Text(text), _) => Some(text.as_bytes()),
-            (Self::Mask(mask), cell) => {
+            (Self::Mask(_) | Self::Beside(_), cell) => {
                 scratch.clear();
-                match mask.mask(format, cell, scratch) {
+                match mask?.mask_of(subject.as_deref(), format, cell, scratch) {
                     Cell::Written => Some(scratch.as_slice()),
                     Cell::Null => None,
                 }
@@ -351,12 +384,48 @@ fn by_fate(fate: Fate, column: &Column<'_>) -> Op {
 }
 
 fn mask(label: &Label, column: &Column<'_>, declared: &str) -> Op {
-    Op::Mask(label.masker.mysql_column(&MySqlType {
+    Op::Mask(label.masker.mysql_column(&type_of(column, declared)))
+}
+
+fn type_of<'a>(column: &Column<'_>, declared: &'a str) -> MySqlType<'a> {
+    MySqlType {
         code: column.kind,
         charset: Charset::of(column.collation),
         length: column.length,
         flags: column.flags,
         decimals: column.decimals,
         declared,
-    }))
+    }
+}
+
+/// A result whose rows are described.
+struct Row<'a> {
+    columns: &'a [Column<'a>],
+    outputs: &'a [Output<'a>],
+    statement: &'a Statement,
+    format: Format,
+}
+
+impl Row<'_> {
+    /// A column of a table, whose mask depends on others.
+    fn beside(&self, column: &Column<'_>, output: &Output<'_>) -> Option<Box<Beside<MySqlColumn>>> {
+        let (table, _) = output.base.as_ref()?;
+        let Flow::Verbatim { label, declared } = &output.flow else { return None };
+        let ty = type_of(column, declared);
+        let place = |name: &str| self.place(table, name);
+        let function = |masker: &Masker| masker.mysql_column(&ty);
+        Beside::new(&label.masker, label.cases.as_deref(), function, place).map(Box::new)
+    }
+
+    /// Where the same row of a table shows another column: the statement reads no other.
+    fn place(&self, table: &Table, name: &str) -> Option<Place> {
+        let is_it = |output: &Output<'_>| {
+            output.base.as_ref().is_some_and(|(of, column)| {
+                of.database == table.database && of.name == table.name && column.eq_ignore_ascii_case(name)
+            })
+        };
+        let at = self.outputs.iter().position(is_it).filter(|_| self.statement.facts.sources == 1)?;
+        let other = Other::of_mysql(&type_of(self.columns.get(at)?, ""))?;
+        Some(Place { at, other, format: self.format })
+    }
 }

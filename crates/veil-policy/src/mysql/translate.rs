@@ -89,7 +89,7 @@ fn parameter(meeting: &Meeting, scope: &Scope<'_>) -> Option<Parameter> {
     if meeting.literal.is_none() && meeting.is_literal() {
         return None;
     }
-    let mask = label.masker.declared(&declared).filter(veil_mask::ColumnMask::translates)?;
+    let mask = label.masker.declared(&declared).filter(|mask| mask.translates() && label.cases.is_none())?;
     let given = Given { used, kind: None, list: false };
     Some(Parameter { rule: label.rule, kind: Type::MySql(declared.into()), mask, given })
 }
@@ -148,5 +148,5 @@ fn all(table: &Table) -> Vec<&str> {
 }
 
 fn translates(label: &Label, declared: &str) -> bool {
-    label.masker.declared(declared).is_some_and(|mask| mask.translates())
+    label.cases.is_none() && label.masker.declared(declared).is_some_and(|mask| mask.translates())
 }

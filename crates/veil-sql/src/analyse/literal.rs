@@ -15,6 +15,11 @@ pub(super) struct Extent {
 /// decimal number.
 pub(super) fn extent(text: &str, start: usize) -> Option<Extent> {
     let bytes = text.as_bytes();
+    // A letter before a quote says how the text is to be read.
+    let before = start.checked_sub(1).and_then(|at| bytes.get(at));
+    if before.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..)) {
+        return None;
+    }
     match *bytes.get(start)? {
         b'\'' => string(bytes, start + 1, false),
         b'E' | b'e' if bytes.get(start + 1) == Some(&b'\'') => string(bytes, start + 2, true),
@@ -66,14 +71,14 @@ fn number(bytes: &[u8], start: usize) -> Option<Extent> {
     (length > point && ends).then_some(Extent { end: start + length, quoted: false })
 }
 
-/// How often each parameter stands in a text; too often where something else looks like one.
-pub(super) fn parameters(text: &str) -> BTreeMap<u32, isize> {
+/// Where parameters stand in a text, or something that looks like them, with their numbers.
+pub(super) fn parameters(text: &str) -> BTreeMap<usize, u32> {
     let mut found = BTreeMap::new();
     for (at, _) in text.match_indices('$') {
         let digits = text.get(at + 1..).unwrap_or_default();
         let end = digits.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
         if let Some(number) = digits.get(..end).and_then(|digits| digits.parse().ok()) {
-            *found.entry(number).or_default() += 1;
+            found.insert(at, number);
         }
     }
     found
@@ -84,9 +89,9 @@ mod tests {
     use super::{extent, parameters};
 
     #[test]
-    fn parameters_are_counted_wherever_they_seem_to_stand() {
+    fn parameters_are_found_wherever_they_seem_to_stand() {
         let found = parameters("select $1, '$2' from t where a = $1 or b = $03 /* $3 */ or c = $x$");
-        assert_eq!(found.into_iter().collect::<Vec<_>>(), [(1, 2), (2, 1), (3, 2)]);
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), [(7, 1), (12, 2), (32, 1), (42, 3), (49, 3)]);
     }
 
     #[test]
@@ -121,6 +126,7 @@ mod tests {
             let found = extent(text, 0).map(|extent| &text[..extent.end]);
             assert_eq!(found, literal, "{text}");
         }
+        assert_eq!(extent("n'a'", 1), None);
         assert_eq!(extent("'a'\n, 'b'", 0).map(|extent| extent.end), Some(3));
     }
 }

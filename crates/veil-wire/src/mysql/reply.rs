@@ -198,6 +198,16 @@ pub struct Column<'a> {
 }
 
 impl<'a> Column<'a> {
+    /// Reads one that has nothing behind it.
+    ///
+    /// # Errors
+    /// Not the layout of one.
+    pub fn decode_whole(payload: &'a [u8], capabilities: u64) -> Result<Self> {
+        let column = Self::decode(payload, capabilities)?;
+        let whole = column.default_at == payload.len();
+        whole.then_some(column).ok_or(Malformed("column definition is too long"))
+    }
+
     /// Reads a definition.
     ///
     /// # Errors

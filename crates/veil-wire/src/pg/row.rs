@@ -32,6 +32,15 @@ impl<'a> Cells<'a> {
         self.left == 0
     }
 
+    /// A copy of the cell at a place, if it is not NULL.
+    #[must_use]
+    pub fn nth(mut self, at: usize) -> Option<Vec<u8>> {
+        for _ in 0..at {
+            self.step().ok()??;
+        }
+        self.step().ok()??.map(<[u8]>::to_vec)
+    }
+
     /// The next cell, or `None` behind the last.
     ///
     /// # Errors

@@ -197,6 +197,9 @@ fn of_select(select: &nodes::SelectStmt, inner: bool, asked: &mut Vec<Asked>) {
         } else if compares || !inner {
             compared(&arms(select, 0), select, compares, asked);
         }
+    } else if select.values_lists().len() > 1 {
+        // Rows that are written out stand beside each other.
+        compared(&arms(select, 0), select, false, asked);
     } else if select.distinct_clause().iter().any(|by| matches!(by, Node::None)) {
         asked.extend(select.target_list().iter().map(|target| match expr(target.val(), 0) {
             Expr::Whole(_) => about(vec![Expr::Whole(None)], Asks::Alike, &[]),

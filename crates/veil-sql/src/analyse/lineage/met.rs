@@ -1,10 +1,12 @@
 //! Where literals and parameters stand that are compared with columns as they are, or written to columns.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::ptr;
 
-use pg_raw_parse::raw::A_Expr_Kind as Kind;
+use pg_raw_parse::raw::{A_Expr_Kind as Kind, BoolExprType};
 use pg_raw_parse::{ConstValue, Node, nodes};
-use veil_model::pgtype;
+use veil_model::PgType;
+use veil_model::pgtype::{self, oid};
 
 use super::{VALUES_MAX, descend, expr, reference};
 use crate::analyse::source::{PROPOSED, column_name};
@@ -20,29 +22,41 @@ pub(super) struct Met {
     pub(super) nulls: Vec<Stored>,
     pub(super) proposed: Vec<Stored>,
     pub(super) elsewhere: BTreeSet<u32>,
+    pub(super) tested: BTreeSet<(u32, PgType)>,
+    /// Where these parameters stand; a node may be come by twice.
+    seen: BTreeSet<usize>,
 }
 
 /// All of them in a statement. Those that meet anything else stand in the questions only.
 pub(super) fn read(root: Node<'_>, text: &str) -> Met {
     let mut found = Met::default();
-    let mut tested: Vec<u32> = Vec::new();
+    let mut holds: HashSet<*const nodes::A_Expr> = HashSet::new();
     let mut stack = vec![root];
     while let Some(node) = stack.pop() {
         match node {
             Node::A_Expr(expression) => {
                 if let Some(Comparison { column, equal, operands, .. }) = comparison(expression) {
+                    let equal = equal && holds.contains(&ptr::from_ref(expression));
                     let meets = Meets::Compared { column, equal };
                     operands.iter().for_each(|operand| found.meet(operand, meets.clone(), text));
                 }
             }
             Node::NullTest(test) => {
-                if let Some(Operand { at: Spot::Parameter(number), .. }) = operand(test.arg()) {
-                    tested.push(number);
+                if let Some(Operand { at: Spot::Parameter(number), cast, place, .. }) = operand(test.arg()) {
+                    found.seen.extend(place);
+                    found.tested.extend(cast.map(|cast| (number, cast)));
                 }
             }
+            Node::SelectStmt(select) => {
+                conjuncts(select.where_clause(), &mut holds);
+                conjuncts(select.having_clause(), &mut holds);
+            }
+            Node::JoinExpr(join) => conjuncts(join.quals(), &mut holds),
+            Node::DeleteStmt(delete) => conjuncts(delete.where_clause(), &mut holds),
             Node::InsertStmt(insert) => inserted(insert, text, &mut found),
             Node::UpdateStmt(update) => {
                 let target = update.relation().map(relation_name);
+                conjuncts(update.where_clause(), &mut holds);
                 let set = update.target_list().iter();
                 set.for_each(|part| assigned(target.as_ref(), part, text, &mut found));
             }
@@ -61,16 +75,24 @@ pub(super) fn read(root: Node<'_>, text: &str) -> Met {
         }
         descend(node, &mut stack);
     }
-    let met = found.meetings.iter().filter_map(|meeting| match meeting.at {
-        Spot::Parameter(number) => Some(number),
-        Spot::Literal(_) => None,
-    });
-    let mut left = literal::parameters(text);
-    for number in met.chain(tested) {
-        *left.entry(number).or_default() -= 1;
-    }
-    found.elsewhere = left.into_iter().filter(|(_, count)| *count != 0).map(|(number, _)| number).collect();
+    let parameters = literal::parameters(text).into_iter();
+    let elsewhere = parameters.filter(|(at, _)| !found.seen.contains(at)).map(|(_, number)| number);
+    found.elsewhere = elsewhere.collect();
     found
+}
+
+/// What has to hold for a condition to hold, or is one of what may: NULL is like false there.
+fn conjuncts(condition: Node<'_>, found: &mut HashSet<*const nodes::A_Expr>) {
+    let mut stack = vec![condition];
+    while let Some(node) = stack.pop() {
+        match node {
+            Node::BoolExpr(parts) if parts.boolop != BoolExprType::NOT_EXPR => {
+                stack.extend(parts.args().iter())
+            }
+            Node::A_Expr(expression) => drop(found.insert(ptr::from_ref(expression))),
+            _ => {}
+        }
+    }
 }
 
 /// A column that is compared with values, by whether it equals them.
@@ -93,7 +115,9 @@ impl Comparison<'_> {
 struct Operand<'a> {
     at: Spot,
     constant: Option<&'a nodes::A_Const>,
-    cast: Option<u32>,
+    /// Where it stands, if it is a parameter.
+    place: Option<usize>,
+    cast: Option<PgType>,
     list: bool,
 }
 
@@ -125,7 +149,7 @@ pub(super) fn comparison(expression: &nodes::A_Expr) -> Option<Comparison<'_>> {
 }
 
 /// The elements of an array, or what stands for all of them.
-fn elements<'a>(array: Node<'a>, cast: Option<u32>) -> Vec<Option<Operand<'a>>> {
+fn elements<'a>(array: Node<'a>, cast: Option<PgType>) -> Vec<Option<Operand<'a>>> {
     match array {
         Node::A_ArrayExpr(array) => {
             let each = |node| operand(node).map(|own| Operand { cast: cast.or(own.cast), ..own });
@@ -147,11 +171,13 @@ fn operand(node: Node<'_>) -> Option<Operand<'_>> {
     match node {
         Node::A_Const(constant) => {
             let at = usize::try_from(constant.location).ok().filter(|_| !constant.isnull)?;
-            Some(Operand { at: Spot::Literal(at), constant: Some(constant), cast: None, list: false })
+            let constant = Some(constant);
+            Some(Operand { at: Spot::Literal(at), constant, place: None, cast: None, list: false })
         }
         Node::ParamRef(parameter) => {
             let number = u32::try_from(parameter.number).ok()?;
-            Some(Operand { at: Spot::Parameter(number), constant: None, cast: None, list: false })
+            let place = Some(usize::try_from(parameter.location).ok()?);
+            Some(Operand { at: Spot::Parameter(number), constant: None, place, cast: None, list: false })
         }
         Node::TypeCast(cast) => {
             let inner = operand(cast.arg()).filter(|inner| inner.cast.is_none())?;
@@ -161,16 +187,38 @@ fn operand(node: Node<'_>) -> Option<Operand<'_>> {
     }
 }
 
-/// The OID of a type of the server's own, or of an array's elements, without a modifier, which would change the value.
-fn type_of(name: Option<&nodes::TypeName>, array: bool) -> Option<u32> {
+/// A type of the server's own, or that of an array's elements.
+fn type_of(name: Option<&nodes::TypeName>, array: bool) -> Option<PgType> {
     let name = name?;
     let parts: Vec<&str> = name.names().iter().filter_map(nodes::String::sval).collect();
-    let own = match parts.as_slice() {
-        ["pg_catalog", own] | [own] => pgtype::named(own),
-        _ => None,
+    let oid = match parts.as_slice() {
+        ["pg_catalog", own] | [own] => pgtype::named(own)?,
+        _ => return None,
     };
-    let plain = name.typmods().is_empty() && name.array_bounds().len() == usize::from(array) && !name.setof;
-    own.filter(|_| plain)
+    if name.setof || name.array_bounds().len() != usize::from(array) {
+        return None;
+    }
+    let numbers = name.typmods().iter().map(|modifier| match modifier {
+        Node::A_Const(constant) => match constant.val()? {
+            ConstValue::Integer(number) => Some(number),
+            _ => None,
+        },
+        _ => None,
+    });
+    let modifier = match (oid, numbers.collect::<Option<Vec<i32>>>()?.as_slice()) {
+        (_, []) => -1,
+        (oid::VARCHAR | oid::BPCHAR, [length]) => length.checked_add(4)?,
+        (oid::NUMERIC, [precision, scale @ ..]) => {
+            let scale = match scale {
+                [] => 0,
+                [scale] if *scale >= 0 => *scale,
+                _ => return None,
+            };
+            precision.checked_mul(1 << 16)?.checked_add(scale)?.checked_add(4)?
+        }
+        _ => return None,
+    };
+    Some(PgType { oid, modifier })
 }
 
 impl Met {
@@ -191,7 +239,8 @@ impl Met {
     }
 
     fn meet(&mut self, operand: &Operand<'_>, meets: Meets, text: &str) {
-        let Operand { at, constant, cast, list } = *operand;
+        let Operand { at, constant, place, cast, list } = *operand;
+        self.seen.extend(place);
         let literal = match (at, constant) {
             (Spot::Literal(at), Some(constant)) => written(constant, at, text),
             _ => None,

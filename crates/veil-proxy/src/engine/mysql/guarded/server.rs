@@ -297,19 +297,16 @@ impl Guarded {
     /// All columns of a result are known: makes the plan of its rows, and the definitions that the client gets.
     fn described(&mut self, reply: &mut Reply) -> Result<Vec<Vec<u8>>, Problem> {
         let judged = reply.judged();
-        let decode = |payload| match Column::decode(payload, self.capabilities) {
-            Ok(column) if column.default_at == payload.len() => Ok(column),
-            Ok(_) => Err(Malformed("column definition is too long")),
-            Err(error) => Err(error),
-        };
-        let columns: Result<Vec<Column<'_>>, Malformed> =
-            reply.definitions.iter().map(Vec::as_slice).map(decode).collect();
+        let columns =
+            reply.definitions.iter().map(|payload| Column::decode_whole(payload, self.capabilities));
+        let columns: Vec<Column<'_>> = columns.collect::<Result<_, _>>()?;
         let context = Context {
             labels: self.judge.labels(),
             database: judged.place.database.as_deref(),
             names: self.settings.as_ref().and_then(|settings| settings.names),
+            format: reply.format,
         };
-        let plan = Arc::new(Plan::new(&columns?, &judged.statement, judged.run, context)?);
+        let plan = Arc::new(Plan::new(&columns, &judged.statement, judged.run, context)?);
         if let Some(prepared) = reply.prepared.and_then(|number| self.statements.get_mut(&number)) {
             prepared.cursor = Some(Arc::clone(&plan));
         }
