@@ -253,7 +253,7 @@ mod tests {
             (NUMERIC_4_2, "1.234"),
             (Kind::Date, "2000-01-02 00:00:00"),
             (Kind::Timestamp, "2000-01-02"),
-            (Kind::Uuid, "00000000000000000000000000000000"),
+            (Kind::Uuid, "00000000-00000000000000000000000-"),
             (Kind::Inet, "10.0.0.0/33"),
             (Kind::Bytea, "\\xa"),
             (Kind::Bytea, "abc"),
@@ -268,6 +268,15 @@ mod tests {
         let text = "123e4567-e89b-12d3-a456-426614174000";
         let fixed = Fixed::parse(Kind::Uuid, &text.to_uppercase()).unwrap();
         assert_eq!(fixed.text, text.as_bytes());
-        assert_eq!(read_uuid(text.as_bytes()).unwrap().as_slice(), fixed.binary);
+        for other in
+            [text.to_owned(), text.replace('-', ""), format!("{{{text}}}"), text.replacen('-', "", 2)]
+        {
+            assert_eq!(read_uuid(other.as_bytes()).unwrap().as_slice(), fixed.binary, "{other}");
+        }
+        for other in
+            ["", "-", "{}", "123e4567-e89b-12d3-a456-42661417400", "12-3e4567e89b12d3a456426614174000"]
+        {
+            assert_eq!(read_uuid(other.as_bytes()), None, "{other}");
+        }
     }
 }

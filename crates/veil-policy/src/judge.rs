@@ -224,7 +224,7 @@ fn judge_definition(
     }
     // Types are looked for in the session's own schema first, and so are casts to them.
     let builtin = |name: &String| pgtype::named(name).is_some() || name == "n";
-    let takes_type = targets.iter().map(|target| &target.name).chain(&facts.types).any(builtin);
+    let takes_type = facts.made.iter().any(builtin);
     if !harmless
         || takes_type
         || !facts.writes.is_empty()

@@ -113,6 +113,8 @@ pub struct Facts {
     pub unnamed: bool,
     /// Types that it makes, which are called like functions.
     pub types: BTreeSet<String>,
+    /// Names of all that it makes, which are those of types too.
+    pub made: BTreeSet<String>,
     /// Names that columns of what it defines may have, besides those of the relations that it names.
     pub defines: BTreeSet<String>,
     /// It says how much time and memory running it took.

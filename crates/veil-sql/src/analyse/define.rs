@@ -36,21 +36,24 @@ pub(super) fn classify(node: Node<'_>, facts: &mut Facts) -> Kind {
         },
         Node::CreateSeqStmt(sequence) => {
             facts.defines.insert("last_value".to_owned());
-            made(sequence.sequence())
+            made(sequence.sequence(), facts)
         }
         Node::CompositeTypeStmt(composite) => {
             let mut near: Vec<QualifiedName> = composite.typevar().map(relation_name).into_iter().collect();
+            facts.made.extend(near.iter().map(|name| name.name.clone()));
             near.extend(composite.coldeflist().iter().filter_map(|column| type_name(column.type_name())));
             Kind::Define(near)
         }
         Node::AlterEnumStmt(_) => Kind::Define(Vec::new()),
         Node::CreateEnumStmt(list) => {
             facts.types.extend(parts_of(list.type_name()).map(|name| name.name));
+            facts.made.extend(facts.types.iter().cloned());
             Kind::Define(Vec::new())
         }
         Node::CreateDomainStmt(domain) => {
             domain.constraints().iter().for_each(|constraint| read(constraint.into(), facts));
             facts.types.extend(parts_of(domain.domainname()).map(|name| name.name));
+            facts.made.extend(facts.types.iter().cloned());
             Kind::Define(type_name(domain.type_name()).into_iter().collect())
         }
         Node::CreateSchemaStmt(schema) if schema.schema_elts().is_empty() => Kind::Define(Vec::new()),
@@ -78,6 +81,7 @@ pub(super) fn classify(node: Node<'_>, facts: &mut Facts) -> Kind {
                 return Kind::Define(Vec::new());
             }
             let schema = rename.relation().and_then(|relation| relation.schemaname()).map(str::to_owned);
+            facts.made.extend(name.clone());
             Kind::Define(name.map(|name| QualifiedName { schema, name }).into_iter().collect())
         }
         Node::DropStmt(drop) => dropped(drop).map_or(OTHER, Kind::Define),
@@ -96,7 +100,7 @@ fn create_table(table: &nodes::CreateStmt, facts: &mut Facts) -> Kind {
     table.partbound().into_iter().for_each(|bound| read(Node::PartitionBoundSpec(bound), facts));
     let by = table.partspec().map(nodes::PartitionSpec::part_params);
     by.into_iter().flat_map(|by| by.iter()).for_each(|by| walk(by.expr(), facts));
-    made(table.relation())
+    made(table.relation(), facts)
 }
 
 /// A table or view that is made of a query.
@@ -105,7 +109,7 @@ fn filled(target: &nodes::RangeVar, query: Node<'_>, facts: &mut Facts) -> Kind 
         Node::SelectStmt(_) => {
             walk(query, facts);
             note_names(query, facts);
-            Kind::Define(vec![relation_name(target)])
+            made(Some(target), facts)
         }
         _ => OTHER,
     }
@@ -169,6 +173,7 @@ pub(super) fn select_into(select: &nodes::SelectStmt, facts: &mut Facts) -> Kind
     }
     *facts = inside;
     note_names(Node::SelectStmt(select), facts);
+    facts.made.insert(target.name.clone());
     Kind::Define(vec![target])
 }
 
@@ -183,8 +188,10 @@ fn parts_of(names: &CastNodeList<nodes::String>) -> Option<QualifiedName> {
     Some(QualifiedName { schema: parts.next().flatten(), name })
 }
 
-fn made(target: Option<&nodes::RangeVar>) -> Kind {
-    target.map_or(OTHER, |target| Kind::Define(vec![relation_name(target)]))
+fn made(target: Option<&nodes::RangeVar>, facts: &mut Facts) -> Kind {
+    let Some(target) = target.map(relation_name) else { return OTHER };
+    facts.made.insert(target.name.clone());
+    Kind::Define(vec![target])
 }
 
 fn changed(target: Option<&nodes::RangeVar>, facts: &mut Facts) {

@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn parameters_are_found_wherever_they_seem_to_stand() {
         let found = parameters("select $1, '$2' from t where a = $1 or b = $03 /* $3 */ or c = $x$");
-        assert_eq!(found.into_iter().collect::<Vec<_>>(), [(7, 1), (12, 2), (32, 1), (42, 3), (49, 3)]);
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), [(7, 1), (12, 2), (33, 1), (43, 3), (50, 3)]);
     }
 
     #[test]
