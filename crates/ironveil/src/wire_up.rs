@@ -42,6 +42,11 @@ pub(crate) fn proxy(config: &Config, key: &RootKey) -> Result<Proxy> {
     if config.protection.mode.unknown_functions {
         tracing::warn!("protection.mode is permissive: functions that are not known run over masked columns");
     }
+    if config.protection.mode.observes {
+        tracing::warn!(
+            "protection.mode is observe: nothing is masked or refused; the log says what would be"
+        );
+    }
     let policy = policy(config, key);
     run_tests(config, &policy)?;
     Ok(Proxy::new(Parts {

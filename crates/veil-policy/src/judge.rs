@@ -55,6 +55,9 @@ impl Run {
     /// For what is not known: nothing computed is shown.
     pub const CLOSED: Self = Self { untraced: Untraced::Close, clean: false, scrub: true };
 
+    /// For what is shown as it is.
+    pub const SHOWN: Self = Self { untraced: Untraced::Show, clean: true, scrub: false };
+
     /// Whether what is computed from nothing known, such as variables of the session, is shown.
     #[must_use]
     pub fn shows_all(self) -> bool {

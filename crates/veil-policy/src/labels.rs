@@ -162,11 +162,12 @@ impl Labels {
     /// # Errors
     /// The refusal, for the client.
     pub fn verdict(&self, statement: &Arc<Statement>) -> Verdict {
-        self.verdicts.of(statement, (), || {
+        let verdict = self.verdicts.of(statement, (), || {
             let run = judge::judge(statement, self)?;
             let masks = Translation::of(statement, self)?.map(Arc::new);
-            Ok(Judged { run, cost: judge::cost(statement, self), masks })
-        })
+            Ok(Judged { cost: judge::cost(statement, self), masks, ..Judged::run(run) })
+        });
+        if self.policy.observes() { Ok(Judged::observed(verdict)) } else { verdict }
     }
 
     /// Whether some column's values can be named by their masks.

@@ -29,4 +29,4 @@ pub use labels::{Fate, Label, Labels};
 pub use plan::Plan;
 pub use rule::{Action, Policy, Predicates, ProtectionMode, Rule, Writes};
 pub use translate::Translation;
-pub use verdicts::{Judged, Verdict};
+pub use verdicts::{Judged, Verdict, Would};

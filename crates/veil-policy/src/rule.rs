@@ -178,6 +178,8 @@ pub struct ProtectionMode {
     pub unknown_functions: bool,
     /// How values are taken that clients write, where the rule does not say it.
     pub writes: Writes,
+    /// Nothing is changed; what would be is said.
+    pub observes: bool,
 }
 
 impl Default for ProtectionMode {
@@ -187,6 +189,7 @@ impl Default for ProtectionMode {
             budget: 100,
             unknown_functions: false,
             writes: Writes::Guard,
+            observes: false,
         }
     }
 }
@@ -248,6 +251,12 @@ impl Policy {
     #[must_use]
     pub const fn predicates(&self) -> Predicates {
         self.mode.predicates
+    }
+
+    /// Whether nothing is changed, and what would be is said.
+    #[must_use]
+    pub const fn observes(&self) -> bool {
+        self.mode.observes
     }
 
     /// Whether functions that are not known may run together with masked columns.

@@ -21,6 +21,38 @@ pub struct Judged {
     pub cost: u32,
     /// What masks in it stand for, if there are any.
     pub masks: Option<Arc<Translation>>,
+    /// What would become of it, where nothing is changed.
+    pub would: Option<Would>,
+}
+
+/// What would become of a statement.
+#[derive(Clone, Debug)]
+pub struct Would {
+    /// How it would run.
+    pub run: Run,
+    /// What its questions would cost.
+    pub cost: u32,
+    /// Whether it has masks, or would have its writes looked at.
+    pub masks: bool,
+    /// Why it would not run.
+    pub refusal: Option<Refusal>,
+}
+
+impl Judged {
+    /// One that asks nothing.
+    #[must_use]
+    pub const fn run(run: Run) -> Self {
+        Self { run, cost: 0, masks: None, would: None }
+    }
+
+    /// One that runs as it is, whatever the verdict would be.
+    pub(crate) fn observed(verdict: Verdict) -> Self {
+        let would = match verdict {
+            Ok(Self { run, cost, masks, .. }) => Would { run, cost, masks: masks.is_some(), refusal: None },
+            Err(refusal) => Would { run: Run::CLOSED, cost: 0, masks: false, refusal: Some(refusal) },
+        };
+        Self { would: Some(would), ..Self::run(Run::SHOWN) }
+    }
 }
 
 /// Whether a statement may run.

@@ -1,6 +1,7 @@
 //! What is done with the bytes of a session, without sockets and clocks.
 
 pub mod mysql;
+mod observe;
 pub mod pg;
 
 use std::time::Instant;

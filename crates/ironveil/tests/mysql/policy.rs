@@ -152,3 +152,59 @@ async fn rules_can_be_for_some_rows() {
         assert!(none.iter().all(Option::is_none));
     }
 }
+
+/// Nothing is changed, and the log says what would be.
+#[tokio::test(flavor = "multi_thread")]
+async fn observing_changes_nothing() {
+    for flavour in flavours() {
+        let server = sample_server(of(flavour));
+        let text =
+            crate::harness::config(server.port(), "protection: { mode: observe, predicate_budget: 0 }");
+        let mut proxy = Proxy::start(&text);
+        proxy.scanner = None;
+        let (mut client, mut direct) = (connect(proxy.port()).await, connect(server.port()).await);
+        for sql in [
+            "select * from users",
+            "select upper(email), concat(email, '') from users order by email",
+            "select id from users where email like 'zq%' and id = 1",
+            "handler users open",
+            "handler users close",
+            "selec",
+            "insert into users (id, email) values (1, 'zqcanary1@mail.test')",
+            "call show_emails()",
+            "select peek()",
+            "set @a = 1",
+            "select @a, email from users",
+            "show processlist",
+            "set names latin1",
+            "select latin, wide from users",
+            "create temporary table c as select id, email from users",
+            "drop table c",
+        ] {
+            let one = async |conn: &mut mysql_async::Conn| {
+                let rows: Result<Vec<mysql_async::Row>, _> = conn.query(sql).await;
+                rows.map(|rows| {
+                    if sql.starts_with("show") { rows.len().min(1).to_string() } else { format!("{rows:?}") }
+                })
+                .map_err(|error| error.to_string())
+            };
+            let (shown, clear) = (one(&mut client).await, one(&mut direct).await);
+            match (&shown, &clear) {
+                (Ok(shown), Ok(clear)) => assert_eq!(shown, clear, "{sql}"),
+                (Err(shown), Err(clear)) => assert_eq!(shown, clear, "{sql}"),
+                other => panic!("{sql}: {other:?}"),
+            }
+        }
+        let email: Option<String> =
+            client.exec_first("select email from users where id = ?", (1,)).await.unwrap();
+        assert_eq!(email.as_deref(), Some("zqcanary1@mail.test"));
+        let log = proxy.log();
+        for said in [
+            "a statement would be refused",
+            "columns of a result would be masked",
+            "asks or writes by masked columns",
+        ] {
+            assert!(log.contains(said), "{said}: {log}");
+        }
+    }
+}

@@ -281,3 +281,63 @@ async fn rules_can_be_for_some_rows() {
     let binary = client.query("select birth = birth, level, birth from users", &[]).await.unwrap();
     assert_eq!(binary.len(), 5);
 }
+
+/// Nothing is changed, and the log says what would be.
+#[tokio::test(flavor = "multi_thread")]
+async fn observing_changes_nothing() {
+    let rules = crate::harness::RULES.to_owned()
+        + "  - { table: users, column: token, strategy: uuid_perm }\nprotection: { mode: observe, predicate_budget: 0 }";
+    let server = sample_server(veil_testkit::PostgresOptions::default());
+    let mut proxy = Proxy::start(&config(server.port(), &rules));
+    proxy.scanner = None;
+    let client = crate::harness::connect(proxy.port(), "shop").await;
+    let direct = crate::harness::connect(server.port(), "shop").await;
+    let answer = async |client: &tokio_postgres::Client, sql: &str| {
+        let answer = client.simple_query(sql).await;
+        answer.map(|all| format!("{all:?}")).map_err(|error| format!("{:?}", error.as_db_error()))
+    };
+    for sql in [
+        "select * from users",
+        "select upper(email), email || '', users from users order by email",
+        "select id from users where email like 'zq%' and token = '00000000-0000-4000-8000-000000000001'",
+        "select most_common_vals::text from pg_stats where tablename = 'users'",
+        "do $$ begin raise notice 'x'; end $$",
+        "select pg_read_file('PG_VERSION')",
+        "select 1 from users; selec",
+        "select email, count(*) from users group by email having 1 / (id - id) = 1",
+        "insert into users (id, email) values (1, 'zqcanary1@mail.test')",
+        "create table c as select * from users; drop table c",
+        "create function f() returns text language sql as 'select email from users limit 1'; select f(); drop function f",
+        "set client_encoding = latin1; select email from users; set client_encoding = utf8",
+        "explain analyze select count(*) from users where email = 'a'",
+        "prepare ironveil_x as select email from users; execute ironveil_x; deallocate ironveil_x",
+    ] {
+        let (shown, clear) = (answer(&client, sql).await, answer(&direct, sql).await);
+        let same = |text: &str| text.split("Time").next().unwrap().replace(|c: char| c.is_ascii_digit(), "");
+        match (&shown, &clear) {
+            (Ok(shown), Ok(clear)) => assert_eq!(same(shown), same(clear), "{sql}"),
+            (Err(shown), Err(clear)) => assert_eq!(shown, clear, "{sql}"),
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+    let row = client
+        .query_one("select email, note from users where email = $1", &[&"zqcanary1@mail.test"])
+        .await
+        .unwrap();
+    assert_eq!(row.get::<_, String>(0), "zqcanary1@mail.test");
+    let copied = crate::harness::psql(
+        &server,
+        &format!("host=127.0.0.1 port={} user=postgres dbname=shop", proxy.port()),
+        "copy users (email) to stdout",
+    );
+    assert!(copied.1.contains("zqcanary5@mail.test"));
+    let log = proxy.log();
+    for said in [
+        "nothing is masked or refused",
+        "a statement would be refused",
+        "columns of a result would be masked",
+        "asks or writes by masked columns",
+    ] {
+        assert!(log.contains(said), "{said}: {log}");
+    }
+}

@@ -286,7 +286,8 @@ fn mode(value: &Value<'_>, faults: &mut Faults) -> Option<ProtectionMode> {
         "permissive" => {
             Some(ProtectionMode { predicates: Predicates::Allow, unknown_functions: true, ..standard })
         }
-        _ => wrong(value, faults, "\"mode\" is \"standard\", \"strict\" or \"permissive\""),
+        "observe" => Some(ProtectionMode { observes: true, ..standard }),
+        _ => wrong(value, faults, "\"mode\" is \"standard\", \"strict\", \"permissive\" or \"observe\""),
     }
 }
 

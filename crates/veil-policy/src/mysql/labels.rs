@@ -152,9 +152,10 @@ impl Labels {
         let judge = || {
             let run = judge::judge(statement, self, here)?;
             let masks = translation(statement, self, here)?.map(Arc::new);
-            Ok(Judged { run, cost: judge::cost(statement, self, here), masks })
+            Ok(Judged { cost: judge::cost(statement, self, here), masks, ..Judged::run(run) })
         };
-        self.verdicts.of(statement, database.cloned(), judge)
+        let verdict = self.verdicts.of(statement, database.cloned(), judge);
+        if self.policy.observes() { Ok(Judged::observed(verdict)) } else { verdict }
     }
 
     /// The catalog below.

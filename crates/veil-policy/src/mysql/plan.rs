@@ -139,6 +139,15 @@ impl Plan {
         Ok(Self { ops, hidden, passes, rights: context.labels.rights().clone() })
     }
 
+    /// The same, which shows all as it is.
+    #[must_use]
+    pub fn shown(mut self) -> Self {
+        self.ops.iter_mut().for_each(|(op, _)| *op = Op::Pass);
+        self.hidden.iter_mut().for_each(|hidden| *hidden = false);
+        self.passes = true;
+        self
+    }
+
     /// Whether it was made by the rights that are in force.
     #[must_use]
     pub fn holds(&self, labels: &Labels) -> bool {

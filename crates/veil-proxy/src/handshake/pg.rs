@@ -144,7 +144,9 @@ impl<'a> Asked<'a> {
         let principal = Principal { user: user.clone(), address, application, upstream, certificate };
         let scope = proxy.policy.scope(route.database.as_ref().unwrap_or(&database), &principal);
         let replication = value("replication").is_some_and(|value| !is_false(&value));
-        if replication && scope != Scope::Exempt && proxy.policy.masks_anything() {
+        let observes = proxy.policy.observes();
+        let scope = if replication && observes { Scope::Unprotected } else { scope };
+        if replication && scope != Scope::Exempt && proxy.policy.masks_anything() && !observes {
             return Err(Problem::new(
                 "0A000",
                 "IronVeil refused: replication sends rows that are not masked",

@@ -120,6 +120,7 @@ fn a_mode_stands_for_settings_that_may_be_set_alone() {
         budget: 100,
         unknown_functions: false,
         writes: Writes::Guard,
+        observes: false,
     };
     for (protection, expected) in [
         ("", standard),

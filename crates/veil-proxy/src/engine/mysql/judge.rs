@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use veil_policy::mysql::{Labels, judge};
 use veil_policy::who::SignedIn;
-use veil_policy::{Refusal, Run, Translation};
+use veil_policy::{Refusal, Run, Translation, Would};
 use veil_sql::mysql::analyse::{Analyser, Analysis};
 use veil_sql::mysql::catalog::Row;
 use veil_sql::mysql::{Catalog, Facts, Kind, Mode, Statement, TableName};
@@ -65,9 +65,21 @@ pub(super) struct Judged {
     pub(super) words: Option<u64>,
     /// What its masks stand for.
     pub(super) masks: Option<Arc<Translation>>,
+    /// What would become of it, where nothing is changed.
+    pub(super) would: Option<Would>,
 }
 
 impl Judged {
+    /// How it runs, or would if anything were changed.
+    pub(super) fn would_run(&self) -> Run {
+        self.would.as_ref().map_or(self.run, |would| would.run)
+    }
+
+    /// One that shows all.
+    pub(super) fn shown(kind: Kind) -> Self {
+        Self { run: Run::SHOWN, ..Self::closed(kind) }
+    }
+
     /// Whether the server gets another text than the client's.
     pub(super) fn is_rewritten(&self) -> bool {
         self.masks.as_ref().is_some_and(|masks| masks.changes_text())
@@ -84,6 +96,7 @@ impl Judged {
             cost: 0,
             words: None,
             masks: None,
+            would: None,
         }
     }
 }
@@ -105,6 +118,11 @@ impl Judge {
             temporary: Temporary::default(),
             budget,
         }
+    }
+
+    /// Whether nothing is changed, and what would be is said.
+    pub(super) fn observes(&self) -> bool {
+        self.view.labels().policy().observes()
     }
 
     pub(super) const fn slot(&self) -> &Arc<Slot> {
@@ -242,13 +260,14 @@ impl Judge {
     /// # Errors
     /// It does not.
     pub(super) fn judge(&self, statement: &Arc<Statement>, place: Place) -> Result<Judged, Refusal> {
-        let veil_policy::Judged { run, cost, masks } =
+        let veil_policy::Judged { run, cost, masks, would } =
             self.view.labels().verdict(statement, place.database.as_ref())?;
         masks.as_ref().map_or(Ok(()), |masks| masks.check())?;
         let (labels, database) = (self.view.labels(), place.database.as_deref());
         let may_set_variables = judge::runs_hidden_code(statement, labels, database);
         // A trigger or function may write to the table while the statement reads it.
-        if self.names_temporary(statement, |columns| may_set_variables || columns.is_empty()) {
+        let hidden = |columns: &[Row]| may_set_variables || columns.is_empty();
+        if would.is_none() && self.names_temporary(statement, hidden) {
             return Err(Refusal {
                 code: "42501",
                 message:
@@ -258,7 +277,7 @@ impl Judge {
             });
         }
         let statement = Arc::clone(statement);
-        Ok(Judged { statement, run, place, may_set_variables, cost, words: None, masks })
+        Ok(Judged { statement, run, place, may_set_variables, cost, words: None, masks, would })
     }
 
     /// Pays for questions about masked columns.

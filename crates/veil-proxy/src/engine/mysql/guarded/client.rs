@@ -18,6 +18,7 @@ use super::{
     Guarded, Hidden, Judged, Phase, Place, Reply, Settings, Stage, Then, decode_text, problem, refusal,
 };
 use crate::engine::mysql::hidden;
+use crate::engine::observe;
 use crate::out::Out;
 use crate::problem::Problem;
 
@@ -200,8 +201,18 @@ impl Guarded {
         self.phase = Phase::Reply(Box::new(reply));
     }
 
-    /// Answers in the server's place.
-    fn refuse(&self, refusal: Refusal, message: &Message<'_>, ways: &mut Ways<'_>) -> Step {
+    /// Answers in the server's place, or lets it answer where nothing is changed.
+    fn refuse(&mut self, refusal: Refusal, message: &Message<'_>, ways: &mut Ways<'_>) -> Step {
+        if self.judge.observes() {
+            observe::refused(&refusal);
+            let prepares = message.payload.first() == Some(&command::STMT_PREPARE);
+            let stage = if prepares { Stage::Prepared } else { Stage::First };
+            ways.forward(message.total);
+            self.expect(Reply::new(vec![Judged::shown(Kind::Data)], stage), message.sequence);
+            // It may change how texts are read.
+            self.settings = None;
+            return Step::Used(message.total);
+        }
         ways.down.owned(&[]).extend(problem(refusal).mysql(message.sequence.wrapping_add(1)));
         Step::Used(message.total)
     }
@@ -331,6 +342,14 @@ impl Guarded {
             };
             check_reading(&place, settings)?;
             let one = self.judge.judge(&runs, place)?;
+            if let Some(would) = &one.would {
+                observe::judged(would);
+                judged.push(one);
+                if let Kind::Use(name) = &statement.kind {
+                    here.database = Some(name.as_str().into());
+                }
+                continue;
+            }
             let veiled = self.veiled || judged.iter().any(|earlier| !earlier.run.clean);
             if one.statement.facts.asks_warnings && veiled {
                 return Err(warnings_withheld());

@@ -13,6 +13,7 @@ use veil_wire::{Cursor, Malformed};
 use super::{Guarded, Hidden, Judged, Phase, Prepared, Reply, Stage, Then};
 use crate::engine::mysql::hidden::Progress;
 use crate::engine::mysql::scrub;
+use crate::engine::observe;
 use crate::out::Out;
 use crate::problem::Problem;
 
@@ -306,7 +307,8 @@ impl Guarded {
             names: self.settings.as_ref().and_then(|settings| settings.names),
             format: reply.format,
         };
-        let plan = Arc::new(Plan::new(&columns, &judged.statement, judged.run, context)?);
+        let plan = Plan::new(&columns, &judged.statement, judged.would_run(), context)?;
+        let plan = Arc::new(if self.judge.observes() { observe::plan(plan) } else { plan });
         if let Some(prepared) = reply.prepared.and_then(|number| self.statements.get_mut(&number)) {
             prepared.cursor = Some(Arc::clone(&plan));
         }
@@ -437,7 +439,7 @@ impl Guarded {
             self.defined(definition, &judged, true)?;
         }
         let rewritten = reply.is_rewritten();
-        if !(rewritten || (judged.run.scrub && of_statement)) {
+        if self.judge.observes() || !(rewritten || (judged.run.scrub && of_statement)) {
             return Ok(Pass::Forward);
         }
         let foreign = self.judge.is_foreign(&judged) && reply.stage != Stage::Prepared;

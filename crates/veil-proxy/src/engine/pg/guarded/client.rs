@@ -97,8 +97,12 @@ impl Guarded {
                 return Ok(Step::Used);
             }
             Tag::FunctionCall => {
-                self.refuse_call(message.input, up)?;
-                self.stream(message.header, true);
+                let observes = self.judge.observes();
+                match observes {
+                    true => self.expect(Expected::FunctionCall, false)?,
+                    false => self.refuse_call(message.input, up)?,
+                }
+                self.stream(message.header, !observes);
                 return Ok(Step::Used);
             }
             _ => {}
@@ -301,13 +305,14 @@ impl Guarded {
     ) -> Result<Step, Problem> {
         let Parse { name, text, types } = Parse::decode(body)?;
         let Some(mut judged) = self.judge_text(text, message.input, up, now)? else { return Ok(Step::Wait) };
-        if prepared::is_reserved(name) {
+        if prepared::is_reserved(name) && !self.judge.observes() {
             judged = Err(prepared::refuse_reserved());
         }
         let statement = match judged {
             Ok(mut all) => match (all.pop(), all.is_empty()) {
                 (Some(only), true) => only,
                 // None does nothing; several are refused by the server.
+                _ if self.judge.observes() => Arc::new(self.judge.unknown(Ok(Run::SHOWN))),
                 _ => Arc::new(self.judge.unknown(Ok(Run::CLOSED))),
             },
             Err(refusal) => Arc::new(self.judge.unknown(Err(refusal))),

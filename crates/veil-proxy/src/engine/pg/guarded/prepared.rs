@@ -12,6 +12,7 @@ use veil_sql::{Analyser, Kind, Statement};
 
 use crate::budget::Budget;
 use crate::catalogs::View;
+use crate::engine::observe;
 use crate::engine::pg::Slot;
 
 /// Judges statements by the labels of the moment.
@@ -78,6 +79,17 @@ impl Judge {
         self.budget.words(of)
     }
 
+    /// Whether nothing is changed, and what would be is said.
+    pub(super) fn observes(&self) -> bool {
+        self.view.labels().policy().observes()
+    }
+
+    /// How a statement would run.
+    pub(super) fn would_run(&self, prepared: &Prepared) -> Run {
+        let judged = self.judged(prepared);
+        judged.ok().and_then(|judged| judged.would).map_or(Run::CLOSED, |would| would.run)
+    }
+
     pub(super) fn slot(&self) -> &Arc<Slot> {
         self.view.slot()
     }
@@ -110,18 +122,31 @@ impl Judge {
     /// The text does not parse.
     pub(super) fn statements(&self, text: &[u8]) -> Result<Vec<Arc<Prepared>>, Refusal> {
         let refuse = |message: String| Refusal { code: "42601", message, hint: "" };
-        let text = std::str::from_utf8(text).map_err(|_| refuse("the statement is not UTF-8".to_owned()))?;
-        let statements = self.analyser.analyse(text).map_err(|error| refuse(error.0))?;
+        let read = std::str::from_utf8(text).map_err(|_| refuse("the statement is not UTF-8".to_owned()));
+        let read =
+            read.and_then(|text| Ok((text, self.analyser.analyse(text).map_err(|error| refuse(error.0))?)));
+        let (text, statements) = match read {
+            Err(refusal) if self.observes() => {
+                observe::refused(&refusal);
+                return Ok(vec![Arc::new(self.unknown(Ok(Run::SHOWN)))]);
+            }
+            read => read?,
+        };
         Ok(statements.iter().map(|statement| Arc::new(self.prepare(statement, Some(text)))).collect())
     }
 
     pub(super) fn prepare(&self, statement: &Arc<Statement>, text: Option<&str>) -> Prepared {
         let verdict = match &statement.kind {
-            Kind::Prepare { name, .. } | Kind::Declare { name, .. } if is_reserved(name.as_bytes()) => {
+            Kind::Prepare { name, .. } | Kind::Declare { name, .. }
+                if is_reserved(name.as_bytes()) && !self.observes() =>
+            {
                 Err(refuse_reserved())
             }
             _ => self.view.labels().verdict(statement),
         };
+        if let (Ok(judged), Some(_)) = (&verdict, text) {
+            judged.would.iter().for_each(observe::judged);
+        }
         let asks = verdict.as_ref().is_ok_and(|judged| judged.cost > 0);
         let words = text.filter(|_| asks).map(|text| self.budget.words(text));
         Prepared { words, ..Prepared::new(Some(Arc::clone(statement)), self.view.generation(), verdict) }
@@ -129,7 +154,7 @@ impl Judge {
 
     /// A statement of which nothing is known but how it runs.
     pub(super) fn unknown(&self, verdict: Result<Run, Refusal>) -> Prepared {
-        Prepared::new(None, self.view.generation(), verdict.map(|run| Judged { run, cost: 0, masks: None }))
+        Prepared::new(None, self.view.generation(), verdict.map(Judged::run))
     }
 
     pub(super) fn names_missing(&self, prepared: &Prepared) -> bool {

@@ -11,6 +11,7 @@ use veil_wire::pg::reply::{self, Tag, Transaction};
 use veil_wire::pg::session::{Expected, Object};
 
 use super::{CatalogRead, CopyOut, CopyState, Defined, Guarded, Prepared, Streamed};
+use crate::engine::observe;
 use crate::out::Out;
 use crate::problem::Problem;
 
@@ -135,7 +136,7 @@ impl Guarded {
             }
             Tag::ErrorResponse => return self.error(body, input, down),
             Tag::NoticeResponse => return self.notice(body, input, down),
-            Tag::NotificationResponse => {
+            Tag::NotificationResponse if !self.judge.observes() => {
                 // A trigger may have put a row into the payload.
                 let (process, channel, _) = reply::decode_notification(body)?;
                 reply::write_notification(down.owned(input), process, channel, b"");
@@ -143,7 +144,7 @@ impl Guarded {
             }
             Tag::ParameterStatus => {
                 let (name, value) = reply::decode_parameter(body)?;
-                Self::check_setting(name, value)?;
+                self.check_setting(name, value)?;
                 return Ok(Pass::Forward);
             }
             _ => {}
@@ -153,7 +154,8 @@ impl Guarded {
             Tag::BindComplete => self.session.complete(|e| matches!(e, Expected::Bind { .. }))?.hidden,
             Tag::CloseComplete => self.session.complete(|e| matches!(e, Expected::Close(_)))?.hidden,
             Tag::NoData => self.session.complete(|e| matches!(e, Expected::Describe(_)))?.hidden,
-            Tag::ParameterDescription => false,
+            Tag::ParameterDescription | Tag::NotificationResponse => false,
+            Tag::FunctionCallResponse if self.judge.observes() => false,
             Tag::RowDescription => self.description(body)?,
             Tag::CommandComplete | Tag::EmptyQueryResponse => {
                 self.turned(body);
@@ -191,7 +193,6 @@ impl Guarded {
             | Tag::FunctionCallResponse
             | Tag::NegotiateProtocolVersion
             | Tag::NoticeResponse
-            | Tag::NotificationResponse
             | Tag::ParameterStatus => {
                 return Err(Problem::protocol("unexpected message type from server"));
             }
@@ -214,10 +215,18 @@ impl Guarded {
     fn description(&mut self, body: &[u8]) -> Result<bool, Problem> {
         let fields = reply::decode_row_description(body)?;
         let head = self.head_statement();
-        let run = head.as_deref().map_or(Run::CLOSED, |own| self.run_resolved(own));
+        let run = head.as_deref().map_or(Run::CLOSED, |own| match self.judge.observes() {
+            true => self.judge.would_run(self.named(own).map_or(own, AsRef::as_ref)),
+            false => self.run_resolved(own),
+        });
         let executed = head.as_deref().map(|own| self.named(own).map_or(own, AsRef::as_ref));
         let statement = executed.and_then(|prepared| prepared.statement.as_deref());
-        let plan = Arc::new(Plan::new(&fields, run.untraced, statement, self.labels()));
+        let mut plan = Plan::new(&fields, run.untraced, statement, self.labels());
+        if self.judge.observes() {
+            observe::masked(plan.masked());
+            plan = Plan::pass();
+        }
+        let plan = Arc::new(plan);
         if let Some(Expected::Query { .. }) = self.session.head().map(|entry| &entry.expected) {
             self.rows = Some(plan);
             return Ok(false);
@@ -393,6 +402,9 @@ impl Guarded {
         };
         let Some(prepared) = prepared else { return Ok(None) };
         let run = self.judge.run(prepared);
+        if self.judge.observes() {
+            return Ok(Some(CopyOut::Pass));
+        }
         let statement = prepared.statement.as_ref().filter(|s| matches!(s.kind, Kind::CopyOut(_)));
         let Some(statement) = statement else { return Ok(None) };
         if run.clean {

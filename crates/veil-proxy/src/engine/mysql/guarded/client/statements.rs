@@ -20,6 +20,7 @@ use super::{
     problem, translated, warnings_withheld,
 };
 use crate::budget::GIVEN_MAX;
+use crate::engine::observe;
 use crate::problem::Problem;
 
 /// Stands for the statement prepared last, in MariaDB.
@@ -52,6 +53,7 @@ impl Guarded {
             Ok(judged) => judged,
             Err(refusal) => return Ok(self.refuse(refusal, message, ways)),
         };
+        judged.would.iter().for_each(observe::judged);
         let translated = match translated(&analysis, std::slice::from_ref(&judged), &settings, text) {
             Ok(translated) => translated,
             Err(refusal) => return Ok(self.refuse(refusal, message, ways)),
@@ -138,6 +140,7 @@ impl Guarded {
         };
         let judged = match paid {
             Ok(judged) => judged,
+            Err(_) if self.judge.observes() => Judged::shown(Kind::Data),
             Err(refusal) => return Ok(self.pass_over(header, problem(refusal))),
         };
         let masks = judged.masks.clone().filter(|masks| masks.reads_parameters());
