@@ -106,6 +106,10 @@ impl Fixed {
         });
     }
 
+    pub(crate) fn is_text_among(&self, words: &[String]) -> bool {
+        words.iter().any(|word| word.as_bytes() == &*self.text)
+    }
+
     fn same(value: &str) -> Self {
         Self { text: value.into(), binary: value.into() }
     }

@@ -137,6 +137,11 @@ pub(crate) trait Mask: fmt::Debug + Send + Sync {
         if takes && self.fits(kind) { Stands::Computed } else { Stands::Unsupported }
     }
 
+    /// Whether every mask is one of `words`.
+    fn makes_only(&self, _words: &[String]) -> bool {
+        false
+    }
+
     /// Whether it makes NULL of every value, whatever its type is.
     fn is_null(&self) -> bool {
         false

@@ -20,7 +20,12 @@ pub(crate) type Turn<'a> = (Way, Option<&'a str>);
 const NO_VALUE: usize = 20;
 
 /// A strategy bound to a key.
-pub struct Masker(Arc<Bound>);
+#[derive(Clone)]
+pub struct Masker {
+    bound: Arc<Bound>,
+    /// The only texts that may stand for others: the words of an enumeration.
+    words: Option<Arc<[String]>>,
+}
 
 /// A function, its key, and the functions that it is made of.
 pub(crate) struct Bound {
@@ -128,7 +133,7 @@ impl Masker {
     /// Derives keys of their own for each scope: values in different scopes have different masks.
     #[must_use]
     pub fn scoped(key: &RootKey, strategy: &Strategy, scope: &str) -> Self {
-        Self(Arc::new(Bound::new(key, strategy, scope)))
+        Self { bound: Arc::new(Bound::new(key, strategy, scope)), words: None }
     }
 
     /// The same, which remembers the masks that are shown if the key does not undo them.
@@ -137,20 +142,40 @@ impl Masker {
         let mut bound = Bound::new(key, strategy, scope);
         let seed = u64::from_le_bytes(bound.key.draws(b"shown").bytes());
         bound.shown = (!bound.is_reversible()).then(|| (Arc::clone(shown), seed));
-        Self(Arc::new(bound))
+        Self { bound: Arc::new(bound), words: None }
+    }
+
+    /// The same for a column whose values are `words`.
+    #[must_use]
+    pub fn among(&self, words: &Arc<[String]>) -> Self {
+        Self { bound: Arc::clone(&self.bound), words: Some(Arc::clone(words)) }
+    }
+
+    pub(crate) const fn has_words(&self) -> bool {
+        self.words.is_some()
+    }
+
+    fn stands(&self, kind: Kind) -> Stands {
+        let stands = self.bound.stands(kind);
+        let fits = self.words.as_ref().is_none_or(|words| match &stands {
+            Stands::Null | Stands::Unsupported => true,
+            Stands::Fixed(fixed) => fixed.is_text_among(words),
+            Stands::Computed => self.bound.mask().makes_only(words),
+        });
+        if fits { stands } else { Stands::Unsupported }
     }
 
     /// The strategy.
     #[must_use]
     pub fn strategy(&self) -> &Strategy {
-        &self.0.strategy
+        &self.bound.strategy
     }
 
     /// The column that says what a cell is of, if masks depend on that.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
-        match self.0.strategy.params().get("by") {
-            Some(Param::Text(column)) if self.0.strategy.name() == "date_shift" => {
+        match self.bound.strategy.params().get("by") {
+            Some(Param::Text(column)) if self.bound.strategy.name() == "date_shift" => {
                 Some(column.as_str()).filter(|column| !column.is_empty())
             }
             _ => None,
@@ -163,14 +188,14 @@ impl Masker {
         let element = ty.element();
         let kind = Kind::of(element.unwrap_or(ty));
         let element = element.map(|element| element.oid);
-        let plan = match kind.map(|kind| (kind, self.0.stands(kind))) {
+        let plan = match kind.map(|kind| (kind, self.stands(kind))) {
             // Whatever the type is.
-            None if self.0.mask().is_null() => Plan::Null,
+            None if self.bound.mask().is_null() => Plan::Null,
             None => Plan::Unsupported,
             Some((_, Stands::Null)) => Plan::Null,
             Some((_, Stands::Unsupported)) => Plan::Unsupported,
             Some((_, Stands::Fixed(fixed))) => match element {
-                Some(oid) if self.0.mask().empties_arrays() => {
+                Some(oid) if self.bound.mask().empties_arrays() => {
                     return ColumnMask {
                         plan: Plan::Fixed(Arc::new(Fixed::empty_array(oid))),
                         element: None,
@@ -178,7 +203,7 @@ impl Masker {
                 }
                 _ => Plan::Fixed(fixed),
             },
-            Some((kind, Stands::Computed)) => Plan::Keyed(Arc::clone(&self.0), kind),
+            Some((kind, Stands::Computed)) => Plan::Keyed(Arc::clone(&self.bound), kind),
         };
         let element = element.filter(|_| !matches!(plan, Plan::Null | Plan::Unsupported));
         ColumnMask { plan, element }
@@ -186,11 +211,11 @@ impl Masker {
 
     /// What the strategy does to cells of `kind`.
     pub(crate) fn of_kind(&self, kind: Kind) -> ColumnMask {
-        let plan = match self.0.stands(kind) {
+        let plan = match self.stands(kind) {
             Stands::Null => Plan::Null,
             Stands::Unsupported => Plan::Unsupported,
             Stands::Fixed(fixed) => Plan::Fixed(fixed),
-            Stands::Computed => Plan::Keyed(Arc::clone(&self.0), kind),
+            Stands::Computed => Plan::Keyed(Arc::clone(&self.bound), kind),
         };
         ColumnMask { plan, element: None }
     }

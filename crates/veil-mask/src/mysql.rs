@@ -44,7 +44,9 @@ impl Masker {
     /// What the strategy does to a column of type `ty`.
     #[must_use]
     pub fn mysql_column(&self, ty: &MySqlType<'_>) -> MySqlColumn {
-        let Some((kind, form)) = form_of(ty) else {
+        // Of an enumeration, only words of its own are masks.
+        let form = form_of(ty).filter(|_| self.has_words() || ty.flags & flag::ENUM == 0);
+        let Some((kind, form)) = form else {
             return MySqlColumn { mask: ColumnMask::null(), form: Form::Digits };
         };
         MySqlColumn { mask: self.of_kind(kind), form }
@@ -110,15 +112,16 @@ pub(crate) fn form_of(ty: &MySqlType<'_>) -> Option<(Kind, Form)> {
         code::DATE | code::NEWDATE => Some((Kind::Date, Form::Moment)),
         code::DATETIME | code::TIMESTAMP => Some((Kind::Timestamp, Form::Moment)),
         code::JSON => Some((Kind::Json, Form::Text(Charset::Utf8mb4))),
-        code::VARCHAR | code::VAR_STRING | code::STRING | code::TINY_BLOB..=code::BLOB => text(ty),
+        code::VARCHAR | code::VAR_STRING | code::STRING | code::TINY_BLOB..=code::BLOB
+            if ty.flags & flag::SET == 0 =>
+        {
+            text(ty)
+        }
         _ => None,
     }
 }
 
 fn text(ty: &MySqlType<'_>) -> Option<(Kind, Form)> {
-    if ty.flags & (flag::ENUM | flag::SET) != 0 {
-        return None;
-    }
     let chars = ty.chars_max();
     match (ty.charset?, ty.declared) {
         (Charset::Binary, _) => Some((Kind::Bytea, Form::Bytes(chars))),

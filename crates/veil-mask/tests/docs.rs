@@ -11,6 +11,7 @@ A rule's `strategy` names one of these; its parameters stand beside it in the ru
 and binary: a cell that a function cannot handle is NULL, never the value. Equal values have equal masks under one key, in every table,
 database and format. Values are normalised first (case and spaces of emails and names, digits of phones and cards).
 
+The mask of an enumeration's word is a word of the same enumeration: `category`, `lookup` with `otherwise: \'null\'` and `constant` fit if theirs are.
 Arrays are masked element by element (`default`, `redact` and `secret` empty them). In `json` and `jsonb`, `json` masks what stands at given paths;
 `null`, `default`, `redact`, `secret`, `constant` and `hash` replace the document; the functions for text mask a document that is a text, and make any other
 NULL. Text that does not have the form that a function expects (an email, a phone number ...) becomes `[REDACTED]`.

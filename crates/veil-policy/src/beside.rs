@@ -34,6 +34,17 @@ pub struct Cases {
     pub(crate) otherwise: Done,
 }
 
+impl Cases {
+    /// The same with other functions.
+    pub(crate) fn map(&self, other: impl Fn(&Masker) -> Arc<Masker>) -> Self {
+        let done = |done: &Done| done.as_deref().map(&other);
+        Self {
+            each: self.each.iter().map(|(when, each)| (when.clone(), done(each))).collect(),
+            otherwise: done(&self.otherwise),
+        }
+    }
+}
+
 /// The place of a column in a result, and how its cells are read.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {

@@ -40,6 +40,16 @@ impl Label {
         Self { rule, masker, kind, min_group, writes, cases }
     }
 
+    /// The same for a column whose values are `words`, if it is such a column.
+    pub(crate) fn among(mut self, words: Option<&Arc<[String]>>) -> Self {
+        if let Some(words) = words {
+            let among = |masker: &Masker| Arc::new(masker.among(words));
+            self.cases = self.cases.map(|cases| Arc::new(cases.map(among)));
+            self.masker = among(&self.masker);
+        }
+        self
+    }
+
     /// What finds values from the masks that clients give, if anything does.
     pub(crate) fn translates(&self) -> Option<(PgType, ColumnMask)> {
         // The masks of some rows are others.
@@ -103,7 +113,10 @@ impl Labels {
                 };
                 if let Some(masking) = policy.mask(database, &rights, &name) {
                     let attribute = Attribute { relation: oid, attnum: column.attnum };
-                    columns.insert(attribute, Label::new(masking, Some(column.kind)));
+                    columns.insert(
+                        attribute,
+                        Label::new(masking, Some(column.kind)).among(column.words.as_ref()),
+                    );
                 }
             }
         }

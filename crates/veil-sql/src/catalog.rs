@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use veil_model::PgType;
+use veil_model::{PgType, pgtype};
 
 use crate::analyse::analyse;
 use crate::statement::{Kind, QualifiedName, Statement};
@@ -25,7 +25,10 @@ pub const QUERIES: [&str; 10] = [
     "select a.attrelid, a.attnum, a.attname, a.attgenerated, \
      case when b.typname operator(pg_catalog.=) 'citext'::pg_catalog.name \
      and b.typcategory operator(pg_catalog.=) 'S'::pg_catalog.\"char\" then 25::pg_catalog.oid else b.oid end, \
-     case when t.typtype operator(pg_catalog.=) 'd'::pg_catalog.\"char\" then t.typtypmod else a.atttypmod end \
+     case when t.typtype operator(pg_catalog.=) 'd'::pg_catalog.\"char\" then t.typtypmod else a.atttypmod end, \
+     case when b.typtype operator(pg_catalog.=) 'e'::pg_catalog.\"char\" then \
+     (select pg_catalog.string_agg(e.enumlabel::pg_catalog.text, pg_catalog.chr(31)) from pg_catalog.pg_enum e \
+     where e.enumtypid operator(pg_catalog.=) b.oid) end \
      from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid operator(pg_catalog.=) a.atttypid \
      join pg_catalog.pg_type b on b.oid operator(pg_catalog.=) \
      case when t.typtype operator(pg_catalog.=) 'd'::pg_catalog.\"char\" then t.typbasetype else t.oid end \
@@ -90,8 +93,10 @@ pub struct Column {
     pub name: String,
     /// Computed from other columns of its row.
     pub generated: bool,
-    /// Its type; of a domain the type below, and `text` for `citext`, which is sent like it.
+    /// Its type; of a domain the type below, and `text` for `citext` and enumerations, which are sent like it.
     pub kind: PgType,
+    /// The words of an enumeration.
+    pub words: Option<Arc<[String]>>,
 }
 
 /// A table, view or sequence.
@@ -344,14 +349,17 @@ impl Catalog {
     }
 
     fn add_column(&mut self, row: &Row) -> Option<()> {
+        let words = cell(row, 6).map(|words| words.split('\u{1f}').map(str::to_owned).collect::<Arc<[_]>>());
+        let oid = if words.is_some() { pgtype::oid::TEXT } else { number(row, 4).unwrap_or_default() };
         let column = Column {
             attnum: cell(row, 1)?.parse().ok()?,
             name: cell(row, 2)?.to_owned(),
             generated: !cell(row, 3)?.is_empty(),
             kind: PgType {
-                oid: number(row, 4).unwrap_or_default(),
+                oid,
                 modifier: cell(row, 5).and_then(|modifier| modifier.parse().ok()).unwrap_or(-1),
             },
+            words,
         };
         self.relation_mut(row, 0)?.columns.push(column);
         Some(())

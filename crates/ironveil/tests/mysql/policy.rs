@@ -97,6 +97,45 @@ async fn keys_are_masked_for_accounts_that_see_little() {
     }
 }
 
+/// The mask of a word is another word of its enumeration, or NULL.
+#[tokio::test(flavor = "multi_thread")]
+async fn masks_of_enumerations_are_words_of_theirs() {
+    for flavour in flavours() {
+        let server = sample_server(of(flavour));
+        let words = "enum('sad', 'so, so', 'hap''py')";
+        server
+            .sql(
+                "shop",
+                &format!(
+                    "create table moods (id int, mood {words}, other {words}, fixed {words}); \
+            insert into moods values (1, 1, 1, 1), (2, 2, 2, 2), (3, 3, 3, 3)"
+                ),
+            )
+            .unwrap();
+        let rules = "
+  - { table: moods, column: mood, strategy: { category: { values: [sad, 'so, so'] } } }
+  - { table: moods, column: other, strategy: { category: { values: [bad] } } }
+  - { table: moods, column: fixed, strategy: { constant: { value: hap'py } } }";
+        let port = server.port();
+        let text =
+            format!("databases:\n  - {{ name: '*', upstream: 'mysql://127.0.0.1:{port}' }}\nrules:{rules}\n");
+        let proxy = Proxy::start(&text);
+        let mut client = connect(proxy.port()).await;
+        type Words = (Option<String>, Option<String>, Option<String>);
+        for sql in [
+            "select mood, other, fixed from moods order by id",
+            "select m.mood as a, m.other, m.fixed from (select * from moods) m order by id",
+        ] {
+            let told: Vec<Words> = client.query(sql).await.unwrap();
+            let prepared: Vec<Words> = client.exec(sql, ()).await.unwrap();
+            for (mood, other, fixed) in told.into_iter().chain(prepared) {
+                assert!(mood.as_deref().is_some_and(|word| ["sad", "so, so"].contains(&word)), "{mood:?}");
+                assert_eq!((other, fixed.as_deref()), (None, Some("hap'py")), "{sql}");
+            }
+        }
+    }
+}
+
 /// Rules may be for some rows only, by what another column of the same row shows.
 #[tokio::test(flavor = "multi_thread")]
 async fn rules_can_be_for_some_rows() {

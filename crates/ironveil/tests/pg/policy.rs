@@ -190,6 +190,73 @@ async fn a_function_that_does_not_fit_its_column_is_told_in_the_log() {
     );
 }
 
+/// The mask of a word is another word of its enumeration, or NULL.
+#[tokio::test(flavor = "multi_thread")]
+async fn masks_of_enumerations_are_words_of_theirs() {
+    let server = sample_server(veil_testkit::PostgresOptions::default());
+    let rules = "
+  - { table: moods, column: mood, strategy: { category: { values: [sad, 'so, so'] } } }
+  - { table: moods, column: other, strategy: { category: { values: [sad, bad] } } }
+  - { table: moods, column: fixed, strategy: { constant: { value: sad } } }
+  - { table: moods, column: listed, strategy: { lookup: { values: { happy: sad }, otherwise: 'null' } } }
+  - { table: moods, column: hashed, strategy: hash }";
+    let columns = "id int, mood mood, other mood, fixed mood, listed mood, hashed mood";
+    server
+        .psql("shop", &format!("create type mood as enum ('sad', 'so, so', 'happy'); create table moods ({columns}); \
+         insert into moods select i, m, m, m, m, m from unnest(enum_range(null::mood)) with ordinality as e (m, i)"))
+        .unwrap();
+    let proxy = Proxy::start(&config(server.port(), rules));
+    let client = crate::harness::connect(proxy.port(), "shop").await;
+    let select = "select mood, other, fixed, listed, hashed from moods order by id";
+    let told = client.simple_query(select).await.unwrap();
+    let told = told.iter().filter_map(|message| match message {
+        tokio_postgres::SimpleQueryMessage::Row(row) => {
+            Some((0..5).map(|at| row.get(at).map(str::to_owned)).collect::<Vec<_>>())
+        }
+        _ => None,
+    });
+    let told: Vec<Vec<Option<String>>> = told.collect();
+    for row in &told {
+        assert!(row[0].as_deref().is_some_and(|word| ["sad", "so, so"].contains(&word)), "{told:?}");
+        assert_eq!([&row[1], &row[4]], [&None, &None], "{told:?}");
+        assert_eq!(row[2].as_deref(), Some("sad"));
+    }
+    let listed: Vec<_> = told.iter().map(|row| row[3].as_deref()).collect();
+    assert_eq!(listed, [None, None, Some("sad")]);
+    // The same in binary.
+    for (sql, at) in
+        [(select, 0), ("select m.id, m.mood as word from (select * from moods) m order by id", 1)]
+    {
+        let rows = client.query(sql, &[]).await.unwrap();
+        let words = rows.iter().map(|row| row.get::<_, Word>(at).0);
+        assert!(words.eq(told.iter().map(|row| row[0].clone())), "{sql}");
+    }
+    assert!(proxy.log().contains("public.moods.other") && proxy.log().contains("public.moods.hashed"));
+    assert!(!proxy.log().contains("public.moods.mood") && !proxy.log().contains("public.moods.fixed"));
+}
+
+/// What is sent as text.
+struct Word(Option<String>);
+
+impl<'a> tokio_postgres::types::FromSql<'a> for Word {
+    fn from_sql(
+        _: &tokio_postgres::types::Type,
+        raw: &'a [u8],
+    ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(Some(String::from_utf8(raw.to_vec())?)))
+    }
+
+    fn from_sql_null(
+        _: &tokio_postgres::types::Type,
+    ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(None))
+    }
+
+    fn accepts(_: &tokio_postgres::types::Type) -> bool {
+        true
+    }
+}
+
 /// Rules may be for some rows only, by what another column of the same row shows.
 #[tokio::test(flavor = "multi_thread")]
 async fn rules_can_be_for_some_rows() {

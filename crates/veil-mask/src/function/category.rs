@@ -8,6 +8,10 @@ pub(crate) struct Category {
 }
 
 impl Mask for Category {
+    fn makes_only(&self, words: &[String]) -> bool {
+        self.values.iter().all(|value| words.contains(value))
+    }
+
     fn text(&self, at: &At<'_>, text: &str, out: &mut Vec<u8>) -> Option<()> {
         let count = u64::try_from(self.values.len()).ok()?;
         let drawn = at.key.prf().chars(lower(text.trim())).draws().below(count);

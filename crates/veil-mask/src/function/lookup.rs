@@ -32,6 +32,10 @@ fn folded(text: &str) -> String {
 }
 
 impl Mask for Lookup {
+    fn makes_only(&self, words: &[String]) -> bool {
+        self.otherwise == Otherwise::Null && self.values.values().all(|value| words.contains(value))
+    }
+
     fn text(&self, at: &At<'_>, text: &str, out: &mut Vec<u8>) -> Option<()> {
         match (self.values.get(&folded(text)), self.otherwise) {
             (Some(to), _) => {

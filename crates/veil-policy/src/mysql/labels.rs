@@ -58,7 +58,7 @@ impl Labels {
         for table in catalog.tables() {
             let columns = table.columns.iter().filter_map(|column| {
                 let label = labels.rule(&table.database, &table.name, &column.name)?;
-                Some((column.name.to_lowercase(), label))
+                Some((column.name.to_lowercase(), label.among(column.words().as_ref())))
             });
             let columns = columns.collect();
             labels.tables.insert(key(table), TableLabels { clean: false, columns });

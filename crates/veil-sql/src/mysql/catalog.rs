@@ -130,6 +130,15 @@ pub struct Column {
     pub computed_default: bool,
 }
 
+impl Column {
+    /// The words of an enumeration.
+    #[must_use]
+    pub fn words(&self) -> Option<Arc<[String]>> {
+        let words = self.column_type.strip_prefix("enum('")?.strip_suffix("')")?;
+        Some(words.split("','").map(|word| word.replace("''", "'")).collect())
+    }
+}
+
 /// A table or view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
