@@ -21,6 +21,7 @@ macro_rules! choice {
 
 mod address;
 mod blob;
+mod boolean;
 mod category;
 mod company;
 mod credit_card;
@@ -184,6 +185,10 @@ pub(crate) trait Mask: fmt::Debug + Send + Sync {
         None
     }
 
+    fn truth(&self, _at: &At<'_>, _truth: bool) -> Option<bool> {
+        None
+    }
+
     fn uuid(&self, _at: &At<'_>, _uuid: [u8; 16]) -> Option<[u8; 16]> {
         None
     }
@@ -255,8 +260,22 @@ pub(crate) fn cell(
             Some(())
         }
         Kind::Point => write_point(mask.point(at, read_point(format, cell)?)?, format, out),
-        Kind::Bool => None,
+        Kind::Bool => boolean(mask, at, format, cell, out),
     }
+}
+
+fn boolean(mask: &dyn Mask, at: &At<'_>, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let (no, yes) = match format {
+        Format::Text => (b'f', b't'),
+        Format::Binary => (0, 1),
+    };
+    let truth = match cell {
+        &[byte] if byte == no => false,
+        &[byte] if byte == yes => true,
+        _ => return None,
+    };
+    out.push(if mask.truth(at, truth)? { yes } else { no });
+    Some(())
 }
 
 fn uuid(mask: &dyn Mask, at: &At<'_>, format: Format, cell: &[u8], out: &mut Vec<u8>) -> Option<()> {

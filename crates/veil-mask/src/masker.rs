@@ -175,9 +175,7 @@ impl Masker {
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
         match self.bound.strategy.params().get("by") {
-            Some(Param::Text(column)) if self.bound.strategy.name() == "date_shift" => {
-                Some(column.as_str()).filter(|column| !column.is_empty())
-            }
+            Some(Param::Text(column)) => Some(column.as_str()).filter(|column| !column.is_empty()),
             _ => None,
         }
     }

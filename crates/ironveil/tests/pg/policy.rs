@@ -269,7 +269,8 @@ async fn rules_can_be_for_some_rows() {
   - { table: users, column: note, when: { column: id, is: [1, 2] }, strategy: redact }
   - { table: users, column: phone, when: { column: active, is: true }, strategy: 'null' }
   - { table: users, column: birth, strategy: date_shift, by: level }
-  - { table: users, column: seen, strategy: date_shift, by: level }";
+  - { table: users, column: seen, strategy: date_shift, by: level }
+  - { table: users, column: active, strategy: boolean, by: id, percent: 100 }";
     server
         .psql("shop", "update users set level = case when id < 3 then 1 else id end, active = id < 3")
         .unwrap();
@@ -321,6 +322,16 @@ async fn rules_can_be_for_some_rows() {
             && phones[2..].iter().all(|phone| phone.starts_with("+1 415 777")),
         "{phones:?}"
     );
+
+    // Each row has its coin.
+    let coins = async |sql: &str| {
+        let rows = client.query(sql, &[]).await.unwrap();
+        rows.iter().map(|row| row.get::<_, Option<bool>>(0)).collect::<Vec<_>>()
+    };
+    let tossed = coins("select active, id from users order by id").await;
+    assert!(tossed.iter().all(Option::is_some), "{tossed:?}");
+    assert_eq!(tossed, coins("select u.active, u.* from users u order by id").await);
+    assert_eq!(coins("select active from users").await, [None; 5]);
 
     // The dates of one subject move alike.
     let days = "select level, birth, seen from users order by id";

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Mask;
 use super::address::Address;
 use super::blob::Blob;
+use super::boolean::Boolean;
 use super::category::Category;
 use super::company::Company;
 use super::credit_card::CreditCard;
@@ -586,6 +587,33 @@ pub(crate) const CATALOGUE: &[Function] = &[
                 min,
                 max,
             })
+        },
+    },
+    Function {
+        name: "boolean",
+        summary: "Randomised response: a keyed coin answers for some rows, the value for the others; shares can still be estimated.",
+        takes: &[Takes::Bool, Takes::Number],
+        tags: &[Tag::Lossy, Tag::Format, Tag::Valid],
+        leaks: "the value, with the doubt that the coin leaves",
+        params: &[
+            parameter(
+                "by",
+                Kind::Text,
+                None,
+                "a column of the same table that tells the rows apart, as `id`: each value of it has one coin; NULL where the result has no such column",
+            ),
+            parameter(
+                "percent",
+                Kind::Int { min: 1, max: 100 },
+                Some("50"),
+                "rows for which the coin answers, in a hundred",
+            ),
+        ],
+        build: |arguments| {
+            if arguments.value::<String>("by")?.is_empty() {
+                return Err(arguments.wrong("by", "the name of a column"));
+            }
+            built(Boolean { percent: arguments.value("percent")? })
         },
     },
     Function {
