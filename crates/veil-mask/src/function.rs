@@ -22,6 +22,7 @@ macro_rules! choice {
 mod address;
 mod blob;
 mod boolean;
+mod canary;
 mod category;
 mod company;
 mod credit_card;
@@ -69,6 +70,7 @@ use crate::number::{Number, read_float, write_float};
 use crate::point::{read_point, write_point};
 use crate::strategy::Strategy;
 
+pub use canary::canaries_met;
 pub(crate) use catalogue::CATALOGUE;
 
 mod catalogue;

@@ -30,6 +30,7 @@ mod shown;
 mod strategy;
 mod translate;
 
+pub use function::canaries_met;
 pub use key::{KeyError, RootKey};
 pub use masker::{Cell, ColumnMask, Masker};
 pub use mysql::{MySqlColumn, moment_text};

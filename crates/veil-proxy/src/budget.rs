@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, Hash};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tracing::info;
+use tracing::{info, warn};
 use veil_policy::Refusal;
 use veil_policy::question::QUESTION;
 
@@ -79,6 +79,13 @@ impl Budget {
     /// The words of a statement, or these and what stands in the place of its parameters.
     pub(crate) fn words(&self, of: impl Hash) -> u64 {
         self.hasher.hash_one(of)
+    }
+
+    /// Tells of planted values that the user has read.
+    pub fn tell(&self, canaries: usize) {
+        if canaries > 0 {
+            warn!(user = self.user, canaries, "planted values were read");
+        }
     }
 
     /// Pays for questions, so many hundredths; `words` are `None` if they are not known.

@@ -235,6 +235,34 @@ async fn masks_of_enumerations_are_words_of_theirs() {
     assert!(!proxy.log().contains("public.moods.mood") && !proxy.log().contains("public.moods.fixed"));
 }
 
+/// Whoever reads a planted value is told of, and sees a mask like others.
+#[tokio::test(flavor = "multi_thread")]
+async fn canaries_sing() {
+    let server = sample_server(veil_testkit::PostgresOptions::default());
+    let rules = "
+  - { table: users, column: note, strategy: { canary: { values: [NOTE3, other], like: hash } } }
+  - { table: users, column: full_name, strategy: hash }";
+    let proxy = Proxy::start(&config(server.port(), rules));
+    let client = crate::harness::connect(proxy.port(), "shop").await;
+    let sings = |log: &str| log.lines().filter(|line| line.contains("planted values were read")).count();
+    client.query("select note from users where id <> 3", &[]).await.unwrap();
+    assert_eq!(sings(&proxy.log()), 0);
+    server.psql("shop", "update users set full_name = note").unwrap();
+    for (sql, times) in
+        [("select note, full_name, id from users", 1), ("select n.note as m from users n where id = 3", 2)]
+    {
+        let rows = client.query(sql, &[]).await.unwrap();
+        assert!(rows.iter().all(|row| row.get::<_, &str>(0).len() == 32), "{sql}");
+        if times == 1 {
+            assert!(rows.iter().all(|row| row.get::<_, &str>(0) == row.get::<_, &str>(1)), "{sql}");
+        }
+        assert_eq!(sings(&proxy.log()), times, "{sql}");
+    }
+    let log = proxy.log();
+    let line = log.lines().find(|line| line.contains("planted values were read")).unwrap();
+    assert!(line.contains("WARN") && line.contains("postgres") && !line.contains("note3"), "{line}");
+}
+
 /// What is sent as text.
 struct Word(Option<String>);
 

@@ -1,11 +1,13 @@
 //! The table of masking functions: what configuration may say, what is checked, and what documentation prints.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Mask;
 use super::address::Address;
 use super::blob::Blob;
 use super::boolean::Boolean;
+use super::canary::Canary;
 use super::category::Category;
 use super::company::Company;
 use super::credit_card::CreditCard;
@@ -35,7 +37,7 @@ use super::truncate::Truncate;
 use super::url::Url;
 use super::username::Username;
 use super::uuid_perm::UuidPerm;
-use crate::strategy::{Function, Parameter, ParameterKind, StrategyError, Tag, Takes};
+use crate::strategy::{Function, Parameter, ParameterKind, Strategy, StrategyError, Tag, Takes};
 
 use ParameterKind as Kind;
 
@@ -614,6 +616,31 @@ pub(crate) const CATALOGUE: &[Function] = &[
                 return Err(arguments.wrong("by", "the name of a column"));
             }
             built(Boolean { percent: arguments.value("percent")? })
+        },
+    },
+    Function {
+        name: "canary",
+        summary: "Masks as another function does, and warns in the log when one of the planted values is read.",
+        takes: &[Takes::Text],
+        tags: &[],
+        leaks: "what the masks of the other function say",
+        params: &[
+            parameter("values", Kind::Texts, None, "the planted values; case and blanks around do not count"),
+            parameter(
+                "like",
+                Kind::Text,
+                Some("hash"),
+                "a function that masks all values, without parameters",
+            ),
+        ],
+        build: |arguments| {
+            let like: String = arguments.value("like")?;
+            let like = Strategy::parse(&like, &BTreeMap::new())
+                .ok()
+                .filter(|like| !like.function().params.iter().any(|parameter| parameter.name == "by"))
+                .filter(|like| like.name() != "canary")
+                .ok_or_else(|| arguments.wrong("like", "the name of a function that needs no parameters"))?;
+            built(Canary::new(arguments.texts("values"), like))
         },
     },
     Function {

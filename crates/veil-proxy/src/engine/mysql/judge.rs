@@ -5,6 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Instant;
 
+use veil_mask::canaries_met;
 use veil_policy::mysql::{Labels, judge};
 use veil_policy::who::SignedIn;
 use veil_policy::{Refusal, Run, Translation, Would};
@@ -278,6 +279,11 @@ impl Judge {
         }
         let statement = Arc::clone(statement);
         Ok(Judged { statement, run, place, may_set_variables, cost, words: None, masks, would })
+    }
+
+    /// Tells of planted values among the rows that were masked.
+    pub(in crate::engine) fn tell_of_canaries(&self) {
+        self.budget.tell(canaries_met());
     }
 
     /// Pays for questions about masked columns.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
+use veil_mask::canaries_met;
 use veil_policy::judge::names_missing;
 use veil_policy::who::SignedIn;
 use veil_policy::{Judged, Labels, Refusal, Run, Translation, Verdict};
@@ -59,6 +60,11 @@ impl Judge {
     #[must_use]
     pub fn new(analyser: Arc<Analyser>, slot: Arc<Slot>, signed_in: SignedIn, budget: Arc<Budget>) -> Self {
         Self { analyser, view: View::new(slot, signed_in), budget }
+    }
+
+    /// Tells of planted values among the rows that were masked.
+    pub(in crate::engine) fn tell_of_canaries(&self) {
+        self.budget.tell(canaries_met());
     }
 
     /// What a statement's questions about masked columns cost, by the labels of the moment.
