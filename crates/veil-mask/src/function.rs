@@ -271,9 +271,9 @@ fn boolean(mask: &dyn Mask, at: &At<'_>, format: Format, cell: &[u8], out: &mut 
         Format::Text => (b'f', b't'),
         Format::Binary => (0, 1),
     };
-    let truth = match cell {
-        &[byte] if byte == no => false,
-        &[byte] if byte == yes => true,
+    let truth = match *cell {
+        [byte] if byte == no => false,
+        [byte] if byte == yes => true,
         _ => return None,
     };
     out.push(if mask.truth(at, truth)? { yes } else { no });

@@ -13,7 +13,7 @@ use veil_sql::{
 };
 
 use crate::copy::copied;
-use crate::labels::{Labels, Standing};
+use crate::labels::{Label, Labels, Standing};
 use crate::lineage::{Columns, Flow};
 use crate::question::refuse_mixed;
 use crate::rule::Predicates;
@@ -251,7 +251,10 @@ fn defines_masked(targets: &[QualifiedName], facts: &Facts, labels: &Labels) -> 
     let known = facts.relations.iter().flat_map(|name| catalog.named(name.schema.as_deref(), &name.name));
     let known = known.flat_map(|(_, relation)| relation.columns.iter().map(|column| &column.name));
     let columns: HashSet<&String> = known.chain(&facts.defines).collect();
-    let masks = |relation: &QualifiedName| columns.iter().any(|column| labels.would_mask(relation, column));
+    let masks = |relation: &QualifiedName| {
+        columns.iter().any(|column| labels.would_mask(relation, column))
+            || (facts.defines_any && labels.would_mask_some(relation))
+    };
     // What changes a table changes its children.
     let in_family = |name: &QualifiedName| {
         catalog.is_related(name, |oid| {
@@ -370,9 +373,13 @@ fn may_write(write: &Write, statement: &Statement, labels: &Labels) -> bool {
 /// tables may be of the client's own making, and what their names mean may change until the statement runs.
 fn may_copy(write: &Write, values: &[Written], statement: &Statement, labels: &Labels) -> bool {
     let Some(columns) = Columns::new(statement, labels) else { return false };
-    values.iter().all(|written| match columns.value(&written.value) {
+    // What is shown by its row or its group would be shown by the copy's.
+    let by_row = |label: &Label| {
+        label.cases.is_some() || label.masker.subject().is_some() || label.min_group.is_some()
+    };
+    values.iter().all(|written| match columns.shown(&written.value) {
         Flow::Clean => true,
-        Flow::Verbatim(label) if statement.facts.relations.len() == 1 => {
+        Flow::Verbatim(label) if statement.facts.relations.len() == 1 && !by_row(&label) => {
             let mut targets = named(&write.target, labels).peekable();
             targets.peek().is_some()
                 && targets.all(|oid| labels.at(oid, &written.to).is_some_and(|own| own.rule == label.rule))

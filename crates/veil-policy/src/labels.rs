@@ -50,6 +50,12 @@ impl Label {
         self
     }
 
+    /// The columns of the same row by which a cell is masked.
+    pub(crate) fn looks_at(&self) -> impl Iterator<Item = &str> {
+        let cases = self.cases.iter().flat_map(|cases| &cases.each);
+        cases.map(|(when, _)| when.column.as_str()).chain(self.masker.subject())
+    }
+
     /// What finds values from the masks that clients give, if anything does.
     pub(crate) fn translates(&self) -> Option<(PgType, ColumnMask)> {
         // The masks of some rows are others.
@@ -258,6 +264,11 @@ impl Labels {
         self.policy.mask(database, rights, &ColumnName { schema, table, column }).is_some()
     }
 
+    /// Whether a rule would be on some column of a relation of this name, whatever its columns are.
+    pub(crate) fn would_mask_some(&self, relation: &QualifiedName) -> bool {
+        self.policy.may_mask_some(&self.database, &self.rights, &relation.name)
+    }
+
     /// The label of a table's column.
     pub(crate) fn at(&self, relation: u32, place: &Place) -> Option<&Label> {
         let table = self.catalog.relation(relation).filter(|r| r.kind == RelationKind::Table)?;
@@ -267,6 +278,25 @@ impl Labels {
             Place::At(at) => *table.columns_in_order().get(*at)?,
         };
         self.columns.get(&Attribute { relation, attnum: column.attnum })
+    }
+
+    /// Whether other cells are masked by what stands in a column of a relation, or in any of them.
+    pub(crate) fn decides(&self, oid: u32, place: Option<&Place>) -> bool {
+        let Some(relation) = self.catalog.relation(oid) else { return false };
+        if relation.kind == RelationKind::View {
+            return !self.clean.get(&oid).copied().unwrap_or(false)
+                && self.columns.values().any(|label| label.looks_at().next().is_some());
+        }
+        let label = |column: &Column| self.columns.get(&Attribute { relation: oid, attnum: column.attnum });
+        let read: HashSet<&str> =
+            relation.columns.iter().filter_map(label).flat_map(Label::looks_at).collect();
+        match place {
+            Some(Place::Name(name)) => read.contains(name.as_str()),
+            Some(Place::At(at)) => {
+                relation.columns_in_order().get(*at).is_some_and(|column| read.contains(column.name.as_str()))
+            }
+            None => !read.is_empty(),
+        }
     }
 
     /// What happens to a column of a relation, or to all of them, and what the relation is.

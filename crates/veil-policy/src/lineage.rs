@@ -273,7 +273,7 @@ impl<'a> Columns<'a> {
             return Flow::Closed;
         }
         let value = |output: Option<&Output>| match output {
-            Some(Output::Value(value)) => self.tracer.expr(value),
+            Some(Output::Value(value)) => self.shown(value),
             Some(Output::Star | Output::Fields(_)) | None => Flow::Closed,
         };
         if at < before {
@@ -286,7 +286,7 @@ impl<'a> Columns<'a> {
         match (arm.get(before), name) {
             _ if before + after + 1 != arm.len() => Flow::Closed,
             (Some(Output::Star), Some(name)) if self.lineage.arms.len() == 1 => {
-                self.tracer.column(None, name)
+                self.shown(&Expr::Column { of: None, name: name.to_owned() })
             }
             (Some(Output::Fields(value)), _) => Flow::computed(std::iter::once(self.tracer.expr(value))),
             _ => Flow::Closed,
@@ -324,6 +324,11 @@ struct Tracer<'a> {
 }
 
 impl<'a> Tracer<'a> {
+    /// Whether nothing is to be told by masks of what clients can put beside masked columns.
+    fn denies(&self) -> bool {
+        self.labels.policy().predicates() == Predicates::Deny
+    }
+
     /// The columns of the one relation that the statement reads.
     fn only_relation(&self) -> Option<Vec<Flow>> {
         let mut aliases = self.facts.aliases.iter().filter(|_| !self.facts.unnamed);

@@ -199,8 +199,13 @@ impl Row<'_> {
             AliasSource::Derived(_) | AliasSource::Function(_) => false,
         };
         let facts = &statement.facts;
+        // A join with a name of its own hides the names in it, and may hide a second reading.
+        let plain = |alias: &Alias| matches!(alias.source, AliasSource::Relation(_));
         statement.lineage.as_ref().is_some_and(|lineage| lineage.selects == 1 && lineage.arms.len() == 1)
             && facts.writes.is_empty()
+            && facts.aliases.iter().all(plain)
+            && !facts.unnamed
+            && !facts.renames
             && facts.aliases.iter().filter(of_it).count() == 1
     }
 }

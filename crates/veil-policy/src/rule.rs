@@ -385,6 +385,15 @@ impl Policy {
         rules.find(decides).is_some_and(|armed| armed.masker.is_some())
     }
 
+    /// Whether some column of a table may be masked, whatever its columns are.
+    #[must_use]
+    pub fn may_mask_some(&self, database: &str, rights: &Rights, table: &str) -> bool {
+        self.in_force(rights).any(|armed| {
+            let rule = &armed.rule;
+            armed.masker.is_some() && rule.database.matches(database) && rule.table.matches(table)
+        })
+    }
+
     /// The rule that masks a column of a MySQL server. Database and schema are one there; names of columns
     /// have no case, those of databases and tables as the server has it.
     #[must_use]

@@ -5,6 +5,7 @@
 //! masks tell. What meets anything else stays as it is, and counts as a question.
 
 mod guard;
+mod written;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,13 +14,15 @@ use veil_mask::{Cell, ColumnMask, Given, NoMask, Use};
 use veil_model::pgtype::oid;
 use veil_model::{Format, PgType};
 use veil_sql::lineage::{Literal, Meeting, Meets, Spot, Stored};
-use veil_sql::{Kind, QualifiedName, RelationKind, Statement};
+use veil_sql::{Kind, Statement};
 
 use self::guard::Guard;
-use crate::judge::{Refusal, named, refuse};
-use crate::labels::{Fate, Label, Labels};
+use self::written::written;
+pub(crate) use self::written::{Written, refuse_computed, refuse_deciding};
+use crate::judge::{Refusal, named};
+use crate::labels::Labels;
 use crate::lineage::{Columns, Flow};
-use crate::rule::Writes;
+use crate::rule::Predicates;
 
 /// What the masks in a statement stand for.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub struct Translation {
     guarded: Vec<(Guard, Box<str>)>,
     /// The same of parameters.
     guards: BTreeMap<u32, Vec<Guard>>,
+    /// Texts are among the values.
+    texts: bool,
 }
 
 /// Statements that mean the same have the same text, with the same parameters.
@@ -132,6 +137,7 @@ impl Translation {
             parameters: BTreeMap::new(),
             guarded: Vec::new(),
             guards: BTreeMap::new(),
+            texts: found.values().any(|parameter| parameter.mask.is_text()),
         };
         for meeting in meetings {
             match (found.get(&meeting.at), meeting.at, &meeting.literal) {
@@ -204,6 +210,12 @@ impl Translation {
         guards.try_for_each(|guard| guard.check(declared, format, value))
     }
 
+    /// Whether texts are among the values, which have to be had in the session's character sets.
+    #[must_use]
+    pub const fn reads_texts(&self) -> bool {
+        self.texts
+    }
+
     /// Whether the text changes.
     #[must_use]
     pub fn changes_text(&self) -> bool {
@@ -252,6 +264,13 @@ impl Translation {
             _ if parameter.given.list => Some(stated.element().unwrap_or(stated)),
             _ => Some(stated),
         };
+        // A text of another type may be cut.
+        if let (Some(kind), Type::Pg(column)) = (kind, &parameter.kind)
+            && is_text(*column)
+            && !is_alike(PgType { modifier: -1, ..kind }, *column)
+        {
+            return Err(parameter.refuse_type());
+        }
         // A text that the server casts is the column's value as a text.
         let cast = kind.is_some_and(is_text) && !parameter.mask.is_text();
         let (kind, format) = if cast { (parameter.given.kind, Format::Text) } else { (kind, format) };
@@ -278,6 +297,12 @@ impl Parameter {
         let message =
             format!("IronVeil refused: a value for a column that {} masks is none of its masks", self.rule);
         Refusal { code: "22023", message, hint: HINT_MASK }
+    }
+
+    fn refuse_type(&self) -> Refusal {
+        let message =
+            format!("IronVeil refused: a parameter of another type, for a column that {} masks", self.rule);
+        Refusal { code: "42804", message, hint: "State the column's type, or none." }
     }
 
     fn splice(&self, at: usize, literal: &Literal, escapes: Escapes) -> Result<Splice, Refusal> {
@@ -329,60 +354,13 @@ fn is_number(text: &str) -> bool {
         && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
-/// What stands in a column that is written to.
-#[derive(Clone)]
-pub(crate) enum Written {
-    /// Values as they are.
-    Plain,
-    /// Values that are shown as masks, which are not to be written over them.
-    Shown(Label),
-    /// Masks stand for them.
-    Masks(Label),
-    /// Perhaps masks stand for them.
-    Unsure,
-}
-
-impl Written {
-    pub(crate) const fn takes_anything(&self) -> bool {
-        matches!(self, Self::Plain | Self::Shown(_))
-    }
-
-    /// One of two tables' columns.
-    fn or(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Masks(a), Self::Masks(b)) if a.rule == b.rule && a.kind == b.kind => Self::Masks(a),
-            (Self::Masks(_) | Self::Unsure, _) | (_, Self::Masks(_) | Self::Unsure) => Self::Unsure,
-            (Self::Shown(label), _) | (_, Self::Shown(label)) => Self::Shown(label),
-            (Self::Plain, Self::Plain) => Self::Plain,
-        }
-    }
-}
-
-/// What stands in a column of a table, or in any of its columns.
-fn written(target: &QualifiedName, stored: Option<&Stored>, labels: &Labels) -> Written {
-    let place = stored.and_then(|stored| stored.place.as_ref());
-    let fates = named(target, labels).flat_map(|oid| labels.fates(oid, place));
-    let columns = fates.map(|fate| match fate {
-        (Fate::Mask(label), _) if label.writes == Writes::Plain => Written::Plain,
-        (Fate::Mask(label), _) if label.translates().is_some() => Written::Masks(label),
-        (Fate::Mask(label), _) => Written::Shown(label),
-        (Fate::Close, RelationKind::View) => Written::Unsure,
-        (Fate::Pass | Fate::Close, _) => Written::Plain,
-    });
-    columns.reduce(Written::or).unwrap_or(Written::Plain)
-}
-
-pub(crate) fn refuse_computed<T>() -> Result<T, Refusal> {
-    refuse(
-        "what is not a literal or parameter is written to a column whose masks stand for its values"
-            .to_owned(),
-        HINT_MASK,
-    )
-}
-
 impl Columns<'_> {
     /// What is written to columns whose masks stand for values has to be a mask, or what they hold already.
     fn check_writes(&self, labels: &Labels) -> Result<(), Refusal> {
+        let mut changed = self.changes().filter(|_| labels.policy().predicates() == Predicates::Deny);
+        if changed.any(|to| named(&to.target, labels).any(|oid| labels.decides(oid, to.place.as_ref()))) {
+            return refuse_deciding();
+        }
         let translated = self.translated();
         let stored = |stored: &Stored| written(&stored.target, Some(stored), labels);
         for meeting in self.meetings() {
@@ -394,7 +372,7 @@ impl Columns<'_> {
             }
         }
         for store in self.stores() {
-            let same = match (stored(&store.to), self.value(&store.value)) {
+            let same = match (stored(&store.to), self.shown(&store.value)) {
                 (Written::Plain | Written::Shown(_), _) => true,
                 (Written::Masks(own), Flow::Verbatim(label)) => own.rule == label.rule,
                 _ => false,
@@ -408,6 +386,16 @@ impl Columns<'_> {
             return refuse_computed();
         }
         Ok(())
+    }
+
+    /// What is written over something.
+    fn changes(&self) -> impl Iterator<Item = &Stored> {
+        let met = self.meetings().iter().filter_map(|meeting| match &meeting.meets {
+            Meets::Stored(to) => Some(to),
+            Meets::Compared { .. } => None,
+        });
+        let stored = self.stores().iter().map(|store| &store.to);
+        met.chain(stored).chain(self.nulls()).filter(|to| to.replaces)
     }
 
     /// The literals and parameters that are taken for masks.
@@ -467,7 +455,9 @@ impl Columns<'_> {
 
 /// Whether a cast of a column's values to a type leaves them as they are, and never fails.
 fn is_alike(cast: PgType, column: PgType) -> bool {
-    let same = cast.oid == column.oid || (is_text(cast) && is_text(column));
+    // What is padded loses its blanks.
+    let padded = cast.oid == oid::BPCHAR && column.oid != oid::BPCHAR;
+    let same = cast.oid == column.oid || (is_text(cast) && is_text(column) && !padded);
     let wider = match column.oid {
         oid::INT2 => matches!(cast.oid, oid::INT4 | oid::INT8 | oid::NUMERIC),
         oid::INT4 => matches!(cast.oid, oid::INT8 | oid::NUMERIC),

@@ -117,6 +117,8 @@ pub struct Facts {
     pub made: BTreeSet<String>,
     /// Names that columns of what it defines may have, besides those of the relations that it names.
     pub defines: BTreeSet<String>,
+    /// Columns of what it defines may have any names, as those of functions have.
+    pub defines_any: bool,
     /// It says how much time and memory running it took.
     pub measures: bool,
     /// An alias gives other names to the columns of what it stands for.

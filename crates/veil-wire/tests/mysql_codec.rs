@@ -860,11 +860,13 @@ fn rows_of_real_servers() {
 
 #[test]
 fn the_end_of_a_result_may_tell_nothing_of_values() {
-    let end = |payload: &[u8], capabilities| End::without_warnings(payload, capabilities).unwrap();
+    let end = |payload: &[u8], capabilities| {
+        End::without_warnings(payload, capabilities, |number| number * 2).unwrap()
+    };
     // Status: autocommit, no index used, slow.
     assert_eq!(end(b"\xfe\x05\x00\x22\x08", 0), b"\xfe\x00\x00\x02\x00");
-    let told = b"\x00\x01\x00\x22\x00\x0c\x00Records: 1  Warnings: 12";
-    assert_eq!(end(told, 0), b"\x00\x01\x00\x02\x00\x00\x00Records: 1  Warnings: 0");
+    let told = b"\x00\x01\x07\x22\x00\x0c\x00Records: 1  Warnings: 12";
+    assert_eq!(end(told, 0), b"\x00\x01\x0e\x02\x00\x00\x00Records: 1  Warnings: 0");
     let framed = b"\x00\x01\x00\x02\x40\x0c\x00\x19Records: 1  Warnings: 123\x02\x01x";
     let plain = b"\x00\x01\x00\x02\x40\x00\x00\x17Records: 1  Warnings: 0\x02\x01x";
     assert_eq!(end(framed, cap::SESSION_TRACK), plain);

@@ -395,3 +395,88 @@ async fn many_rows_of_parameters_are_masks() {
     let (number, message) = raw.answer().error.unwrap();
     assert!(number == 1411, "{message}");
 }
+
+/// Values of the client's own are neither compared with real ones, nor named, nor counted up.
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_do_not_pass_for_masks() {
+    for flavour in flavours() {
+        let server = sample_server(of(flavour));
+        server
+            .sql("shop", "create table counted (id int auto_increment primary key, v int unique); insert into counted values (5, 10)")
+            .unwrap();
+        let port = server.port();
+        let rules = RULES
+            .replace("protection:", "  - { table: counted, column: id, strategy: int_perm }\nprotection:");
+        start(&server);
+        let proxy = Proxy::start(&format!(
+            "databases:\n  - {{ name: '*', upstream: 'mysql://127.0.0.1:{port}' }}\nrules:{rules}\n"
+        ));
+        let mut client = connect(proxy.port()).await;
+        let [email, name, id, ..] = shown(&mut client).await;
+        let before = server.sql("shop", "select * from users").unwrap();
+        for text in [
+            format!(
+                "insert into users (id, full_name) select {id} as i, '{name}' as n having n = 'zqcanary Person1'"
+            ),
+            format!("insert into users (id) select {id} as i having i = 1"),
+            format!("insert into users (id) select {id} having `1` = 1"),
+            format!("insert into users (id, full_name) select {id} as i, '{name}' as n order by n"),
+        ] {
+            let answer = ask(&mut client, &text).await;
+            assert_eq!(answer.as_ref().map_err(code), Err(1227), "{text}");
+        }
+        // The server calls columns of VALUES by what stands in them; the proxy's own scanner looks at the names.
+        for text in [
+            format!("values ((select age from users where users.email = '{email}'))"),
+            format!("select * from (values ((select age from users where users.email = '{email}'))) d"),
+            format!(
+                "with c as (values ((select age from users where users.email = '{email}'))) select * from c"
+            ),
+            format!("values ((select age from users where users.email = '{email}')) union select 1"),
+        ] {
+            let _ = ask(&mut client, &text).await;
+            let _ = client.prep(&text).await;
+        }
+        assert_eq!(server.sql("shop", "select * from users").unwrap(), before);
+
+        // What is found, or has a form, in a session's character sets is no answer.
+        for set in
+            ["set names latin1", "set character_set_connection = ascii", "set character_set_results = ascii"]
+        {
+            client.query_drop("set names utf8mb4").await.unwrap();
+            let prepared = client.prep("select age from users where full_name = ?").await.unwrap();
+            client.query_drop(set).await.unwrap();
+            for text in [
+                format!("select age from users where full_name = '{name}'"),
+                format!("update users set full_name = '{name}' where age = 31"),
+            ] {
+                assert_eq!(ask(&mut client, &text).await.as_ref().map_err(code), Err(1227), "{set}: {text}");
+            }
+            let executed: Result<Vec<i32>, Error> = client.exec(&prepared, (&name,)).await;
+            assert!(executed.is_err(), "{set}");
+            assert_eq!(one(&mut client, &format!("select age from users where id = {id}")).await, "31");
+        }
+        client.query_drop("set names utf8mb4").await.unwrap();
+
+        // Numbers that are counted up are shown as they would be in the column.
+        assert_eq!(
+            client.query_drop("select last_insert_id(), @@identity").await.map_err(|error| code(&error)),
+            Ok(())
+        );
+        client.query_drop("insert into counted (v) values (11)").await.unwrap();
+        let told = client.last_insert_id().unwrap();
+        let real = server.sql("shop", "select id from counted where v = 11").unwrap();
+        assert_eq!(one(&mut client, "select id from counted where v = 11").await, told.to_string());
+        assert_ne!(told.to_string(), real.trim());
+        for text in [
+            "select last_insert_id()",
+            "select @@last_insert_id, 1",
+            "select @@session.identity",
+            "show variables",
+            "set insert_id = 600",
+            "set @@session.insert_id = 600",
+        ] {
+            assert_eq!(ask(&mut client, text).await.as_ref().map_err(code), Err(1227), "{text}");
+        }
+    }
+}

@@ -331,9 +331,20 @@ async fn rules_can_be_for_some_rows() {
         "with b as (select country from users where id = 3) select u.email, b.country from users u, b order by u.id",
         "update users set age = age returning email, country",
         "select max(email), 'US' as country from users group by id order by id",
+        "select j.country, users.id, users.email from (users join items using (id)) as j cross join users where j.country = 'US'",
+        "select x.c, users.id, users.email from users x (i, f, e, c), users",
     ] {
         let rows = client.query(sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
-        assert!(rows.iter().all(|row| !row.get::<_, String>(0).contains('@')), "{sql}");
+        let cells =
+            rows.iter().flat_map(|row| (0..row.len()).filter_map(|at| row.try_get::<_, String>(at).ok()));
+        assert!(cells.into_iter().all(|cell| !cell.contains('@')), "{sql}");
+    }
+    for sql in [
+        "insert into users (id, country, email) select id + 1000, 'US', email from users where id = 1",
+        "update users u set email = v.email from users v where v.id = 1 and u.id = 3",
+        "update users u set birth = v.birth from users v where v.id = 1 and u.id = 3",
+    ] {
+        assert!(client.execute(sql, &[]).await.is_err(), "{sql}");
     }
     assert_eq!(
         all("select note, id from users order by id", 0).await,

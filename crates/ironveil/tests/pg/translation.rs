@@ -476,3 +476,65 @@ async fn masks_are_not_written_over_values() {
     .unwrap();
     assert_eq!(stored, ["zqcanary7@mail.test1999-01-0177xzqcanary New{a}"]);
 }
+
+/// Values of the client's own are neither compared with real ones, nor masked like them, nor written beside them.
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_do_not_pass_for_masks() {
+    let pair = Pair::with(PostgresOptions::default(), RULES);
+    let client = pair.client().await;
+    let id = one(&client, "select id from users where age = 31").await;
+    let name = one(&client, "select full_name from users where age = 31").await;
+    let real = "zqcanary Person1";
+    // SQL's EXECUTE runs what the protocol has prepared.
+    let read = client.prepare("select age from users where full_name = $1").await.unwrap();
+    assert_eq!(client.query(&read, &[&name]).await.unwrap().len(), 1);
+    let write = client.prepare("update users set full_name = $1 where age = 31").await.unwrap();
+    for number in 0..9 {
+        for value in [real, &name] {
+            let answer = ask(&client, &format!("execute s{number}('{value}')")).await;
+            assert!(answer.as_ref().map_or(true, Vec::is_empty), "{answer:?}");
+        }
+    }
+    client.query(&write, &[&name]).await.unwrap();
+    assert_eq!(one(&client, "select full_name from users where age = 31").await, name);
+    for text in [
+        format!("select t.age - 30 from (select count(u.id) as id, u.age from users u, users v where v.age <= u.age group by u.age) t where t.id = {id}"),
+        format!("select t.age from (select '{real}' || count(u.id) as full_name, u.age from users u group by u.age) t where t.full_name = '{name}'"),
+        format!("select count(*) from (select max('{real}') over w as full_name, age from users window w as ()) t where t.full_name = '{name}'"),
+        format!("select count(*) from (select row_number() over w as id, age from users window w as ()) t where t.id = {id}"),
+        format!("select age from (select case when id is null then 'q' else '{real}' end as full_name, age from users) t where t.full_name = '{name}'"),
+        "select x.age from (select 'note' || count(u.id) as note, u.age from users u group by u.age) t join users x on x.note = t.note".to_owned(),
+        format!("with w (full_name) as (values ('{real}')) update users set full_name = w.full_name from w where users.age = 31"),
+        "insert into users (id, age, full_name) with w as (select 5000 + g as id, 900 + g as age, 'x' || g as full_name from generate_series(1, 20) g) select id, age, full_name from w".to_owned(),
+        "create temp table sq (i int generated always as identity (sequence name users))".to_owned(),
+    ] {
+        let answer = ask(&client, &text).await;
+        assert!(answer.is_err(), "{text}: {answer:?}");
+    }
+    for text in [
+        format!("with t (full_name) as (values ('{real}')) select t.full_name from t, users limit 1"),
+        format!("with t as (select '{real}' || g as full_name from generate_series(1, 20) g) select t.full_name from t where exists (select 1 from users)"),
+        "select t.id from (select 0 + 1 as id) t, users limit 1".to_owned(),
+        "select full_name from (select label || '' as full_name from items) t where exists (select 1 from users)".to_owned(),
+        "select (select t.full_name from (select label as full_name from items) t limit 1) from users".to_owned(),
+    ] {
+        let answer = ask(&client, &text).await;
+        let open = |cell: &String| cell != "NULL";
+        assert!(!answer.as_ref().is_ok_and(|rows| rows.iter().any(open)), "{text}: {answer:?}");
+    }
+    let own = Pair::with(
+        PostgresOptions::default(),
+        "
+  - { column: value, strategy: hash }
+protection: { mode: strict }",
+    );
+    let client = own.client().await;
+    for text in [
+        "create table m as select * from json_each_text('{\"a\": \"guess\"}')",
+        "create table m as select (json_each_text('{\"a\": \"guess\"}')).*",
+        "create table m as select t.* from json_each_text('{\"a\": \"guess\"}') t",
+        "select * into m from json_each_text('{\"a\": \"guess\"}')",
+    ] {
+        assert!(ask(&client, text).await.is_err(), "{text}");
+    }
+}

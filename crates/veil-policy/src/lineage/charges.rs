@@ -63,12 +63,49 @@ impl Columns<'_> {
             seen: HashSet::new(),
             columns: 0,
             doubtful: false,
+            made: false,
+            own: false,
             of: Row::Unknown,
             kind: Some(label.kind),
             work: &mut work,
         };
         self.name_column(of.as_deref(), name, &mut named, 0);
-        (named.columns > 0 && !named.doubtful && named.kind.is_some()).then_some(label)
+        (named.columns > 0 && !named.doubtful && !named.made && named.kind.is_some()).then_some(label)
+    }
+
+    /// What a value holds that is shown or copied by its label. Where clients may be guessing, nothing of theirs may go by the
+    /// name: its mask would tell of whom it is.
+    pub(crate) fn shown(&self, value: &Expr) -> Flow {
+        let flow = self.tracer.expr(value);
+        if self.tracer.guesses && matches!(flow, Flow::Verbatim(_)) && !self.is_of_labelled(value) {
+            return Flow::Closed;
+        }
+        flow
+    }
+
+    fn is_of_labelled(&self, value: &Expr) -> bool {
+        match value {
+            Expr::Column { of, name } => {
+                let (seen, mut work) = (HashSet::new(), WORK_MAX);
+                let of_it = Row::Unknown;
+                let mut named = Named {
+                    seen,
+                    columns: 0,
+                    doubtful: false,
+                    made: false,
+                    own: false,
+                    of: of_it,
+                    kind: None,
+                    work: &mut work,
+                };
+                self.name_column(of.as_deref(), name, &mut named, 0);
+                !named.own && (!named.doubtful || !self.tracer.denies())
+            }
+            Expr::Chosen { among, .. } => {
+                among.iter().all(|value| self.tracer.may_be_masked(value) || self.is_of_labelled(value))
+            }
+            _ => true,
+        }
     }
 
     fn cost_of(&self, question: &Question<Vec<Expr>>, work: &mut usize) -> Result<u32, Mixed> {
@@ -90,14 +127,15 @@ impl Columns<'_> {
             return if asked { question::cost(asks, question.given, false) } else { Ok(0) };
         }
         let (seen, of) = (HashSet::new(), Row::Unknown);
-        let mut named = Named { seen, columns: 0, doubtful: false, of, kind: None, work };
+        let mut named =
+            Named { seen, columns: 0, doubtful: false, made: false, own: false, of, kind: None, work };
         question.about.iter().for_each(|value| self.name(value, &mut named, 0));
         // In one row, it is compared with itself.
         let facts = self.tracer.facts;
         let several =
             (facts.aliases.len() > 1 || facts.unnamed || self.lineage.selects > 1) && !self.is_one(&named.of);
         // Columns that one rule masks are compared by what equal masks show.
-        let plain = question.given.constants == 0 && !question.given.many && !named.doubtful;
+        let plain = question.given.constants == 0 && !question.given.many && !named.doubtful && !named.made;
         if asks == Asks::Equality && plain && are_of_one_rule(&flows) {
             return Ok(0);
         }
@@ -162,6 +200,9 @@ impl Columns<'_> {
             });
             for (_, value) in values {
                 self.name(value, named, depth + 1);
+                let made = !matches!(value, Expr::Column { .. });
+                named.made |= made;
+                named.own |= made && matches!(self.tracer.expr(value), Flow::Clean);
                 // What is made of nothing may be any number of guesses.
                 if value.is_constant() {
                     named.add(true, None);
@@ -195,6 +236,10 @@ struct Named<'a, 'w> {
     columns: u32,
     /// Some column may be one that is not labelled.
     doubtful: bool,
+    /// Something is computed.
+    made: bool,
+    /// Something is computed of nothing that is labelled.
+    own: bool,
     of: Row<'a>,
     /// The type of all of them, as long as they have that.
     kind: Option<Option<PgType>>,

@@ -1,7 +1,7 @@
 //! Questions about masked columns, by the names that they are asked of.
 
-use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use veil_sql::lineage::Spot;
@@ -127,6 +127,9 @@ fn tells_nothing(question: &Question<Named>, taken: &Taken) -> bool {
     !question.spots.is_empty() && question.spots.iter().all(harmless)
 }
 
+/// A column's label and type, if these are sure.
+type Sure = Option<(Label, String)>;
+
 /// A statement's names and what they may stand for.
 pub(super) struct Scope<'a> {
     facts: &'a Facts,
@@ -134,15 +137,27 @@ pub(super) struct Scope<'a> {
     pub(super) database: Option<&'a str>,
     /// Names that may still be compared.
     work: Cell<usize>,
+    sure: RefCell<HashMap<(Option<String>, String), Sure>>,
 }
 
 impl<'a> Scope<'a> {
-    pub(super) const fn new(facts: &'a Facts, labels: &'a Labels, database: Option<&'a str>) -> Self {
-        Self { facts, labels, database, work: Cell::new(COMPARED_MAX) }
+    pub(super) fn new(facts: &'a Facts, labels: &'a Labels, database: Option<&'a str>) -> Self {
+        Self { facts, labels, database, work: Cell::new(COMPARED_MAX), sure: RefCell::default() }
     }
 
     /// The label and the type of a column if all that it may be is masked by one rule, as columns of one type.
     pub(super) fn sure(&self, of: Option<&str>, name: &str) -> Option<(Label, String)> {
+        let key = (of.map(str::to_owned), name.to_owned());
+        if let Some(known) = self.sure.borrow().get(&key) {
+            return known.clone();
+        }
+        let found = self.surely(of, name);
+        self.sure.borrow_mut().insert(key, found.clone());
+        found
+    }
+
+    fn surely(&self, of: Option<&str>, name: &str) -> Option<(Label, String)> {
+        self.spend(self.facts.aliases.len())?;
         if self.facts.untold || name.eq_ignore_ascii_case("_rowid") {
             return None;
         }
@@ -186,6 +201,9 @@ impl<'a> Scope<'a> {
 
     /// Whether a column of a table that is named with it is not labelled.
     pub(super) fn is_clear(&self, of: &str, name: &str) -> bool {
+        if self.spend(self.facts.aliases.len()).is_none() {
+            return false;
+        }
         let mut named = self.facts.aliases.iter().filter(|(own, _)| perhaps_same(own, of)).peekable();
         named.peek().is_some()
             && !self.facts.untold
@@ -198,6 +216,11 @@ impl<'a> Scope<'a> {
                     !flows.is_empty() && flows.iter().all(Flow::is_clean)
                 })
             })
+    }
+
+    fn spend(&self, work: usize) -> Option<()> {
+        self.work.set(self.work.get().checked_sub(work)?);
+        Some(())
     }
 
     /// Whether a table's name may be that of a common table expression.

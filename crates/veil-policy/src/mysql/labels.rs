@@ -4,12 +4,14 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use veil_mask::ColumnMask;
 use veil_model::ColumnName;
 use veil_sql::mysql::catalog::is_system;
-use veil_sql::mysql::{Catalog, Facts, Statement, Table, TableKind, TableName, system};
+use veil_sql::mysql::{Catalog, Facts, Kind, Statement, Table, TableKind, TableName, system};
+use veil_sql::{Place, QualifiedName};
 
 use super::judge;
-use super::lineage::{self, Flow};
+use super::lineage::{self, Flow, perhaps_same};
 use super::translate::translation;
 use crate::labels::{Fate, Label, Standing};
 use crate::rule::Policy;
@@ -29,6 +31,8 @@ pub struct Labels {
     views: HashMap<(String, String), Vec<Flow>>,
     /// Some column's values can be named by their masks.
     translates: bool,
+    /// The server counts up a column that is labelled.
+    counts: bool,
     verdicts: Verdicts<Statement, Option<Arc<str>>>,
 }
 
@@ -53,6 +57,7 @@ impl Labels {
             tables: HashMap::new(),
             views: HashMap::new(),
             translates: false,
+            counts: false,
             verdicts: Verdicts::default(),
         };
         for table in catalog.tables() {
@@ -77,6 +82,11 @@ impl Labels {
             })
         };
         labels.translates = catalog.tables().any(translates);
+        let counts = |table: &Table| {
+            let mut counted = table.columns.iter().filter(|column| column.counted);
+            counted.any(|column| !labels.flow(table, &column.name).is_clean())
+        };
+        labels.counts = catalog.tables().any(counts);
         labels
     }
 
@@ -183,6 +193,63 @@ impl Labels {
             ColumnName { schema: database.to_owned(), table: table.to_owned(), column: column.to_owned() };
         let masking = self.policy.mask_mysql(&self.rights, &name, self.catalog.folds())?;
         Some(Label::new(masking, None))
+    }
+
+    /// Whether other cells are masked by what stands in a column, or in any column of its table.
+    pub(super) fn decides(
+        &self,
+        target: &QualifiedName,
+        place: Option<&Place>,
+        database: Option<&str>,
+    ) -> bool {
+        let database = target.schema.as_deref().or(database);
+        let Some(table) = database.and_then(|database| self.catalog.table(database, &target.name)) else {
+            return false;
+        };
+        let looks =
+            |labels: &TableLabels| labels.columns.values().any(|label| label.looks_at().next().is_some());
+        if !table.kind.keeps_rows() {
+            return !self.is_clean(table) && self.tables.values().any(looks);
+        }
+        let Some(known) = self.tables.get(&key(table)).filter(|labels| looks(labels)) else { return false };
+        let mut read = known.columns.values().flat_map(Label::looks_at);
+        match place {
+            Some(Place::Name(name)) if name != "*" => read.any(|read| perhaps_same(read, name)),
+            Some(Place::At(at)) => {
+                let mut visible = table.columns.iter().filter(|column| !column.invisible);
+                visible.nth(*at).is_some_and(|column| read.any(|read| perhaps_same(read, &column.name)))
+            }
+            Some(Place::Name(_)) | None => true,
+        }
+    }
+
+    /// What masks the number that a statement has counted a column up to; `None` if it is no secret.
+    #[must_use]
+    pub fn counter(&self, statement: &Statement, database: Option<&str>) -> Option<ColumnMask> {
+        if statement.kind == Kind::Call {
+            return self.counts.then(ColumnMask::null);
+        }
+        let mut targets = statement.facts.writes.iter().map(|write| &write.target);
+        targets.find_map(|target| {
+            let table = self.catalog.table(target.database.as_deref().or(database)?, &target.name)?;
+            if !table.kind.keeps_rows() {
+                return (self.counts && !self.is_clean(table)).then(ColumnMask::null);
+            }
+            let counted = table.columns.iter().find(|column| column.counted)?;
+            match self.flow(table, &counted.name) {
+                Flow::Clean => None,
+                Flow::Verbatim { label, .. } if label.cases.is_none() => {
+                    Some(label.masker.declared(&counted.column_type).unwrap_or(ColumnMask::null()))
+                }
+                Flow::Verbatim { .. } | Flow::Closed => Some(ColumnMask::null()),
+            }
+        })
+    }
+
+    /// Whether the server counts up a column that is labelled.
+    #[must_use]
+    pub const fn counts(&self) -> bool {
+        self.counts
     }
 
     /// What a name in a statement stands for. `database` is the session's.

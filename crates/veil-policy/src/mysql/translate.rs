@@ -13,8 +13,8 @@ use super::labels::Labels;
 use super::lineage::{Flow, perhaps_same};
 use crate::judge::Refusal;
 use crate::labels::Label;
-use crate::rule::Writes;
-use crate::translate::{Escapes, Parameter, Translation, Type, Written, refuse_computed};
+use crate::rule::{Predicates, Writes};
+use crate::translate::{Escapes, Parameter, Translation, Type, Written, refuse_computed, refuse_deciding};
 
 /// Of a statement; `None` if there are no masks in it.
 ///
@@ -100,6 +100,17 @@ fn check_writes(
     labels: &Labels,
     database: Option<&str>,
 ) -> Result<(), Refusal> {
+    let stored = facts.meetings.iter().filter_map(|meeting| match &meeting.meets {
+        Meets::Stored(to) => Some(to),
+        Meets::Compared { .. } => None,
+    });
+    let stored = stored.chain(facts.stores.iter().map(|store| &store.to)).chain(&facts.nulls);
+    let mut changed = stored.filter(|to| to.replaces);
+    if labels.policy().predicates() == Predicates::Deny
+        && changed.any(|to| labels.decides(&to.target, to.place.as_ref(), database))
+    {
+        return refuse_deciding();
+    }
     let plain = |to: &Stored| written(to, labels, database).0.takes_anything();
     let untold = facts.meetings.iter().filter(|meeting| !found.contains_key(&meeting.at));
     let untold = untold.filter_map(|meeting| match &meeting.meets {

@@ -9,7 +9,7 @@ use pg_raw_parse::raw::{AlterTableType as Change, DropBehavior, ObjectType};
 use pg_raw_parse::{Node, nodes};
 
 use super::{column_names, push_children, qualified, relation_name, walk};
-use crate::statement::{AliasSource, Facts, Field, Kind, QualifiedName};
+use crate::statement::{Alias, AliasSource, Facts, Field, Kind, QualifiedName};
 
 /// What is said of the others.
 const OTHER: Kind = Kind::Refused("a statement that defines or changes objects of this kind");
@@ -116,19 +116,46 @@ fn filled(target: &nodes::RangeVar, query: Node<'_>, facts: &mut Facts) -> Kind 
 }
 
 /// Names that the server gives to columns which the text does not name.
-const UNNAMED: [&str; 12] = [
+const UNNAMED: [&str; 39] = [
     "?column?",
     "array",
     "case",
     "coalesce",
     "column1",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_time",
+    "current_timestamp",
+    "current_user",
     "exists",
     "greatest",
     "grouping",
+    "json",
+    "json_array",
+    "json_arrayagg",
+    "json_exists",
+    "json_object",
+    "json_objectagg",
+    "json_query",
+    "json_scalar",
+    "json_serialize",
+    "json_value",
     "least",
+    "localtime",
+    "localtimestamp",
     "nullif",
+    "ordinality",
     "row",
+    "session_user",
+    "system_user",
+    "user",
+    "xmlconcat",
     "xmlelement",
+    "xmlforest",
+    "xmlparse",
+    "xmlserialize",
 ];
 
 /// Notes all names that stand in a query, which those of its columns are among.
@@ -141,7 +168,15 @@ fn note_names(query: Node<'_>, facts: &mut Facts) {
         }
     }
     let mut stack = vec![query];
+    let function = |alias: &Alias| matches!(alias.source, AliasSource::Function(_));
+    let functions = facts.unnamed || facts.aliases.iter().any(function);
     while let Some(node) = stack.pop() {
+        let star = |part: Node<'_>| matches!(part, Node::A_Star(_));
+        facts.defines_any |= match node {
+            Node::ColumnRef(column) => functions && column.fields().iter().any(star),
+            Node::A_Indirection(of) => of.indirection().iter().any(star),
+            _ => false,
+        };
         let name = match node {
             Node::ResTarget(target) => target.name(),
             Node::ColumnDef(column) => column.colname(),
@@ -229,6 +264,14 @@ fn read(part: Node<'_>, facts: &mut Facts) {
 }
 
 fn read_constraint(constraint: &nodes::Constraint, facts: &mut Facts) {
+    for option in constraint.options() {
+        // The sequence of an identity column, which is a relation.
+        if let Node::DefElem(option) = option
+            && option.defname() == Some("sequence_name")
+        {
+            facts.opaque = Some("SEQUENCE NAME");
+        }
+    }
     facts.relations.extend(constraint.pktable().map(relation_name));
     walk(constraint.raw_expr(), facts);
     walk(constraint.where_clause(), facts);

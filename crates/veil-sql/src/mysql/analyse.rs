@@ -188,6 +188,7 @@ fn statement(tokens: &[Token], places: &Places, mode: Mode, spaced: &Facts) -> S
     };
     facts.asks_warnings |= matches!(kind, Kind::Show(super::Show::Warnings));
     facts.asks_back |= facts.asks_warnings;
+    facts.reads_counter = reads_counter(tokens);
     Statement { kind, facts, result }
 }
 
@@ -427,6 +428,18 @@ fn reads_variables(tokens: &[Token]) -> bool {
     };
     let is_variable = |token: &Token| matches!(token, Token::Word(word) if facts::is_variable(&word.value));
     tokens.iter().enumerate().any(|(at, token)| is_variable(token) && !given(at))
+}
+
+/// Whether the number that a column was counted up to is among what is read or set: by its names, or with all variables.
+fn reads_counter(tokens: &[Token]) -> bool {
+    tokens.iter().any(|token| {
+        let Token::Word(word) = token else { return false };
+        let word = word.value.to_ascii_lowercase();
+        word.contains("insert_id")
+            || word.ends_with("identity")
+            || word.ends_with("variables")
+            || word == "lastval"
+    })
 }
 
 fn call(tokens: &[Token], facts: &mut Facts) -> Kind {

@@ -126,6 +126,8 @@ pub struct Column {
     pub generated: bool,
     /// A star leaves it out.
     pub invisible: bool,
+    /// The server counts it up, and says what it has come to.
+    pub counted: bool,
     /// What it holds where nothing is written may be computed from other columns.
     pub computed_default: bool,
 }
@@ -330,10 +332,12 @@ fn column(name: &str, kind: &str, extra: Option<&str>) -> Column {
     let computed = ["VIRTUAL GENERATED", "STORED GENERATED", "PERSISTENT"];
     Column {
         name: name.to_owned(),
-        column_type: kind.to_ascii_lowercase(),
+        // The words of an enumeration keep their letters.
+        column_type: if kind.contains('\'') { kind.to_owned() } else { kind.to_ascii_lowercase() },
         data_type: kind.split(['(', ' ']).next().unwrap_or_default().to_ascii_lowercase(),
         generated: computed.iter().any(|word| extra.contains(word)),
         invisible: extra.contains("INVISIBLE"),
+        counted: extra.contains("AUTO_INCREMENT"),
         computed_default: false,
     }
 }

@@ -21,7 +21,7 @@ const VALUES_MAX: usize = 16 << 10;
 
 /// Collects what is written, and what the tables are called; what is compared has been collected with the questions.
 pub(super) fn collect(tree: &Statement, places: &Places, facts: &mut Facts) {
-    let mut met = Met { places, facts, named: HashSet::new() };
+    let mut met = Met { places, facts, named: HashSet::new(), inserted: None };
     let _: ControlFlow<()> = tree.visit(&mut met);
     let named = met.named;
     let (meetings, in_names) =
@@ -105,6 +105,8 @@ struct Met<'a> {
     facts: &'a mut Facts,
     /// Literals and parameters of which the server makes names of columns, which everybody sees.
     named: HashSet<Spot>,
+    /// The rows of INSERT, which are not shown.
+    inserted: Option<*const Query>,
 }
 
 impl Visitor for Met<'_> {
@@ -123,12 +125,15 @@ impl Visitor for Met<'_> {
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         let with = query.with.iter().flat_map(|with| &with.cte_tables);
         self.facts.with_names.extend(with.map(|cte| cte.alias.name.value.clone()));
+        if self.inserted.is_none_or(|inserted| !std::ptr::eq(query, inserted)) {
+            self.rows(&query.body);
+        }
         ControlFlow::Continue(())
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
         // A text without a name goes by what it says.
-        let named = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(Expr::Value(value)) if matches!(value.value, Value::SingleQuotedString(_)));
+        let named = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(value) if is_text(value));
         self.facts.makes_names |= select.projection.iter().any(named);
         self.shown(&select.projection);
         ControlFlow::Continue(())
@@ -156,6 +161,23 @@ impl Visitor for Met<'_> {
 }
 
 impl Met<'_> {
+    /// The server calls the columns of VALUES by what stands in its first row.
+    fn rows(&mut self, body: &SetExpr) {
+        match body {
+            SetExpr::Values(values) => {
+                let mut inside = Inside { places: self.places, found: &mut self.named };
+                for value in values.rows.iter().flat_map(|row| &row.content) {
+                    let _: ControlFlow<()> = value.visit(&mut inside);
+                }
+            }
+            SetExpr::SetOperation { left, right, .. } => {
+                self.rows(left);
+                self.rows(right);
+            }
+            _ => {}
+        }
+    }
+
     fn shown(&mut self, items: &[SelectItem]) {
         for item in items {
             if let SelectItem::UnnamedExpr(value) = item {
@@ -181,6 +203,7 @@ impl Met<'_> {
             None => names.is_empty().then_some(Place::At(at)),
         };
         let target = qualified(&target);
+        self.inserted = insert.source.as_deref().map(std::ptr::from_ref);
         match insert.source.as_deref().map(|source| source.body.as_ref()) {
             None => {}
             Some(SetExpr::Values(values)) => {
@@ -190,11 +213,7 @@ impl Met<'_> {
                     }
                 }
             }
-            Some(SetExpr::Select(select)) if select.projection.iter().all(|item| value(item).is_some()) => {
-                for (at, value) in select.projection.iter().filter_map(value).enumerate() {
-                    self.store(stored(&target, place(at), insert.replace_into), value, None);
-                }
-            }
+            // What a query selects has names, by which the query can ask.
             Some(_) => {
                 let named = names.iter().map(|name| Some(Place::Name(name.clone())));
                 for place in named.chain(names.is_empty().then_some(None)) {
@@ -411,9 +430,16 @@ impl Visitor for Inside<'_> {
     }
 }
 
-const fn value(item: &SelectItem) -> Option<&Expr> {
-    match item {
-        SelectItem::UnnamedExpr(value) | SelectItem::ExprWithAlias { expr: value, .. } => Some(value),
-        _ => None,
+/// A text, however it is written.
+fn is_text(tree: &Expr) -> bool {
+    match tree {
+        Expr::Value(value) => {
+            matches!(value.value, Value::SingleQuotedString(_) | Value::DoubleQuotedString(_))
+        }
+        Expr::Prefixed { value, .. }
+        | Expr::Nested(value)
+        | Expr::UnaryOp { expr: value, .. }
+        | Expr::Collate { expr: value, .. } => is_text(value),
+        _ => false,
     }
 }

@@ -171,6 +171,8 @@ pub struct Facts {
     pub writes_variables: bool,
     /// It was read from a literal.
     pub inner_text: bool,
+    /// It reads or sets the number that the server has counted up to.
+    pub reads_counter: bool,
     /// It asks how the statement before went, which nothing may stand between.
     pub asks_back: bool,
     /// It asks for the warnings of the statement before, or how many there were.

@@ -66,11 +66,16 @@ impl End {
         Ok(Self { status: cursor.u16_le()? })
     }
 
-    /// The same packet, in which no warnings are counted and nothing is said of the plan: OK, or EOF of five bytes.
+    /// The same packet, in which no warnings are counted and nothing is said of the plan: OK, or EOF of five bytes. The number of an
+    /// inserted row becomes what `number` makes of it.
     ///
     /// # Errors
     /// Not the layout of one.
-    pub fn without_warnings(payload: &[u8], capabilities: u64) -> Result<Vec<u8>> {
+    pub fn without_warnings(
+        payload: &[u8],
+        capabilities: u64,
+        number: impl Fn(u64) -> u64,
+    ) -> Result<Vec<u8>> {
         let mut cursor = Cursor::new(payload);
         let eof = cursor.u8()? == EOF && capabilities & cap::DEPRECATE_EOF == 0;
         let mut out = Vec::with_capacity(payload.len());
@@ -81,8 +86,8 @@ impl End {
             out.extend(status(&mut cursor)?);
         } else {
             cursor.lenenc()?;
-            cursor.lenenc()?;
             out.extend(payload.get(..payload.len() - cursor.rest().len()).unwrap_or_default());
+            frame::put_lenenc(&mut out, number(cursor.lenenc()?));
             out.extend(status(&mut cursor)?);
             cursor.take(2)?;
             out.extend([0, 0]);

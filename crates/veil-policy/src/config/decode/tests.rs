@@ -145,7 +145,7 @@ rules:
 ";
     let found: Vec<String> = Config::parse(text).unwrap_err().iter().map(ToString::to_string).collect();
     for expected in [
-        "line 3: protection.mode: \"mode\" is \"standard\", \"strict\" or \"permissive\"",
+        "line 3: protection.mode: \"mode\" is \"standard\", \"strict\", \"permissive\" or \"observe\"",
         "line 3: protection.predicates: ",
         "line 3: protection.predicate_budget: \"predicate_budget\" is a whole number from 0 to 100000",
         "line 5: rules[0].min_group: \"min_group\" is a whole number from 2",

@@ -52,6 +52,8 @@ pub struct Guarded {
     named: HashMap<String, Named>,
     /// Code that nobody has read has run, which may have put anything into the session's variables.
     tainted: bool,
+    /// A masked column has been counted up, and the server keeps to what.
+    counted: bool,
     /// Code that nobody has read has run, a procedure's too, which may have made temporary tables.
     code_ran: bool,
     /// The warnings of the statement before may tell of values.
@@ -213,6 +215,7 @@ impl Guarded {
             last_prepared: None,
             named: HashMap::new(),
             tainted: false,
+            counted: false,
             code_ran: false,
             veiled: false,
             refused: None,
@@ -295,6 +298,25 @@ impl Guarded {
         self.in_transaction && !mariadb
     }
 
+    /// The server has done what was asked by a command that is no statement.
+    fn single(&mut self, then: Then) {
+        match then {
+            Then::Nothing => {}
+            Then::Database => self.settings = None,
+            Then::Reset => {
+                self.settings = None;
+                self.statements.clear();
+                self.named.clear();
+                self.last_prepared = None;
+                self.unread.clear();
+                self.code_ran = false;
+                self.judge.forget_temporary();
+                // Roles are those of the login again.
+                self.judge.distrust();
+            }
+        }
+    }
+
     /// Whether a statement may read the session's variables.
     fn check_variables(&self, judged: &Judged, tainted: bool, given: bool) -> Result<(), Refusal> {
         let facts = &judged.statement.facts;
@@ -310,6 +332,23 @@ impl Guarded {
         }
         let what = "variables of the session, after code has run that may have set them";
         Err(refusal(what, "Read them in a new session."))
+    }
+
+    /// Whether a statement may read or set the number that the server has counted up to.
+    fn check_counter(&self, judged: &Judged, before: &[Judged]) -> Result<(), Refusal> {
+        let statement = &judged.statement;
+        let counted = || self.counted || before.iter().any(|earlier| self.judge.counter(earlier).is_some());
+        let sets = matches!(statement.kind, Kind::Set { .. });
+        if !statement.facts.reads_counter || self.judge.observes() || !self.judge.labels().counts() {
+            return Ok(());
+        }
+        if !(sets || counted()) {
+            return Ok(());
+        }
+        Err(refusal(
+            "the number that a masked column was counted up to",
+            "The answer to the INSERT has its mask; name the variables that are wanted in SHOW and SELECT.",
+        ))
     }
 
     /// The inner statement that EXECUTE runs.

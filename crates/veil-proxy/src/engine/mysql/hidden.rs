@@ -34,6 +34,8 @@ pub(super) struct Settings {
     /// Of names in what the server sends.
     pub(super) names: Option<Charset>,
     pub(super) database: Option<std::sync::Arc<str>>,
+    /// Every text can be sent, compared and shown.
+    pub(super) unicode: bool,
     /// The server takes the letters of ASCII in literals for what they are.
     pub(super) plain_literals: bool,
 }
@@ -219,6 +221,7 @@ impl Hidden {
             client: client_charset(client.as_deref()?),
             names,
             database: database.as_deref().map(Into::into),
+            unicode: [client, connection, results].into_iter().all(|name| is_unicode(name.as_deref())),
             plain_literals: PLAIN.contains(&connection.as_deref()?),
         })
     }
@@ -244,6 +247,11 @@ const LIKE_ASCII: [&str; 9] =
 
 /// Character sets in which every letter of ASCII is itself.
 const PLAIN: [&str; 8] = ["ascii", "binary", "cp1250", "cp1251", "latin1", "latin2", "utf8mb3", "utf8mb4"];
+
+/// Results that are not converted have no name.
+fn is_unicode(name: Option<&str>) -> bool {
+    name.is_none_or(|name| matches!(name, "utf8mb4" | "utf8mb3" | "utf8" | "binary"))
+}
 
 fn client_charset(name: &str) -> Option<Charset> {
     if LIKE_ASCII.contains(&name) { Some(Charset::Ascii) } else { Charset::named(name) }

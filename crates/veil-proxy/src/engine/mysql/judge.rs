@@ -5,7 +5,8 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Instant;
 
-use veil_mask::canaries_met;
+use veil_mask::{Cell, ColumnMask, canaries_met};
+use veil_model::Format;
 use veil_policy::mysql::{Labels, judge};
 use veil_policy::who::SignedIn;
 use veil_policy::{Refusal, Run, Translation, Would};
@@ -281,6 +282,14 @@ impl Judge {
         Ok(Judged { statement, run, place, may_set_variables, cost, words: None, masks, would })
     }
 
+    /// What masks the number that a statement has counted a column up to, if that is masked.
+    pub(super) fn counter(&self, judged: &Judged) -> Option<ColumnMask> {
+        if self.observes() {
+            return None;
+        }
+        self.labels().counter(&judged.statement, judged.place.database.as_deref())
+    }
+
     /// Tells of planted values among the rows that were masked.
     pub(in crate::engine) fn tell_of_canaries(&self) {
         self.budget.tell(canaries_met());
@@ -325,4 +334,13 @@ impl Judge {
             || !judged.statement.facts.writes.is_empty()
             || judge::reads_views(&judged.statement, self.view.labels(), database)
     }
+}
+
+/// The mask of a number that is counted up, from 1; 0 where it has none.
+pub(super) fn masked_number(mask: &ColumnMask, number: u64) -> u64 {
+    let mut masked = Vec::new();
+    if number == 0 || mask.mask(Format::Text, number.to_string().as_bytes(), &mut masked) == Cell::Null {
+        return 0;
+    }
+    std::str::from_utf8(&masked).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }

@@ -342,6 +342,8 @@ impl Guarded {
             };
             check_reading(&place, settings)?;
             let one = self.judge.judge(&runs, place)?;
+            one.masks.as_deref().map_or(Ok(()), |masks| check_unicode(masks, settings))?;
+            self.check_counter(&one, &judged)?;
             if let Some(would) = &one.would {
                 observe::judged(would);
                 judged.push(one);
@@ -437,6 +439,14 @@ fn translated(
         Some((text, true)) => Ok(Some(Translation::text(&text, masks()))),
         _ => Err(refusal("masks in a text with raw bytes", "Send these as parameters.")),
     }
+}
+
+/// Whether a value could not be told in the session's character sets would say something of it.
+fn check_unicode(masks: &Translation, settings: &Settings) -> Result<(), Refusal> {
+    if settings.unicode || !masks.reads_texts() {
+        return Ok(());
+    }
+    Err(refusal("masks of texts, where not every text has a form", "SET NAMES utf8mb4 first."))
 }
 
 /// Of a value that a mask stands for.

@@ -10,8 +10,9 @@ use veil_wire::mysql::limits;
 use veil_wire::mysql::reply::{self, Column, End, Error, Prepared as PreparedOk, status};
 use veil_wire::{Cursor, Malformed};
 
-use super::{Guarded, Hidden, Judged, Phase, Prepared, Reply, Stage, Then};
+use super::{Guarded, Hidden, Judged, Phase, Prepared, Reply, Stage};
 use crate::engine::mysql::hidden::Progress;
+use crate::engine::mysql::judge::masked_number;
 use crate::engine::mysql::scrub;
 use crate::engine::observe;
 use crate::out::Out;
@@ -298,7 +299,9 @@ impl Guarded {
         if reply.judged().run.clean {
             return Ok(Pass::Forward);
         }
-        Ok(Pass::Instead(vec![End::without_warnings(payload, self.capabilities)?]))
+        let counter = self.judge.counter(&reply.judged());
+        let number = |number| counter.as_ref().map_or(number, |mask| masked_number(mask, number));
+        Ok(Pass::Instead(vec![End::without_warnings(payload, self.capabilities, number)?]))
     }
 
     /// All columns of a result are known: makes the plan of its rows, and the definitions that the client gets.
@@ -396,6 +399,7 @@ impl Guarded {
         self.ended_with(end.status, &judged);
         self.note_warnings(&judged);
         self.note_code(&judged);
+        self.counted |= self.judge.counter(&judged).is_some();
         match &judged.statement.kind {
             Kind::Set { role, once } => {
                 self.settings = None;
@@ -479,24 +483,6 @@ impl Guarded {
         let mut out = payload.get(..column.default_at).unwrap_or_default().to_vec();
         out.push(0xfb);
         Ok((Pass::Instead(vec![out]), true))
-    }
-
-    fn single(&mut self, then: Then) {
-        match then {
-            Then::Nothing => {}
-            Then::Database => self.settings = None,
-            Then::Reset => {
-                self.settings = None;
-                self.statements.clear();
-                self.named.clear();
-                self.last_prepared = None;
-                self.unread.clear();
-                self.code_ran = false;
-                self.judge.forget_temporary();
-                // Roles are those of the login again.
-                self.judge.distrust();
-            }
-        }
     }
 }
 

@@ -349,7 +349,8 @@ impl Guarded {
         }
         let executed = judged.iter().flatten().find_map(|statement| {
             let Kind::Execute { name } = &statement.statement.as_ref()?.kind else { return None };
-            self.judge.refusal_now(self.session.statement(&name.as_bytes().into())?)
+            let named = self.session.statement(&name.as_bytes().into())?;
+            self.judge.refusal_now(named).or_else(|| self.judge.refusal_by_name(named))
         });
         let mut masks = judged.iter().flatten().filter_map(|statement| statement.masks());
         let written_back = masks.find_map(|masks| masks.check().err());

@@ -197,6 +197,17 @@ impl Judge {
         }
     }
 
+    /// Why a statement may not be run by EXECUTE, whose arguments are not looked at.
+    pub(super) fn refusal_by_name(&self, prepared: &Prepared) -> Option<Refusal> {
+        let reads = prepared.masks().is_some_and(Translation::reads_parameters);
+        (reads && !self.observes()).then(|| Refusal {
+            code: "0A000",
+            message: "IronVeil refused: EXECUTE of a statement whose parameters are compared with, or written to, masked columns"
+                .to_owned(),
+            hint: "Bind its parameters, or prepare it with PREPARE.",
+        })
+    }
+
     /// Whether the rows of a statement may pass without a description of their own.
     pub(super) fn passes_undescribed(&self, prepared: &Prepared) -> bool {
         self.run(prepared).clean && prepared.described.load(Ordering::Relaxed) == self.view.generation() + 1

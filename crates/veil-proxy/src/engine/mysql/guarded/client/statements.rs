@@ -16,8 +16,8 @@ use veil_wire::mysql::limits;
 
 use super::super::{Judged, refusal, unknown};
 use super::{
-    Guarded, Hidden, Reading, Reply, Stage, Step, Ways, asks_back, check_reading, no_form, nothing_prepared,
-    problem, translated, warnings_withheld,
+    Guarded, Hidden, Reading, Reply, Stage, Step, Ways, asks_back, check_reading, check_unicode, no_form,
+    nothing_prepared, problem, translated, warnings_withheld,
 };
 use crate::budget::GIVEN_MAX;
 use crate::engine::observe;
@@ -105,6 +105,7 @@ impl Guarded {
                     _ => Ok(()),
                 };
                 let judged = read.and_then(|()| self.judge.judge(&prepared.statement, place));
+                let judged = judged.and_then(|judged| self.check_counter(&judged, &[]).map(|()| judged));
                 match judged.and_then(|judged| prepared.means_the_same(judged)) {
                     Ok(judged) if prepared.statement.facts.reads_variables => {
                         self.check_variables(&judged, false, false).map(|()| judged)
@@ -181,6 +182,7 @@ impl Guarded {
         number: u32,
         masks: &Translation,
     ) -> Result<Vec<u8>, Refusal> {
+        self.settings.as_ref().map_or(Ok(()), |settings| check_unicode(masks, settings))?;
         let charset = self.settings.as_ref().and_then(|settings| settings.client);
         let (Some(known), Some(charset)) = (self.statements.get_mut(&number), charset) else {
             return Err(refusal("an execution of what is not known", "Prepare it again."));
