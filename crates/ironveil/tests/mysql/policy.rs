@@ -189,6 +189,24 @@ async fn rules_can_be_for_some_rows() {
         );
         let none: Vec<Option<String>> = client.query("select birth from users").await.unwrap();
         assert!(none.iter().all(Option::is_none));
+
+        // What rules look at is not changed in strict mode.
+        let mut strict = Proxy::start(&format!("{text}protection: {{ mode: strict }}\n"));
+        strict.scanner = None;
+        let mut client = connect(strict.port()).await;
+        for sql in [
+            "update users set Country = 'US'",
+            "update users u, items i set u.country = 'US' where i.id = u.id",
+            "insert into users (id, country) values (1, 'US') on duplicate key update country = 'US'",
+            "replace into users (id, country) values (1, 'US')",
+        ] {
+            let refused = client.query_drop(sql).await.unwrap_err();
+            assert!(
+                matches!(&refused, mysql_async::Error::Server(error) if error.code == 1227),
+                "{sql}: {refused:?}"
+            );
+        }
+        client.query_drop("update users set age = 1").await.unwrap();
     }
 }
 

@@ -397,6 +397,25 @@ async fn rules_can_be_for_some_rows() {
     assert!(none.iter().all(|row| row.get::<_, Option<String>>(0).is_none()));
     let binary = client.query("select birth = birth, level, birth from users", &[]).await.unwrap();
     assert_eq!(binary.len(), 5);
+
+    // What rules look at is not changed in strict mode, new rows may be written.
+    let mut strict =
+        Proxy::start(&config(server.port(), &format!("{rules}\nprotection: {{ mode: strict }}")));
+    strict.scanner = None;
+    let client = crate::harness::connect(strict.port(), "shop").await;
+    server.psql("shop", "create view abroad as select * from users").unwrap();
+    for sql in [
+        "update users set country = 'US'",
+        "update users set level = null where id = 1",
+        "update abroad set country = 'US'",
+        "insert into users (id, country) values (1, 'US') on conflict (id) do update set country = 'US'",
+        "insert into users (id, country) values (1, 'US') on conflict (id) do update set country = excluded.country",
+    ] {
+        let refused = client.execute(sql, &[]).await.unwrap_err();
+        assert_eq!(refused.code().map(|code| code.code()), Some("42501"), "{sql}");
+    }
+    client.execute("insert into users (id, country, level) values (90, 'US', 1)", &[]).await.unwrap();
+    client.execute("update users set age = 1 where country = 'US'", &[]).await.unwrap();
 }
 
 /// Nothing is changed, and the log says what would be.

@@ -497,6 +497,19 @@ async fn guesses_do_not_pass_for_masks() {
     }
     client.query(&write, &[&name]).await.unwrap();
     assert_eq!(one(&client, "select full_name from users where age = 31").await, name);
+    // A type that cuts a text would show what it begins with.
+    for (kind, value) in [(Type::CHAR, &name), (Type::NAME, &name), (Type::BPCHAR, &name)] {
+        for text in
+            ["update users set full_name = $1 where age = 31", "select 1 from users where full_name = $1"]
+        {
+            let answer = match client.prepare_typed(text, &[kind.clone()]).await {
+                Ok(prepared) => client.query(&prepared, &[&Raw(value.clone().into_bytes())]).await,
+                Err(error) => Err(error),
+            };
+            assert!(answer.is_err(), "{kind} {text}");
+        }
+    }
+    assert_eq!(one(&client, "select full_name from users where age = 31").await, name);
     for text in [
         format!("select t.age - 30 from (select count(u.id) as id, u.age from users u, users v where v.age <= u.age group by u.age) t where t.id = {id}"),
         format!("select t.age from (select '{real}' || count(u.id) as full_name, u.age from users u group by u.age) t where t.full_name = '{name}'"),
