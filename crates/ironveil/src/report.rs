@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use anyhow::Result;
+use veil_mask::Masker;
 use veil_model::Attribute;
 use veil_policy::config::Config;
-use veil_policy::{Action, Fate, Labels, mysql};
+use veil_policy::{Action, Fate, Label, Labels, mysql};
 
 use crate::server::{Known, Rows, Server};
 
@@ -23,14 +25,31 @@ const MYSQL_TRIGGERS: &str =
 const MYSQL_RIGHTS: &str = "select privilege_type from information_schema.user_privileges where replace(grantee, '''', '') = current_user() \
     and privilege_type in ('FILE', 'SUPER', 'PROCESS', 'REPLICATION SLAVE', 'BINLOG MONITOR', 'BINLOG ADMIN', 'SYSTEM_VARIABLES_ADMIN') order by 1";
 
+/// How many different values columns have, and rows, as the server estimates it.
+const DISTINCT: &str = "select s.schemaname || '.' || s.tablename || '.' || s.attname, \
+    (case when s.n_distinct >= 0 then s.n_distinct else -s.n_distinct * c.reltuples end)::bigint::text, c.reltuples::bigint::text \
+    from pg_catalog.pg_stats s join pg_catalog.pg_namespace n on n.nspname = s.schemaname \
+    join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = s.tablename where s.n_distinct <> 0 and c.reltuples > 0";
+const MYSQL_DISTINCT: &str = "select concat(s.table_schema, '.', s.table_name, '.', s.column_name), max(s.cardinality), max(t.table_rows) \
+    from information_schema.statistics s join information_schema.tables t on t.table_schema = s.table_schema and t.table_name = s.table_name \
+    where s.seq_in_index = 1 and s.cardinality > 0 group by s.table_schema, s.table_name, s.column_name";
+/// Whoever knows how often each of so few values comes finds them by counting their masks.
+const FEW_VALUES: u64 = 1000;
+
 /// What becomes of the columns of a database.
 #[derive(Default)]
 struct Columns {
     /// By rule.
     masked: BTreeMap<String, Vec<String>>,
+    /// Functions, by column.
+    maskers: BTreeMap<String, Arc<Masker>>,
     closed: Vec<String>,
     /// Masked, by functions that have no masks of their types.
     unsuited: Vec<String>,
+    /// Masked, with few values.
+    few: Vec<String>,
+    /// Masked, with more values than masks.
+    crowded: Vec<String>,
     /// Tables with masked columns.
     tables: BTreeSet<String>,
     /// Tables with triggers.
@@ -49,6 +68,8 @@ pub(crate) async fn report(config: &Config, server: &mut Server, user: &str) -> 
         columns.triggers =
             rows.iter().map(|row| row.iter().flatten().cloned().collect::<Vec<_>>().join(".")).collect();
     }
+    let distinct = server.rows(if mysql { MYSQL_DISTINCT } else { DISTINCT }).await?;
+    columns.count(&distinct);
     let (definers, rights) = (names(server.rows(definers).await?), names(server.rows(rights).await?));
     Ok(print(config, &columns, (&definers, &rights), &server.database, user))
 }
@@ -63,7 +84,8 @@ fn of_postgres(labels: &Labels) -> Columns {
         let name = format!("{}.{}", relation.schema, relation.name);
         for column in &relation.columns {
             let attribute = Attribute { relation: oid, attnum: column.attnum };
-            found.add(&name, &column.name, labels.fate(attribute));
+            let suits = |label: &Label| label.kind.is_none_or(|kind| label.masker.column(kind).supported());
+            found.add(&name, &column.name, labels.fate(attribute), suits);
         }
         if relation.triggers {
             found.triggers.insert(name);
@@ -80,6 +102,7 @@ fn of_mysql(labels: &mysql::Labels) -> Columns {
                 &format!("{}.{}", table.database, table.name),
                 &column.name,
                 labels.fate(table, &column.name),
+                |label| label.masker.suits(&column.column_type),
             );
         }
     }
@@ -87,15 +110,35 @@ fn of_mysql(labels: &mysql::Labels) -> Columns {
 }
 
 impl Columns {
-    fn add(&mut self, table: &str, column: &str, fate: Fate) {
+    /// Compares how many values there are with how many masks.
+    fn count(&mut self, distinct: &Rows) {
+        for row in distinct {
+            let [Some(name), Some(count), Some(rows)] = row.as_slice() else { continue };
+            let Some(masker) = self.maskers.get(name) else { continue };
+            let (Ok(count), Ok(rows)) = (count.parse::<u64>(), rows.parse::<u64>()) else { continue };
+            let function = masker.strategy().name();
+            if count < FEW_VALUES && count <= rows / 2 && masker.counts_values() {
+                self.few.push(format!("{name} ({function}, {count} values)"));
+            }
+            if let Some(room) = masker.room().filter(|room| *room < count) {
+                self.crowded.push(format!("{name} ({function}, {count} values, {room} masks)"));
+            }
+        }
+        [&mut self.few, &mut self.crowded, &mut self.unsuited]
+            .into_iter()
+            .for_each(|names| names.sort_unstable());
+    }
+
+    fn add(&mut self, table: &str, column: &str, fate: Fate, suits: impl Fn(&Label) -> bool) {
         let name = format!("{table}.{column}");
         match fate {
             Fate::Pass => {}
             Fate::Close => self.closed.push(name),
             Fate::Mask(label) => {
-                if label.kind.is_some_and(|kind| !label.masker.column(kind).supported()) {
+                if !suits(&label) {
                     self.unsuited.push(format!("{name} ({})", label.masker.strategy().name()));
                 }
+                self.maskers.insert(name.clone(), Arc::clone(&label.masker));
                 self.masked.entry(label.rule.to_string()).or_default().push(name);
                 self.tables.insert(table.to_owned());
             }
@@ -127,6 +170,11 @@ fn print(
         .filter(|rule| matches!(rule.action, Action::Mask(_)) && !columns.masked.contains_key(&rule.name));
     line("rules that mask nothing here", &idle.map(|rule| rule.name.clone()).collect::<Vec<_>>());
     line("NULL, for the function has no masks of the column's type; choose another", &columns.unsuited);
+    line("so few values that counting their masks may tell them; a lossy function hides them", &columns.few);
+    line(
+        "more values than masks, so that several share one; joins and lookups by mask mix them up",
+        &columns.crowded,
+    );
     let mut closed = columns.closed.clone();
     closed.sort_unstable();
     line("NULL, for they are computed from masked columns, or not known; a rule can name them", &closed);

@@ -155,6 +155,11 @@ pub(crate) trait Mask: fmt::Debug + Send + Sync {
         false
     }
 
+    /// How many masks there are for all values, if they are few.
+    fn room(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether a type is wide enough for its masks.
     fn fits(&self, _kind: Kind) -> bool {
         true

@@ -151,6 +151,10 @@ impl Masker {
         Self { bound: Arc::clone(&self.bound), words: Some(Arc::clone(words)) }
     }
 
+    pub(crate) fn is_null(&self) -> bool {
+        self.bound.mask().is_null()
+    }
+
     pub(crate) const fn has_words(&self) -> bool {
         self.words.is_some()
     }
@@ -169,6 +173,19 @@ impl Masker {
     #[must_use]
     pub fn strategy(&self) -> &Strategy {
         &self.bound.strategy
+    }
+
+    /// How many masks there are for all values, if they are few.
+    #[must_use]
+    pub fn room(&self) -> Option<u64> {
+        self.bound.mask().room()
+    }
+
+    /// Whether a mask stands for one value, so that how often it comes says how often that does.
+    #[must_use]
+    pub fn counts_values(&self) -> bool {
+        let tags = self.bound.strategy.function().tags;
+        !tags.contains(&Tag::Lossy) && self.subject().is_none()
     }
 
     /// The column that says what a cell is of, if masks depend on that.

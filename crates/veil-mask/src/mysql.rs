@@ -54,6 +54,17 @@ impl Masker {
 }
 
 impl Masker {
+    /// Whether there are masks of a column's type, as it is declared.
+    #[must_use]
+    pub fn suits(&self, ty: &str) -> bool {
+        let kind = match ty.split(['(', ' ']).next().unwrap_or_default() {
+            "enum" if self.has_words() => Some(Kind::Text(Limit::NONE)),
+            name if name.ends_with("blob") || name.ends_with("binary") => Some(Kind::Bytea),
+            _ => kind_of(ty),
+        };
+        kind.map_or_else(|| self.is_null(), |kind| self.of_kind(kind).supported())
+    }
+
     /// What the strategy does to a column's values as texts, by the type that is declared; `None` if they have no such form.
     #[must_use]
     pub fn declared(&self, ty: &str) -> Option<ColumnMask> {

@@ -4,7 +4,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Value};
 use veil_testkit::{Flavour, MySql};
 
-use crate::harness::{Pair, flavours, of, text};
+use crate::harness::{Pair, Proxy, config, flavours, of, text};
 use crate::proxy::{Said, compare_table, said, statements};
 
 /// Runs a statement and takes it back.
@@ -68,9 +68,15 @@ async fn harmless_statements_are_untouched() {
 #[test]
 fn check_says_what_the_rules_mean_for_a_database() {
     for flavour in flavours() {
-        let pair = Pair::with(of(flavour), "");
+        let rules = "\n  - { table: few, column: kind, strategy: hash }\n  - { table: few, column: day, strategy: hash }";
+        let mut pair = Pair::with(of(flavour), "");
+        pair.proxy = Proxy::start(&(config(pair.server.port(), "").trim_end().to_owned() + rules + "\n"));
+        let few = "create table few (id int primary key, kind varchar(10), day time, key (kind)); insert into few with recursive n as (select 1 as i union all select i + 1 from n where i < 400) select i, if(i % 2, 'a', 'b'), null from n; analyze table few";
+        pair.server.sql("shop", few).unwrap();
         let said = pair.proxy.check(MySql::user(), MySql::user_password());
         for line in [
+            "may tell them; a lossy function hides them: shop.few.kind (hash, ",
+            "choose another: shop.few.day (hash)",
             "masked by users.email: shop.tt.note, shop.user_view.label, shop.users.email",
             "a rule can name them: shop.users.twice",
             "the copy needs a rule: shop.users",

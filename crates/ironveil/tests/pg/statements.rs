@@ -91,7 +91,12 @@ async fn harmless_statements_are_untouched() {
 
 #[test]
 fn check_says_what_the_rules_mean_for_a_database() {
-    let rules = format!("{RULES}  - {{ table: nowhere, column: x, strategy: email }}\n");
+    let rules = format!(
+        "{RULES}  - {{ table: nowhere, column: x, strategy: email }}
+  - {{ table: calls, column: kind, strategy: hash }}
+  - {{ table: calls, column: number, strategy: phone }}
+  - {{ table: calls, column: note, strategy: hash }}\n"
+    );
     let pair = Pair::with(PostgresOptions::default(), &rules);
     pair.server
         .psql(
@@ -99,6 +104,8 @@ fn check_says_what_the_rules_mean_for_a_database() {
             "create function copy() returns trigger language plpgsql as 'begin return new; end';
              create trigger copy before insert on users for each row execute function copy();
              create function peek() returns text security definer language sql as 'select email from users limit 1';
+             create table calls (kind text, number text, note text);
+             insert into calls select i % 3, '+1415' || 1000000 + i, 'note' || i from generate_series(1, 30000) i; analyze calls;
              create role plain login; grant select on all tables in schema public to plain",
         )
         .unwrap();
@@ -110,6 +117,8 @@ fn check_says_what_the_rules_mean_for_a_database() {
         "the copy needs a rule: public.users",
         "refused, unless trusted: public.peek",
         "rights that this user should not have: superuser",
+        "may tell them; a lossy function hides them: public.calls.kind (hash, 3 values)",
+        "mix them up: public.calls.number (phone, ",
     ] {
         assert!(said.contains(line), "{line}: {said}");
     }

@@ -63,6 +63,11 @@ struct Dialled {
 }
 
 impl Mask for Phone {
+    fn room(&self) -> Option<u64> {
+        let areas = u64::try_from(AREA_CODES.len()).ok()?;
+        (self.mode == Mode::Fake).then_some(areas * 100)
+    }
+
     fn reverses(&self) -> bool {
         self.mode == Mode::Fpe
     }
