@@ -502,7 +502,7 @@ async fn guesses_do_not_pass_for_masks() {
         for text in
             ["update users set full_name = $1 where age = 31", "select 1 from users where full_name = $1"]
         {
-            let answer = match client.prepare_typed(text, &[kind.clone()]).await {
+            let answer = match client.prepare_typed(text, std::slice::from_ref(&kind)).await {
                 Ok(prepared) => client.query(&prepared, &[&Raw(value.clone().into_bytes())]).await,
                 Err(error) => Err(error),
             };
