@@ -7,6 +7,7 @@
 mod guard;
 mod written;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -243,6 +244,19 @@ impl Translation {
         written
     }
 
+    /// The type that a parameter has to have for the server where it is stated as `declared`: drivers state the least
+    /// that holds a number, and the value that a mask stands for may be greater.
+    #[must_use]
+    pub fn widened(&self, number: u32, declared: u32) -> Option<u32> {
+        let parameter = self.parameters.get(&number).filter(|parameter| !parameter.given.list)?;
+        let Type::Pg(column) = &parameter.kind else { return None };
+        match (declared, column.oid) {
+            (oid::INT2, oid::INT4) => Some(oid::INT4),
+            (oid::INT2 | oid::INT4, oid::INT8 | oid::NUMERIC) => Some(oid::INT8),
+            _ => None,
+        }
+    }
+
     /// Appends the value of a parameter, whose type is stated as `declared`, or 0. `None` if it is no mask, and goes as it is.
     ///
     /// # Errors
@@ -258,6 +272,13 @@ impl Translation {
         self.check_parameter(number, declared, format, value)?;
         let Some(value) = value else { return Ok(None) };
         let Some(parameter) = self.parameters.get(&number) else { return Ok(None) };
+        let (declared, value) = match self.widened(number, declared) {
+            Some(wide) if format == Format::Binary => {
+                (wide, Cow::Owned(widen(value, wide).ok_or_else(|| parameter.refuse())?))
+            }
+            Some(wide) => (wide, Cow::Borrowed(value)),
+            None => (declared, Cow::Borrowed(value)),
+        };
         let stated = PgType { oid: declared, modifier: -1 };
         let kind = match declared {
             0 | UNKNOWN => parameter.given.kind,
@@ -275,7 +296,7 @@ impl Translation {
         let cast = kind.is_some_and(is_text) && !parameter.mask.is_text();
         let (kind, format) = if cast { (parameter.given.kind, Format::Text) } else { (kind, format) };
         let given = Given { kind, ..parameter.given };
-        match parameter.mask.translate(given, format, value, out) {
+        match parameter.mask.translate(given, format, &value, out) {
             Ok(Cell::Null) | Err(NoMask) if parameter.takes_no_number() => {
                 out.extend(NO_NUMBER.as_bytes());
                 Ok(Some(Cell::Written))
@@ -283,6 +304,19 @@ impl Translation {
             Ok(cell) => Ok(Some(cell)),
             Err(NoMask) => Err(parameter.refuse()),
         }
+    }
+}
+
+/// A whole number in the form of a wider type.
+fn widen(value: &[u8], wide: u32) -> Option<Vec<u8>> {
+    let number = match *value {
+        [a, b] => i16::from_be_bytes([a, b]).into(),
+        [a, b, c, d] => i32::from_be_bytes([a, b, c, d]).into(),
+        _ => return None,
+    };
+    match wide {
+        oid::INT4 => Some(i32::try_from(number).ok()?.to_be_bytes().to_vec()),
+        _ => Some(i64::to_be_bytes(number).to_vec()),
     }
 }
 

@@ -551,3 +551,42 @@ protection: { mode: strict }",
         assert!(ask(&client, text).await.is_err(), "{text}");
     }
 }
+
+/// Drivers state the least type that holds a number; the value that a mask stands for may not fit it.
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_are_found_in_whatever_type_they_are_stated() {
+    let rules = "
+  - { table: sums, column: a, strategy: { fpe: { allow_small_domain: true } } }
+  - { table: sums, column: b, strategy: fpe }
+  - { table: sums, column: c, strategy: fpe }
+protection: { mode: strict }";
+    let pair = Pair::with(PostgresOptions::default(), rules);
+    let sums = "create table sums (k int4, a int4, b int8, c numeric); \
+        insert into sums select i, 10000 + i * 450, 1000000000 + i * 45000000::int8, 1000000000 + i * 45000000::int8 from generate_series(1, 199) i";
+    pair.server.psql("shop", sums).unwrap();
+    let client = pair.client().await;
+    let shown = client.query("select k, a, b from sums", &[]).await.unwrap();
+    let mut tried = [0; 2];
+    let of = async |column: &str, kind: Type| {
+        let text = format!("select k from sums where {column} = $1");
+        client.prepare_typed(&text, &[kind]).await.unwrap()
+    };
+    let (a, b, c) = (of("a", Type::INT2).await, of("b", Type::INT4).await, of("c", Type::INT4).await);
+    assert_eq!((&a.params()[0], &b.params()[0]), (&Type::INT2, &Type::INT4));
+    for row in shown {
+        let (key, small, big): (i32, i32, i64) = (row.get(0), row.get(1), row.get(2));
+        if let Ok(mask) = i16::try_from(small) {
+            let found = client.query_one(&a, &[&mask]).await.unwrap();
+            assert_eq!(found.get::<_, i32>(0), key, "{mask}");
+            tried[0] += i32::from(key * 450 + 10_000 > i16::MAX.into());
+        }
+        if let Ok(mask) = i32::try_from(big) {
+            let found = client.query_one(&b, &[&mask]).await.unwrap();
+            assert_eq!(found.get::<_, i32>(0), key, "{mask}");
+            let found = client.query_one(&c, &[&mask]).await.unwrap();
+            assert_eq!(found.get::<_, i32>(0), key, "{mask}");
+            tried[1] += i32::from(i64::from(key) * 45_000_000 + 1_000_000_000 > i32::MAX.into());
+        }
+    }
+    assert!(tried.iter().all(|tried| *tried > 0), "{tried:?}");
+}

@@ -195,6 +195,14 @@ pub fn write_key(out: &mut Vec<u8>, process: i32, key: &[u8]) {
     });
 }
 
+/// Appends ParameterDescription, with so many types of four bytes each.
+pub fn write_parameter_description(out: &mut Vec<u8>, count: &[u8], types: &[u8]) {
+    frame::write(out, b't', |out| {
+        out.extend_from_slice(count);
+        out.extend_from_slice(types);
+    });
+}
+
 /// Appends NotificationResponse.
 pub fn write_notification(out: &mut Vec<u8>, process: i32, channel: &[u8], payload: &[u8]) {
     frame::write(out, b'A', |out| {

@@ -320,10 +320,15 @@ impl Guarded {
         statement.state_types(types);
         if statement.refusal().is_some() {
             Parse { name, text: REFUSED_TEXT, types: &[] }.write(up.owned(message.input));
-        } else if let Some(text) = rewritten(text, std::slice::from_ref(&statement)) {
-            Parse { name, text: text.as_bytes(), types }.write(up.owned(message.input));
         } else {
-            up.forward(message.input, message.range());
+            let (other, wide) =
+                (rewritten(text, std::slice::from_ref(&statement)), statement.widened_types());
+            if other.is_none() && wide.is_none() {
+                up.forward(message.input, message.range());
+            } else {
+                let text = other.as_ref().map_or(text, |other| other.as_bytes());
+                Parse { name, text, types: wide.as_deref().unwrap_or(types) }.write(up.owned(message.input));
+            }
         }
         self.expect(Expected::Parse { name: name.into(), statement }, false)?;
         Ok(Step::Used)

@@ -254,6 +254,32 @@ impl Prepared {
         stated.map_or(0, |bytes| u32::from_be_bytes(*bytes))
     }
 
+    /// The types of its parameters that the server is told, where these are not those that the client states.
+    pub(super) fn widened_types(&self) -> Option<Vec<u8>> {
+        self.types_but(self.types.get()?, |number, stated| self.masks()?.widened(number, stated))
+    }
+
+    /// The types of its parameters as the client knows them, where the server's are others.
+    pub(super) fn stated_types(&self, told: &[u8]) -> Option<Vec<u8>> {
+        self.types_but(told, |number, _| {
+            let stated = self.type_of(usize::try_from(number).ok()?);
+            self.masks()?.widened(number, stated).map(|_| stated)
+        })
+    }
+
+    /// Types, four bytes each, with others in the place of some; `None` if there are none.
+    fn types_but(&self, types: &[u8], other: impl Fn(u32, u32) -> Option<u32>) -> Option<Vec<u8>> {
+        let (types, _) = types.as_chunks::<4>();
+        let mut found = false;
+        let types = (1..).zip(types).flat_map(|(number, stated)| {
+            let other = other(number, u32::from_be_bytes(*stated));
+            found |= other.is_some();
+            other.map_or(*stated, u32::to_be_bytes)
+        });
+        let types = types.collect();
+        found.then_some(types)
+    }
+
     /// Whether it is PREPARE, which asks nothing yet.
     pub(super) fn prepares(&self) -> bool {
         self.statement.as_ref().is_some_and(|statement| matches!(statement.kind, Kind::Prepare { .. }))

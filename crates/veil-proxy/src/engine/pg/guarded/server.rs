@@ -148,6 +148,13 @@ impl Guarded {
                 reply::write_notification(down.owned(input), process, channel, b"");
                 return Ok(Pass::Swallow);
             }
+            Tag::ParameterDescription => {
+                let (count, told) = body.split_at_checked(2).unwrap_or_default();
+                let stated = self.head_statement().and_then(|statement| statement.stated_types(told));
+                let Some(stated) = stated else { return Ok(Pass::Forward) };
+                reply::write_parameter_description(down.owned(input), count, &stated);
+                return Ok(Pass::Swallow);
+            }
             Tag::ParameterStatus => {
                 let (name, value) = reply::decode_parameter(body)?;
                 self.check_setting(name, value)?;
@@ -160,7 +167,7 @@ impl Guarded {
             Tag::BindComplete => self.session.complete(|e| matches!(e, Expected::Bind { .. }))?.hidden,
             Tag::CloseComplete => self.session.complete(|e| matches!(e, Expected::Close(_)))?.hidden,
             Tag::NoData => self.session.complete(|e| matches!(e, Expected::Describe(_)))?.hidden,
-            Tag::ParameterDescription | Tag::NotificationResponse => false,
+            Tag::NotificationResponse => false,
             Tag::FunctionCallResponse if self.judge.observes() => false,
             Tag::RowDescription => self.description(body)?,
             Tag::CommandComplete | Tag::EmptyQueryResponse => {
@@ -199,6 +206,7 @@ impl Guarded {
             | Tag::FunctionCallResponse
             | Tag::NegotiateProtocolVersion
             | Tag::NoticeResponse
+            | Tag::ParameterDescription
             | Tag::ParameterStatus => {
                 return Err(Problem::protocol("unexpected message type from server"));
             }
