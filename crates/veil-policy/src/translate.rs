@@ -5,6 +5,7 @@
 //! masks tell. What meets anything else stays as it is, and counts as a question.
 
 mod guard;
+mod number;
 mod written;
 
 use std::borrow::Cow;
@@ -18,6 +19,7 @@ use veil_sql::lineage::{Literal, Meeting, Meets, Spot, Stored};
 use veil_sql::{Kind, Statement};
 
 use self::guard::Guard;
+use self::number::{NO_NUMBER, is_number, widen, wider};
 use self::written::written;
 pub(crate) use self::written::{Written, refuse_computed, refuse_deciding};
 use crate::judge::{Refusal, named};
@@ -250,11 +252,7 @@ impl Translation {
     pub fn widened(&self, number: u32, declared: u32) -> Option<u32> {
         let parameter = self.parameters.get(&number).filter(|parameter| !parameter.given.list)?;
         let Type::Pg(column) = &parameter.kind else { return None };
-        match (declared, column.oid) {
-            (oid::INT2, oid::INT4) => Some(oid::INT4),
-            (oid::INT2 | oid::INT4, oid::INT8 | oid::NUMERIC) => Some(oid::INT8),
-            _ => None,
-        }
+        wider(declared, column.oid)
     }
 
     /// Appends the value of a parameter, whose type is stated as `declared`, or 0. `None` if it is no mask, and goes as it is.
@@ -306,22 +304,6 @@ impl Translation {
         }
     }
 }
-
-/// A whole number in the form of a wider type.
-fn widen(value: &[u8], wide: u32) -> Option<Vec<u8>> {
-    let number = match *value {
-        [a, b] => i16::from_be_bytes([a, b]).into(),
-        [a, b, c, d] => i32::from_be_bytes([a, b, c, d]).into(),
-        _ => return None,
-    };
-    match wide {
-        oid::INT4 => Some(i32::try_from(number).ok()?.to_be_bytes().to_vec()),
-        _ => Some(i64::to_be_bytes(number).to_vec()),
-    }
-}
-
-/// A number that no column of numbers with masks holds.
-const NO_NUMBER: &str = "9999999999999999999999999999999999999999";
 
 /// The type of literals and parameters of which nothing is said.
 const UNKNOWN: u32 = 705;
@@ -380,12 +362,6 @@ impl Parameter {
         let given = Given { used: self.given.used.max(other.given.used), ..self.given };
         same.then_some(Self { given, ..self })
     }
-}
-
-fn is_number(text: &str) -> bool {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    digits.starts_with(|c: char| c.is_ascii_digit())
-        && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 impl Columns<'_> {
