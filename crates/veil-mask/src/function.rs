@@ -25,6 +25,7 @@ mod boolean;
 mod canary;
 mod category;
 mod company;
+mod composite;
 mod credit_card;
 mod date_shift;
 mod date_truncate;
@@ -115,7 +116,7 @@ pub(crate) struct At<'a> {
     /// What it is of, where masks depend on that.
     pub(crate) subject: Option<&'a str>,
     /// The functions that this one is made of.
-    pub(crate) inner: &'a [Bound],
+    pub(crate) inner: &'a [Arc<Bound>],
 }
 
 impl At<'_> {
@@ -168,6 +169,11 @@ pub(crate) trait Mask: fmt::Debug + Send + Sync {
     /// Whether the key finds values from masks, of a function that may.
     fn reverses(&self) -> bool {
         true
+    }
+
+    /// The fields that are masked, one by each of the functions that this one is made of.
+    fn fields(&self) -> &[String] {
+        &[]
     }
 
     /// The functions that this one is made of.

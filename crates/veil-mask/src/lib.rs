@@ -26,6 +26,7 @@ mod numeric;
 mod other;
 mod permutation;
 mod point;
+mod row;
 mod shown;
 mod strategy;
 mod translate;

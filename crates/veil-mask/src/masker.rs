@@ -10,6 +10,7 @@ use crate::fixed::Fixed;
 use crate::function::{self, At, Mask, Stands};
 use crate::key::{FunctionKey, RootKey};
 use crate::kind::Kind;
+use crate::row;
 use crate::shown::{self, Shown};
 use crate::strategy::{Param, Strategy, Tag};
 
@@ -25,13 +26,15 @@ pub struct Masker {
     bound: Arc<Bound>,
     /// The only texts that may stand for others: the words of an enumeration.
     words: Option<Arc<[String]>>,
+    /// The fields of a composite type.
+    fields: Option<Arc<[(String, PgType)]>>,
 }
 
 /// A function, its key, and the functions that it is made of.
 pub(crate) struct Bound {
     strategy: Strategy,
     key: FunctionKey,
-    inner: Vec<Self>,
+    inner: Vec<Arc<Self>>,
     /// Where its masks are remembered, and where their hashes start.
     shown: Option<(Arc<Shown>, u64)>,
 }
@@ -59,12 +62,15 @@ pub(crate) enum Plan {
     Unsupported,
     Fixed(Arc<Fixed>),
     Keyed(Arc<Bound>, Kind),
+    /// Of each field.
+    Row(Arc<[ColumnMask]>),
 }
 
 impl Bound {
     fn new(root: &RootKey, strategy: &Strategy, scope: &str) -> Self {
         let key = FunctionKey::derive(root, strategy.name(), scope);
-        let inner = strategy.mask().inner().iter().map(|inner| Self::new(root, inner, scope)).collect();
+        let inner = strategy.mask().inner().iter();
+        let inner = inner.map(|inner| Arc::new(Self::new(root, inner, scope))).collect();
         Self { strategy: strategy.clone(), key, inner, shown: None }
     }
 
@@ -133,7 +139,7 @@ impl Masker {
     /// Derives keys of their own for each scope: values in different scopes have different masks.
     #[must_use]
     pub fn scoped(key: &RootKey, strategy: &Strategy, scope: &str) -> Self {
-        Self { bound: Arc::new(Bound::new(key, strategy, scope)), words: None }
+        Self { bound: Arc::new(Bound::new(key, strategy, scope)), words: None, fields: None }
     }
 
     /// The same, which remembers the masks that are shown if the key does not undo them.
@@ -142,13 +148,35 @@ impl Masker {
         let mut bound = Bound::new(key, strategy, scope);
         let seed = u64::from_le_bytes(bound.key.draws(b"shown").bytes());
         bound.shown = (!bound.is_reversible()).then(|| (Arc::clone(shown), seed));
-        Self { bound: Arc::new(bound), words: None }
+        Self { bound: Arc::new(bound), words: None, fields: None }
     }
 
     /// The same for a column whose values are `words`.
     #[must_use]
     pub fn among(&self, words: &Arc<[String]>) -> Self {
-        Self { bound: Arc::clone(&self.bound), words: Some(Arc::clone(words)) }
+        Self { bound: Arc::clone(&self.bound), words: Some(Arc::clone(words)), fields: None }
+    }
+
+    /// The same for a column of a composite type with these fields.
+    #[must_use]
+    pub fn of_fields(&self, fields: &Arc<[(String, PgType)]>) -> Self {
+        Self { fields: Some(Arc::clone(fields)), ..self.clone() }
+    }
+
+    /// What the strategy does to a composite type: `None` if it has no such fields, or no masks of theirs.
+    fn row(&self, fields: &[(String, PgType)]) -> Option<Plan> {
+        let names = self.bound.mask().fields();
+        if names.is_empty() || !names.iter().all(|name| fields.iter().any(|(field, _)| field == name)) {
+            return None;
+        }
+        let one = |(field, ty): &(String, PgType)| {
+            let Some(at) = names.iter().position(|name| name == field) else {
+                return Some(ColumnMask::null());
+            };
+            let bound = Arc::clone(self.bound.inner.get(at)?);
+            Some(Self { bound, words: None, fields: None }.column(*ty)).filter(ColumnMask::supported)
+        };
+        Some(Plan::Row(fields.iter().map(one).collect::<Option<_>>()?))
     }
 
     pub(crate) fn is_null(&self) -> bool {
@@ -200,6 +228,9 @@ impl Masker {
     /// What the strategy does to a column of type `ty`.
     #[must_use]
     pub fn column(&self, ty: PgType) -> ColumnMask {
+        if let Some(fields) = self.fields.as_ref().filter(|_| !self.is_null()) {
+            return ColumnMask { plan: self.row(fields).unwrap_or(Plan::Unsupported), element: None };
+        }
         let element = ty.element();
         let kind = Kind::of(element.unwrap_or(ty));
         let element = element.map(|element| element.oid);
@@ -295,7 +326,7 @@ impl Plan {
     pub(crate) fn kind(&self) -> Option<Kind> {
         match self {
             Self::Keyed(_, kind) => Some(*kind),
-            Self::Null | Self::Unsupported | Self::Fixed(_) => None,
+            Self::Null | Self::Unsupported | Self::Fixed(_) | Self::Row(_) => None,
         }
     }
 
@@ -306,7 +337,8 @@ impl Plan {
                 fixed.write(format, out);
                 Some(())
             }
-            Self::Fixed(_) => None,
+            Self::Row(fields) if way.0 == Way::Mask => row::mask(format, fields, cell, out),
+            Self::Fixed(_) | Self::Row(_) => None,
             Self::Keyed(bound, kind) => {
                 let start = out.len();
                 bound.cell(*kind, way, format, cell, out)?;

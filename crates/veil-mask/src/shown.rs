@@ -70,7 +70,7 @@ impl ColumnMask {
 impl Plan {
     fn was_shown(&self, given: Given, format: Format, cell: &[u8]) -> bool {
         match self {
-            Self::Null | Self::Unsupported => false,
+            Self::Null | Self::Unsupported | Self::Row(_) => false,
             Self::Fixed(fixed) => {
                 let mut mask = Vec::new();
                 fixed.write(format, &mut mask);

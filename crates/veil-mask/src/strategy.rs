@@ -51,6 +51,8 @@ pub enum Takes {
     Bytes,
     /// `boolean`.
     Bool,
+    /// Composite types.
+    Row,
 }
 
 /// What holds for the masks of a function.
@@ -105,6 +107,7 @@ impl Takes {
             Self::Point => "point",
             Self::Bytes => "bytes",
             Self::Bool => "boolean",
+            Self::Row => "composite",
         }
     }
 }
@@ -485,7 +488,7 @@ mod tests {
                 &[
                     "unknown function `emial`; known: null, default, redact, secret, constant, partial, truncate, regex, hash, fpe, \
                      token, int_perm, uuid_perm, email, name, username, company, phone, address, postcode, geo, credit_card, iban, ssn, \
-                     national_id, passport, date_shift, date_truncate, number, boolean, canary, category, lookup, template, ip, mac, url, json, blob",
+                     national_id, passport, date_shift, date_truncate, number, boolean, canary, category, lookup, template, ip, mac, composite, url, json, blob",
                 ],
             ),
             ("constant", &[], &["`constant` needs the parameter `value`"]),

@@ -41,12 +41,24 @@ impl Label {
     }
 
     /// The same for a column whose values are `words`, if it is such a column.
-    pub(crate) fn among(mut self, words: Option<&Arc<[String]>>) -> Self {
-        if let Some(words) = words {
-            let among = |masker: &Masker| Arc::new(masker.among(words));
-            self.cases = self.cases.map(|cases| Arc::new(cases.map(among)));
-            self.masker = among(&self.masker);
+    pub(crate) fn among(self, words: Option<&Arc<[String]>>) -> Self {
+        match words {
+            Some(words) => self.with(|masker| masker.among(words)),
+            None => self,
         }
+    }
+
+    /// The same for a column of such a type.
+    fn of(self, column: &Column) -> Self {
+        match &column.fields {
+            Some(fields) => self.with(|masker| masker.of_fields(fields)),
+            None => self.among(column.words.as_ref()),
+        }
+    }
+
+    fn with(mut self, other: impl Fn(&Masker) -> Masker) -> Self {
+        self.cases = self.cases.map(|cases| Arc::new(cases.map(|masker| Arc::new(other(masker)))));
+        self.masker = Arc::new(other(&self.masker));
         self
     }
 
@@ -119,10 +131,7 @@ impl Labels {
                 };
                 if let Some(masking) = policy.mask(database, &rights, &name) {
                     let attribute = Attribute { relation: oid, attnum: column.attnum };
-                    columns.insert(
-                        attribute,
-                        Label::new(masking, Some(column.kind)).among(column.words.as_ref()),
-                    );
+                    columns.insert(attribute, Label::new(masking, Some(column.kind)).of(column));
                 }
             }
         }

@@ -153,6 +153,11 @@ impl<'a> Columns<'a> {
         &self.lineage.proposed
     }
 
+    /// Columns that are assigned to where rows are already.
+    pub(crate) fn replaced(&self) -> &'a [Stored] {
+        &self.lineage.replaced
+    }
+
     /// Parameters that stand elsewhere too.
     pub(crate) fn elsewhere(&self) -> &'a BTreeSet<u32> {
         &self.lineage.elsewhere

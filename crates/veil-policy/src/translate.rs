@@ -367,8 +367,10 @@ impl Parameter {
 impl Columns<'_> {
     /// What is written to columns whose masks stand for values has to be a mask, or what they hold already.
     fn check_writes(&self, labels: &Labels) -> Result<(), Refusal> {
-        let mut changed = self.changes().filter(|_| labels.policy().predicates() == Predicates::Deny);
-        if changed.any(|to| named(&to.target, labels).any(|oid| labels.decides(oid, to.place.as_ref()))) {
+        let mut replaced = self.replaced().iter();
+        if labels.policy().predicates() == Predicates::Deny
+            && replaced.any(|to| named(&to.target, labels).any(|oid| labels.decides(oid, to.place.as_ref())))
+        {
             return refuse_deciding();
         }
         let translated = self.translated();
@@ -396,16 +398,6 @@ impl Columns<'_> {
             return refuse_computed();
         }
         Ok(())
-    }
-
-    /// What is written over something.
-    fn changes(&self) -> impl Iterator<Item = &Stored> {
-        let met = self.meetings().iter().filter_map(|meeting| match &meeting.meets {
-            Meets::Stored(to) => Some(to),
-            Meets::Compared { .. } => None,
-        });
-        let stored = self.stores().iter().map(|store| &store.to);
-        met.chain(stored).chain(self.nulls()).filter(|to| to.replaces)
     }
 
     /// The literals and parameters that are taken for masks.

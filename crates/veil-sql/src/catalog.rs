@@ -28,7 +28,14 @@ pub const QUERIES: [&str; 10] = [
      case when t.typtype operator(pg_catalog.=) 'd'::pg_catalog.\"char\" then t.typtypmod else a.atttypmod end, \
      case when b.typtype operator(pg_catalog.=) 'e'::pg_catalog.\"char\" then \
      (select pg_catalog.string_agg(e.enumlabel::pg_catalog.text, pg_catalog.chr(31)) from pg_catalog.pg_enum e \
-     where e.enumtypid operator(pg_catalog.=) b.oid) end \
+     where e.enumtypid operator(pg_catalog.=) b.oid) end, \
+     case when b.typtype operator(pg_catalog.=) 'c'::pg_catalog.\"char\" then \
+     (select pg_catalog.string_agg(pg_catalog.concat_ws(pg_catalog.chr(30), f.attname, \
+     case when u.typtype operator(pg_catalog.=) 'd'::pg_catalog.\"char\" then u.typbasetype else u.oid end, \
+     case when u.typtype operator(pg_catalog.=) 'd'::pg_catalog.\"char\" then u.typtypmod else f.atttypmod end), \
+     pg_catalog.chr(31) order by f.attnum) from pg_catalog.pg_attribute f \
+     join pg_catalog.pg_type u on u.oid operator(pg_catalog.=) f.atttypid \
+     where f.attrelid operator(pg_catalog.=) b.typrelid and f.attnum operator(pg_catalog.>) 0 and not f.attisdropped) end \
      from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid operator(pg_catalog.=) a.atttypid \
      join pg_catalog.pg_type b on b.oid operator(pg_catalog.=) \
      case when t.typtype operator(pg_catalog.=) 'd'::pg_catalog.\"char\" then t.typbasetype else t.oid end \
@@ -97,6 +104,8 @@ pub struct Column {
     pub kind: PgType,
     /// The words of an enumeration.
     pub words: Option<Arc<[String]>>,
+    /// The fields of a composite type.
+    pub fields: Option<Arc<[(String, PgType)]>>,
 }
 
 /// A table, view or sequence.
@@ -360,6 +369,7 @@ impl Catalog {
                 modifier: cell(row, 5).and_then(|modifier| modifier.parse().ok()).unwrap_or(-1),
             },
             words,
+            fields: cell(row, 7).and_then(|fields| fields.split('\u{1f}').map(field).collect()),
         };
         self.relation_mut(row, 0)?.columns.push(column);
         Some(())
@@ -375,6 +385,13 @@ fn definition(text: &str) -> Option<Arc<Statement>> {
         [statement] if statement.kind == Kind::Data => Some(Arc::clone(statement)),
         _ => None,
     }
+}
+
+/// Name, type and modifier.
+fn field(text: &str) -> Option<(String, PgType)> {
+    let mut parts = text.split('\u{1e}');
+    let (name, oid, modifier) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    parts.next().is_none().then(|| (name.to_owned(), PgType { oid, modifier }))
 }
 
 fn cell(row: &Row, index: usize) -> Option<&str> {

@@ -177,6 +177,8 @@ pub struct Lineage {
     pub nulls: Vec<Stored>,
     /// Columns of a row that was to be inserted which are read otherwise than to write them to the same column.
     pub proposed: Vec<Stored>,
+    /// Columns that are assigned to where rows are already, whatever to.
+    pub replaced: Vec<Stored>,
     /// Parameters that stand elsewhere too than where they meet columns or are asked whether they are NULL.
     pub elsewhere: BTreeSet<u32>,
     /// Types to which parameters are cast before they are asked whether they are NULL.

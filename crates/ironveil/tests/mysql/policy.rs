@@ -199,6 +199,8 @@ async fn rules_can_be_for_some_rows() {
             "update users u, items i set u.country = 'US' where i.id = u.id",
             "insert into users (id, country) values (1, 'US') on duplicate key update country = 'US'",
             "replace into users (id, country) values (1, 'US')",
+            "insert into users (id, country) values (1, 'US') on duplicate key update country = values(country)",
+            "update users set country = default",
         ] {
             let refused = client.query_drop(sql).await.unwrap_err();
             assert!(

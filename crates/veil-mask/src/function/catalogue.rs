@@ -10,6 +10,7 @@ use super::boolean::Boolean;
 use super::canary::Canary;
 use super::category::Category;
 use super::company::Company;
+use super::composite::Composite;
 use super::credit_card::CreditCard;
 use super::date_shift::DateShift;
 use super::date_truncate::DateTruncate;
@@ -733,6 +734,18 @@ pub(crate) const CATALOGUE: &[Function] = &[
         leaks: "group and local bits; what is kept",
         params: &[parameter("keep_oui", Kind::Bool, Some("false"), "whether the vendor's three bytes stay")],
         build: |arguments| built(Mac { keep_oui: arguments.value("keep_oui")? }),
+    },
+    Function {
+        name: "composite",
+        summary: "Masks the fields of a composite type of PostgreSQL, each by a function of its own; the others are NULL.",
+        takes: &[Takes::Row],
+        tags: &[Tag::Format],
+        leaks: "what the masks of the fields say, and which fields are NULL",
+        params: &[parameter("fields", Kind::Functions, None, "names of fields, with a function for each")],
+        build: |arguments| {
+            let (names, functions) = arguments.functions("fields").iter().cloned().unzip();
+            built(Composite { names, functions })
+        },
     },
     Function {
         name: "url",

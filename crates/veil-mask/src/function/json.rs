@@ -4,6 +4,8 @@
 //! Paths are of JSONPath (RFC 9535): `$`, `.name`, `['name']`, `[0]`, `[*]`, `.*` and `..name`. Where a path leads to an array or an object, all values in it
 //! are masked, but not the names in it. A longer path goes before a shorter one. A value has the mask that a column of it would have. What has no mask is null.
 
+use std::sync::Arc;
+
 use super::{At, Mask};
 use crate::kind::{Kind, Limit, Precision};
 use crate::masker::Bound;
@@ -117,7 +119,7 @@ impl Mask for Json {
 /// A document that is being read.
 struct Walk<'a> {
     json: &'a Json,
-    inner: &'a [Bound],
+    inner: &'a [Arc<Bound>],
     rest: &'a str,
 }
 
@@ -132,7 +134,7 @@ impl<'a> Walk<'a> {
             .iter()
             .find(|(path, made)| self.json.paths.get(*path).is_some_and(|path| path.0.len() == *made));
         // The longest path decides.
-        let by = ended.and_then(|(path, _)| self.inner.get(*path)).or(by);
+        let by = ended.and_then(|(path, _)| self.inner.get(*path).map(Arc::as_ref)).or(by);
         match self.rest.bytes().next()? {
             _ if depth > DEPTH_MAX => None,
             b'{' => self.members('}', &ways, by, depth, out),

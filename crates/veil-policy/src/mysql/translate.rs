@@ -100,14 +100,9 @@ fn check_writes(
     labels: &Labels,
     database: Option<&str>,
 ) -> Result<(), Refusal> {
-    let stored = facts.meetings.iter().filter_map(|meeting| match &meeting.meets {
-        Meets::Stored(to) => Some(to),
-        Meets::Compared { .. } => None,
-    });
-    let stored = stored.chain(facts.stores.iter().map(|store| &store.to)).chain(&facts.nulls);
-    let mut changed = stored.filter(|to| to.replaces);
+    let mut replaced = facts.replaced.iter();
     if labels.policy().predicates() == Predicates::Deny
-        && changed.any(|to| labels.decides(&to.target, to.place.as_ref(), database))
+        && replaced.any(|to| labels.decides(&to.target, to.place.as_ref(), database))
     {
         return refuse_deciding();
     }

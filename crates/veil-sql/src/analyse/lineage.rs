@@ -38,7 +38,8 @@ pub(super) fn read(root: Node<'_>, text: &str) -> Option<Lineage> {
     }
     reader.inside(root)?;
     let asked::Questions { asked, computed, keeps_rows, selects } = asked::read(root);
-    let met::Met { meetings, stores, nulls, proposed, elsewhere, tested, .. } = met::read(root, text);
+    let met::Met { meetings, stores, nulls, proposed, replaced, elsewhere, tested, .. } =
+        met::read(root, text);
     Some(Lineage {
         arms: outputs,
         named: reader.named,
@@ -49,6 +50,7 @@ pub(super) fn read(root: Node<'_>, text: &str) -> Option<Lineage> {
         stores,
         nulls,
         proposed,
+        replaced,
         elsewhere,
         tested,
         counted: group::counted(root),

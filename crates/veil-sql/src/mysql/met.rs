@@ -203,6 +203,9 @@ impl Met<'_> {
             None => names.is_empty().then_some(Place::At(at)),
         };
         let target = qualified(&target);
+        if insert.replace_into {
+            self.facts.replaced.push(stored(&target, None, true));
+        }
         self.inserted = insert.source.as_deref().map(std::ptr::from_ref);
         match insert.source.as_deref().map(|source| source.body.as_ref()) {
             None => {}
@@ -251,6 +254,7 @@ impl Met<'_> {
             // Whichever of them has the column.
             let place = column_of(assignment).map(|name| Place::Name(name.to_owned()));
             for table in tables.iter().filter_map(|(_, table)| table.as_ref()) {
+                self.facts.replaced.push(stored(&qualified(table), place.clone(), true));
                 self.any(stored(&qualified(table), place.clone(), true));
             }
         }
@@ -265,6 +269,7 @@ impl Met<'_> {
         for assignment in assignments {
             let Some(name) = column_of(assignment) else { continue };
             let Some(target) = of(qualifier(assignment).as_deref()) else { continue };
+            self.facts.replaced.push(stored(&target, Some(Place::Name(name.to_owned())), true));
             let proposed = row.and_then(|row| row.column(&assignment.value));
             let kept = is_kept(assignment) || proposed.is_some_and(|own| own.eq_ignore_ascii_case(name));
             if !kept {

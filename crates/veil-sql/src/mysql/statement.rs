@@ -157,6 +157,8 @@ pub struct Facts {
     pub nulls: Vec<Stored>,
     /// Columns of a row that was to be inserted which are read otherwise than to write them to the same column.
     pub proposed: Vec<Stored>,
+    /// Columns that are assigned to where rows are already, whatever to.
+    pub replaced: Vec<Stored>,
     /// What tables are called; `None` for queries.
     pub aliases: Vec<(String, Option<TableName>)>,
     /// The names of all common table expressions, inner ones too.

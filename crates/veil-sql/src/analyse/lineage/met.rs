@@ -21,6 +21,7 @@ pub(super) struct Met {
     pub(super) stores: Vec<Store>,
     pub(super) nulls: Vec<Stored>,
     pub(super) proposed: Vec<Stored>,
+    pub(super) replaced: Vec<Stored>,
     pub(super) elsewhere: BTreeSet<u32>,
     pub(super) tested: BTreeSet<(u32, PgType)>,
     /// Where these parameters stand; a node may be come by twice.
@@ -56,6 +57,7 @@ pub(super) fn read(root: Node<'_>, text: &str) -> Met {
             Node::InsertStmt(insert) => inserted(insert, text, &mut found),
             Node::UpdateStmt(update) => {
                 let target = update.relation().map(relation_name);
+                found.replaced.extend(replaced(target.as_ref(), update.target_list().iter()));
                 conjuncts(update.where_clause(), &mut holds);
                 let set = update.target_list().iter();
                 set.for_each(|part| assigned(target.as_ref(), part, text, &mut found));
@@ -301,6 +303,7 @@ fn inserted(insert: &nodes::InsertStmt, text: &str, found: &mut Met) {
     }
     let conflict = insert.on_conflict_clause().map(nodes::OnConflictClause::target_list);
     for part in conflict.into_iter().flat_map(|list| list.iter()) {
+        found.replaced.extend(replaced(Some(&target), std::iter::once(part)));
         let mut read = Vec::new();
         proposed(part.val(), &mut read);
         match (part.val(), read.as_slice()) {
@@ -312,6 +315,17 @@ fn inserted(insert: &nodes::InsertStmt, text: &str, found: &mut Met) {
             }
         }
     }
+}
+
+/// The columns that are assigned to.
+fn replaced<'a>(
+    target: Option<&QualifiedName>,
+    parts: impl Iterator<Item = &'a nodes::ResTarget>,
+) -> impl Iterator<Item = Stored> {
+    parts.filter_map(move |part| {
+        let place = part.name().map(|name| Place::Name(name.to_owned()));
+        Some(Stored { target: target?.clone(), place, replaces: true })
+    })
 }
 
 /// Whether a value that is selected is one column.
