@@ -49,6 +49,7 @@ mod postcode;
 mod regex;
 mod shape;
 mod template;
+mod text_entities;
 mod token;
 mod truncate;
 mod url;

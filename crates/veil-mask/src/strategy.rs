@@ -488,7 +488,7 @@ mod tests {
                 &[
                     "unknown function `emial`; known: null, default, redact, secret, constant, partial, truncate, regex, hash, fpe, \
                      token, int_perm, uuid_perm, email, name, username, company, phone, address, postcode, geo, credit_card, iban, ssn, \
-                     national_id, passport, date_shift, date_truncate, number, boolean, canary, category, lookup, template, ip, mac, composite, url, json, blob",
+                     national_id, passport, date_shift, date_truncate, number, boolean, canary, category, lookup, template, text_entities, ip, mac, composite, url, json, blob",
                 ],
             ),
             ("constant", &[], &["`constant` needs the parameter `value`"]),

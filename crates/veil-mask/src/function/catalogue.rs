@@ -33,6 +33,7 @@ use super::phone::Phone;
 use super::postcode::Postcode;
 use super::regex::Replace;
 use super::template::Template;
+use super::text_entities::{ENTITIES, TextEntities};
 use super::token::Token;
 use super::truncate::Truncate;
 use super::url::Url;
@@ -690,6 +691,24 @@ pub(crate) const CATALOGUE: &[Function] = &[
         build: |arguments| {
             let text: String = arguments.value("template")?;
             text.parse::<Template>().map_err(|what| arguments.wrong("template", what)).and_then(built)
+        },
+    },
+    Function {
+        name: "text_entities",
+        summary: "Finds emails, card numbers and the like inside a free text and masks each as a column of them would be; the rest of the text is shown.",
+        takes: TEXTS,
+        tags: &[Tag::Format],
+        leaks: "all of the text that is not found to be such a value",
+        params: &[parameter(
+            "entities",
+            Kind::Functions,
+            None,
+            "what to look for (email, credit_card, iban, phone with its country code, ssn, ip), with a function for each",
+        )],
+        build: |arguments| {
+            let wrong =
+                |()| arguments.wrong("entities", format!("some of {ENTITIES}, with a function for each"));
+            built(TextEntities::new(arguments.functions("entities")).map_err(wrong)?)
         },
     },
     Function {

@@ -54,6 +54,15 @@ impl Iban {
     }
 }
 
+/// Whether a text is one, with its check digits right; blanks do not count.
+pub(super) fn is_valid(text: &str) -> bool {
+    let iban: String = text.chars().filter(|c| *c != ' ').map(|c| c.to_ascii_uppercase()).collect();
+    let (Some(country), Some(digits), Some(account)) = (iban.get(..2), iban.get(2..4), iban.get(4..)) else {
+        return false;
+    };
+    (11..=30).contains(&account.len()) && check(country, account).is_some_and(|check| check == digits)
+}
+
 /// The check digits: 98 less the rest of all by 97, the country behind and letters as numbers from 10.
 fn check(country: &str, account: &str) -> Option<String> {
     let mut rest = 0;

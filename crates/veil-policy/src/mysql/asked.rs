@@ -157,7 +157,7 @@ impl<'a> Scope<'a> {
     }
 
     fn surely(&self, of: Option<&str>, name: &str) -> Option<(Label, String)> {
-        self.spend(self.facts.aliases.len())?;
+        self.spend(self.facts.aliases.len() * (1 + self.facts.with_names.len()))?;
         if self.facts.untold || name.eq_ignore_ascii_case("_rowid") {
             return None;
         }
@@ -201,7 +201,7 @@ impl<'a> Scope<'a> {
 
     /// Whether a column of a table that is named with it is not labelled.
     pub(super) fn is_clear(&self, of: &str, name: &str) -> bool {
-        if self.spend(self.facts.aliases.len()).is_none() {
+        if self.spend(self.facts.aliases.len() * (1 + self.facts.with_names.len())).is_none() {
             return false;
         }
         let mut named = self.facts.aliases.iter().filter(|(own, _)| perhaps_same(own, of)).peekable();
@@ -242,7 +242,21 @@ impl<'a> Scope<'a> {
         self.facts.given.iter().any(another)
     }
 
+    /// Whether two columns are compared that hold nothing labelled, or are masked by one rule.
+    fn compares_alike(&self, [(of, name), (with, other)]: &[(String, String); 2]) -> bool {
+        let sure = |of: &String, name: &String| self.sure(Some(of), name);
+        match (sure(of, name), sure(with, other)) {
+            (Some((label, ty)), Some((second, other))) => label.rule == second.rule && ty == other,
+            _ => self.is_clear(of, name) && self.is_clear(with, other),
+        }
+    }
+
     fn cost(&self, question: &Question<Named>) -> Result<u32, Mixed> {
+        if question.asks == Asks::Equality
+            && question.about.sides.as_ref().is_some_and(|sides| self.compares_alike(sides))
+        {
+            return Ok(0);
+        }
         let about = self.followed(&question.about).ok_or(Mixed)?;
         let (facts, labels) = (self.facts, self.labels);
         let names: BTreeSet<&str> = about.names.iter().map(String::as_str).collect();

@@ -171,7 +171,16 @@ fn judge_guarded(
         Predicates::Audit if asked::cost(facts, labels, database).is_err() => return refuse_mixed(),
         Predicates::Allow | Predicates::Audit | Predicates::Deny => {}
     }
-    match facts.writes.iter().find(|write| !may_write(write, facts, labels, database)) {
+    // Several tables may be written from the same rows.
+    let again = |at: usize| {
+        let pair =
+            at.checked_sub(1).and_then(|before| Some((facts.writes.get(before)?, facts.writes.get(at)?)));
+        pair.is_some_and(|(before, write)| {
+            matches!(write.source, Source::Assigned(_)) && before.source == write.source
+        })
+    };
+    let mut writes = facts.writes.iter().enumerate().filter(|(at, _)| !again(*at)).map(|(_, write)| write);
+    match writes.find(|write| !may_write(write, facts, labels, database)) {
         None => Ok(()),
         Some(write) => refuse(
             format!(

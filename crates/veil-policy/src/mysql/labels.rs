@@ -229,6 +229,9 @@ impl Labels {
         if statement.kind == Kind::Call {
             return self.counts.then(ColumnMask::null);
         }
+        if !statement.facts.inserts || matches!(statement.kind, Kind::Prepare { .. }) {
+            return None;
+        }
         let mut targets = statement.facts.writes.iter().map(|write| &write.target);
         targets.find_map(|target| {
             let table = self.catalog.table(target.database.as_deref().or(database)?, &target.name)?;

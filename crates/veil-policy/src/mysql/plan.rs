@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use veil_mask::{Cell, Masker, MySqlColumn, Other, charset};
 use veil_model::{Charset, Format, MySqlType};
+use veil_sql::mysql::catalog::is_system;
 use veil_sql::mysql::{Kind, Show, Statement, Table};
 use veil_wire::mysql::reply::Column;
 use veil_wire::mysql::row::{self, BinaryCells, BinaryRow, TextCells};
@@ -45,6 +46,8 @@ enum Op {
     Pass,
     Null,
     Text(&'static str),
+    /// A table's definition, but for how far its column has been counted up.
+    Uncounted,
     Mask(MySqlColumn),
     /// By other cells of the row.
     Beside(Box<Beside<MySqlColumn>>),
@@ -247,6 +250,11 @@ impl Op {
             (Self::Pass, cell) => Some(cell),
             (Self::Null, _) => None,
             (Self::Text(text), _) => Some(text.as_bytes()),
+            (Self::Uncounted, cell) => {
+                scratch.clear();
+                uncounted(cell, scratch);
+                Some(scratch.as_slice())
+            }
             (Self::Mask(_) | Self::Beside(_), cell) => {
                 scratch.clear();
                 match mask?.mask_of(subject.as_deref(), format, cell, scratch) {
@@ -328,7 +336,37 @@ impl<'a> Names<'a> {
 }
 
 /// A column of a statement that names nothing labelled.
+const COUNT: &[u8] = b" AUTO_INCREMENT=";
+
+/// A text without ` AUTO_INCREMENT=` and digits, wherever it stands.
+fn uncounted(mut text: &[u8], out: &mut Vec<u8>) {
+    while let Some(at) = text.windows(COUNT.len()).position(|part| part == COUNT) {
+        let (before, counted) = text.split_at(at);
+        out.extend(before);
+        let rest = counted.get(COUNT.len()..).unwrap_or_default();
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        text = rest.get(digits..).unwrap_or_default();
+    }
+    out.extend(text);
+}
+
+/// What shows how far a column has been counted up, of a server that counts up what is masked.
+fn counts(column: &Column<'_>, context: Context<'_>) -> Option<Op> {
+    let names = Names::read(column, context.names);
+    let of_server = names.as_ref().is_none_or(|names| names.table.is_empty() || is_system(&names.database));
+    let named = names.is_some_and(|names| names.column.eq_ignore_ascii_case("auto_increment"));
+    match label(column, context).as_deref() {
+        _ if !of_server || !context.labels.counts() => None,
+        Some("create table") => Some(Op::Uncounted),
+        Some("auto_increment") => Some(Op::Null),
+        _ => named.then_some(Op::Null),
+    }
+}
+
 fn shown(column: &Column<'_>, context: Context<'_>) -> Op {
+    if let Some(op) = counts(column, context) {
+        return op;
+    }
     match Names::read(column, context.names) {
         None => Op::Null,
         Some(names) if names.table.is_empty() => Op::Pass,

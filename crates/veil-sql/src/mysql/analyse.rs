@@ -189,6 +189,7 @@ fn statement(tokens: &[Token], places: &Places, mode: Mode, spaced: &Facts) -> S
     facts.asks_warnings |= matches!(kind, Kind::Show(super::Show::Warnings));
     facts.asks_back |= facts.asks_warnings;
     facts.reads_counter = reads_counter(tokens);
+    facts.reads_counts = reads_counts(tokens);
     Statement { kind, facts, result }
 }
 
@@ -430,16 +431,39 @@ fn reads_variables(tokens: &[Token]) -> bool {
     tokens.iter().enumerate().any(|(at, token)| is_variable(token) && !given(at))
 }
 
-/// Whether the number that a column was counted up to is among what is read or set: by its names, or with all variables.
+/// Names of the number that a column was counted up to last.
+const COUNTERS: [&str; 3] = ["last_insert_id", "insert_id", "identity"];
+
+/// Whether that number is among what is read or set: by its names, or with all variables.
 fn reads_counter(tokens: &[Token]) -> bool {
-    tokens.iter().any(|token| {
+    let like = |at: usize| match tokens.get(at + 1..at + 3) {
+        Some([like, Token::SingleQuotedString(pattern)]) if keyword(like) == "like" => {
+            let start = pattern.split(['%', '_', '\\']).next().unwrap_or_default().to_ascii_lowercase();
+            COUNTERS.iter().any(|name| name.starts_with(&start))
+        }
+        _ => true,
+    };
+    tokens.iter().enumerate().any(|(at, token)| {
         let Token::Word(word) = token else { return false };
         let word = word.value.to_ascii_lowercase();
-        word.contains("insert_id")
-            || word.ends_with("identity")
-            || word.ends_with("variables")
-            || word == "lastval"
+        let own = word.starts_with('@') && !word.starts_with("@@");
+        let named = word.contains("insert_id") || word.ends_with("identity") || word == "lastval";
+        !own && (named || (word.ends_with("variables") && like(at)))
     })
+}
+
+/// Whether how far columns have been counted is among what is read or set, by its name or with other columns under other names.
+fn reads_counts(tokens: &[Token]) -> bool {
+    let has = |wanted: &str| {
+        tokens
+            .iter()
+            .filter(|token| matches!(token, Token::Word(word) if word.value.eq_ignore_ascii_case(wanted)))
+            .count()
+    };
+    let named = |token: &Token| matches!(token, Token::Word(word) if word.value.to_ascii_lowercase().contains("auto_increment"));
+    let inside = has("select") + has("table") + has("union") + has("with") > 1;
+    tokens.iter().any(named)
+        || (has("tables") > 0 && has("information_schema") > 0 && inside && tokens.contains(&Token::Mul))
 }
 
 fn call(tokens: &[Token], facts: &mut Facts) -> Kind {

@@ -15,7 +15,7 @@ use sqlparser::ast::{
 };
 
 use super::lower::constraint;
-use super::met::{assigned_spot, comparison, is_kept};
+use super::met::{assigned_spot, comparison, is_kept, sides};
 use super::places::Places;
 use super::statement::{Facts, Named};
 use crate::lineage::Spot;
@@ -205,6 +205,9 @@ impl Asked<'_> {
         names.visit(part);
         let asked = self.facts.asked.len();
         self.add(names, asks);
+        if let (Some(question), Some(sides)) = (self.facts.asked.get_mut(asked), sides(part)) {
+            question.about.sides = Some(sides);
+        }
         if self.facts.asked.len() > asked
             && let Some(comparison) = comparison(part, self.places)
             && !comparison.spots().is_empty()

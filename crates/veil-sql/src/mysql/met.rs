@@ -76,6 +76,16 @@ pub(super) fn comparison(tree: &Expr, places: &Places) -> Option<Comparison> {
     Some(Comparison { column, equal, operands: operands.into_iter().flatten().collect(), whole })
 }
 
+/// Two columns that are compared with each other, if both are named with their tables.
+pub(super) fn sides(tree: &Expr) -> Option<[(String, String); 2]> {
+    let Expr::BinaryOp { left, op: BinaryOperator::Eq, right } = tree else { return None };
+    let side = |tree| match column(tree)? {
+        lineage::Expr::Column { of: Some(of), name } => Some((of, name)),
+        _ => None,
+    };
+    Some([side(left)?, side(right)?])
+}
+
 /// A column by its name, and the name of its table.
 fn column(tree: &Expr) -> Option<lineage::Expr> {
     let (name, of) = match tree {
@@ -190,6 +200,7 @@ impl Met<'_> {
     fn inserted(&mut self, insert: &Insert) {
         let TableObject::TableName(name) = &insert.table else { return };
         let Some(target) = table_name(name) else { return };
+        self.facts.inserts = true;
         self.facts.aliases.push((target.name.clone(), Some(target.clone())));
         self.shown(insert.returning.as_deref().unwrap_or_default());
         let names: Vec<String> = insert

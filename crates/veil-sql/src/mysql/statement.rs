@@ -173,8 +173,12 @@ pub struct Facts {
     pub writes_variables: bool,
     /// It was read from a literal.
     pub inner_text: bool,
-    /// It reads or sets the number that the server has counted up to.
+    /// It inserts rows.
+    pub inserts: bool,
+    /// It reads or sets the number that the server has counted up to in the session.
     pub reads_counter: bool,
+    /// It reads or sets how far columns have been counted up.
+    pub reads_counts: bool,
     /// It asks how the statement before went, which nothing may stand between.
     pub asks_back: bool,
     /// It asks for the warnings of the statement before, or how many there were.
@@ -214,6 +218,8 @@ pub struct Named {
     pub computed: bool,
     /// Something stands in it that may be any number of constants.
     pub many: bool,
+    /// Two columns that are compared with each other, with the names of their tables.
+    pub sides: Option<[(String, String); 2]>,
 }
 
 /// One INSERT, REPLACE, UPDATE or DELETE.

@@ -305,6 +305,7 @@ impl Guarded {
             Then::Database => self.settings = None,
             Then::Reset => {
                 self.settings = None;
+                self.counted = false;
                 self.statements.clear();
                 self.named.clear();
                 self.last_prepared = None;
@@ -339,10 +340,10 @@ impl Guarded {
         let statement = &judged.statement;
         let counted = || self.counted || before.iter().any(|earlier| self.judge.counter(earlier).is_some());
         let sets = matches!(statement.kind, Kind::Set { .. });
-        if !statement.facts.reads_counter || self.judge.observes() || !self.judge.labels().counts() {
-            return Ok(());
-        }
-        if !(sets || counted()) {
+        let defines = matches!(statement.kind, Kind::Define(_));
+        let facts = &statement.facts;
+        let reads = (facts.reads_counts && !defines) || (facts.reads_counter && (sets || counted()));
+        if !reads || self.judge.observes() || !self.judge.labels().counts() {
             return Ok(());
         }
         Err(refusal(

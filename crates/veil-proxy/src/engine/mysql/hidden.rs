@@ -221,7 +221,8 @@ impl Hidden {
             client: client_charset(client.as_deref()?),
             names,
             database: database.as_deref().map(Into::into),
-            unicode: [client, connection, results].into_iter().all(|name| is_unicode(name.as_deref())),
+            unicode: [client, connection].into_iter().all(|name| name.as_deref() == Some("utf8mb4"))
+                && matches!(results.as_deref(), None | Some("utf8mb4" | "binary")),
             plain_literals: PLAIN.contains(&connection.as_deref()?),
         })
     }
@@ -247,11 +248,6 @@ const LIKE_ASCII: [&str; 9] =
 
 /// Character sets in which every letter of ASCII is itself.
 const PLAIN: [&str; 8] = ["ascii", "binary", "cp1250", "cp1251", "latin1", "latin2", "utf8mb3", "utf8mb4"];
-
-/// Results that are not converted have no name.
-fn is_unicode(name: Option<&str>) -> bool {
-    name.is_none_or(|name| matches!(name, "utf8mb4" | "utf8mb3" | "utf8" | "binary"))
-}
 
 fn client_charset(name: &str) -> Option<Charset> {
     if LIKE_ASCII.contains(&name) { Some(Charset::Ascii) } else { Charset::named(name) }

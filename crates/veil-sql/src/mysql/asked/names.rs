@@ -104,6 +104,7 @@ pub(super) fn named(tree: &Expr) -> Named {
         constant,
         computed: !is_column(tree),
         many: names.given.many,
+        sides: None,
     }
 }
 

@@ -198,6 +198,9 @@ impl Guarded {
 
     fn expect(&mut self, reply: Reply, sequence: u8) {
         self.sequence = sequence.wrapping_add(1);
+        // Whether it succeeds or not, and whatever it answers.
+        let prepares = reply.stage == Stage::Prepared;
+        self.counted |= !prepares && reply.statements.iter().any(|one| self.judge.counter(one).is_some());
         self.phase = Phase::Reply(Box::new(reply));
     }
 

@@ -399,7 +399,6 @@ impl Guarded {
         self.ended_with(end.status, &judged);
         self.note_warnings(&judged);
         self.note_code(&judged);
-        self.counted |= self.judge.counter(&judged).is_some();
         match &judged.statement.kind {
             Kind::Set { role, once } => {
                 self.settings = None;
