@@ -459,16 +459,31 @@ async fn guesses_do_not_pass_for_masks() {
         client.query_drop("set names utf8mb4").await.unwrap();
 
         // Numbers that are counted up are shown as they would be in the column.
-        assert_eq!(
-            client.query_drop("select last_insert_id(), @@identity").await.map_err(|error| code(&error)),
-            Ok(())
-        );
+        for text in
+            ["select last_insert_id(), @@identity", "update counted set v = v", "select last_insert_id()"]
+        {
+            assert_eq!(client.query_drop(text).await.map_err(|error| code(&error)), Ok(()), "{text}");
+        }
         client.query_drop("insert into counted (v) values (11)").await.unwrap();
         let told = client.last_insert_id().unwrap();
         let real = server.sql("shop", "select id from counted where v = 11").unwrap();
         assert_eq!(one(&mut client, "select id from counted where v = 11").await, told.to_string());
         assert_ne!(told.to_string(), real.trim());
+        let definition: (String, String) =
+            client.query_first("show create table counted").await.unwrap().unwrap();
+        assert!(
+            definition.1.contains("AUTO_INCREMENT") && !definition.1.contains("AUTO_INCREMENT="),
+            "{definition:?}"
+        );
+        let status: Row = client.query_first("show table status like 'counted'").await.unwrap().unwrap();
+        assert_eq!(status.get::<Option<u64>, _>("Auto_increment"), Some(None));
+        client.query_drop("show variables like 'version%'").await.unwrap();
+        client.query_drop("set @identity = 1").await.unwrap();
         for text in [
+            "select auto_increment from information_schema.tables",
+            "select 1 from information_schema.tables where auto_increment > 5",
+            "set auto_increment_increment = 65535",
+            "show variables like '%'",
             "select last_insert_id()",
             "select @@last_insert_id, 1",
             "select @@session.identity",

@@ -6,6 +6,7 @@ use tokio_postgres::{Client, Error, SimpleQueryMessage};
 use veil_testkit::PostgresOptions;
 
 use crate::harness::{Pair, psql};
+use crate::raw::{self, Group};
 
 const RULES: &str = "
   - { table: users, column: email, strategy: { email: { mode: fpe } } }
@@ -496,6 +497,22 @@ async fn guesses_do_not_pass_for_masks() {
         }
     }
     client.query(&write, &[&name]).await.unwrap();
+    // What an EXECUTE names may be another statement by the time it runs, and the same that has just been sent.
+    let mut session = raw::Raw::connect(pair.proxy.port());
+    let query = |sql: &str| {
+        let length = u32::try_from(sql.len() + 5).unwrap().to_be_bytes();
+        [&b"Q"[..], &length, sql.as_bytes(), &[0]].concat()
+    };
+    let mut sent = Group(Vec::new());
+    sent.parse("q1", "select age from users where full_name = $1");
+    let execute = query(&format!("execute q1('{real}')"));
+    session.send(&[sent.0, execute].concat());
+    assert!(raw::rows(&session.until_ready()).is_empty());
+    let mut stale = Group(Vec::new());
+    stale.parse("p", "select $1::text").parse("q2", &format!("execute p('{real}')")).close_statement("p");
+    stale.parse("p", "select age from users where full_name = $1").bind("", "q2").execute("", 0).sync();
+    session.send(&stale.0);
+    assert!(raw::rows(&session.until_ready()).is_empty());
     assert_eq!(one(&client, "select full_name from users where age = 31").await, name);
     // A type that cuts a text would show what it begins with.
     for (kind, value) in [(Type::CHAR, &name), (Type::NAME, &name), (Type::BPCHAR, &name)] {
@@ -520,6 +537,8 @@ async fn guesses_do_not_pass_for_masks() {
         format!("with w (full_name) as (values ('{real}')) update users set full_name = w.full_name from w where users.age = 31"),
         "insert into users (id, age, full_name) with w as (select 5000 + g as id, 900 + g as age, 'x' || g as full_name from generate_series(1, 20) g) select id, age, full_name from w".to_owned(),
         "create temp table sq (i int generated always as identity (sequence name users))".to_owned(),
+        format!("update users set full_name = t.full_name from json_to_record('{{\"full_name\": \"{real}\"}}') as t (full_name text) where users.age = 31"),
+        format!("insert into users (id, full_name) select id, full_name from json_to_recordset('[{{\"id\": 7001, \"full_name\": \"{real}\"}}]') as t (id int, full_name text) returning full_name"),
     ] {
         let answer = ask(&client, &text).await;
         assert!(answer.is_err(), "{text}: {answer:?}");
@@ -530,6 +549,8 @@ async fn guesses_do_not_pass_for_masks() {
         "select t.id from (select 0 + 1 as id) t, users limit 1".to_owned(),
         "select full_name from (select label || '' as full_name from items) t where exists (select 1 from users)".to_owned(),
         "select (select t.full_name from (select label as full_name from items) t limit 1) from users".to_owned(),
+        format!("select t.full_name from json_to_recordset('[{{\"full_name\": \"{real}\"}}]') as t (full_name text), (select age from users limit 1) u"),
+        format!("select full_name from xmltable('/r/a' passing '<r><a>{real}</a></r>' columns full_name text path '.') where exists (select from users)"),
     ] {
         let answer = ask(&client, &text).await;
         let open = |cell: &String| cell != "NULL";
@@ -547,6 +568,9 @@ protection: { mode: strict }",
         "create table m as select (json_each_text('{\"a\": \"guess\"}')).*",
         "create table m as select t.* from json_each_text('{\"a\": \"guess\"}') t",
         "select * into m from json_each_text('{\"a\": \"guess\"}')",
+        "create table m as select value from json_each_text('{\"a\": \"guess\"}')",
+        "select value into m from json_each_text('{\"a\": \"guess\"}')",
+        "create view m as select value from json_each_text('{\"a\": \"guess\"}')",
     ] {
         assert!(ask(&client, text).await.is_err(), "{text}");
     }

@@ -183,6 +183,29 @@ impl Columns<'_> {
         }
     }
 
+    /// A name that may be one of the server's making, or that of a function's column.
+    fn name_untold<'v>(&'v self, of: Option<&'v str>, name: &str, named: &mut Named<'v, '_>) {
+        let mut untold = self.lineage.named.iter().filter(|(name, _)| name.is_none()).peekable();
+        let facts = self.tracer.facts;
+        let unlisted = |alias: &Alias| match &alias.source {
+            AliasSource::Function(_) => true,
+            AliasSource::Derived(columns) => columns.is_empty(),
+            AliasSource::Relation(_) => false,
+        };
+        if untold.peek().is_none() || !(facts.unnamed || facts.aliases.iter().any(unlisted)) {
+            return;
+        }
+        named.made = true;
+        named.own |= untold.any(|(_, value)| matches!(self.tracer.expr(value), Flow::Clean));
+        let of_function = facts.aliases.iter().any(|alias| match &alias.source {
+            AliasSource::Function(columns) => columns.iter().any(|column| perhaps_same(column, name)),
+            AliasSource::Relation(_) | AliasSource::Derived(_) => false,
+        });
+        if of.is_some() || of_function {
+            named.add(true, None);
+        }
+    }
+
     fn name_column<'v>(
         &'v self,
         of: Option<&'v str>,
@@ -208,6 +231,10 @@ impl Columns<'_> {
                     named.add(true, None);
                 }
             }
+        }
+        let traced = of.is_some_and(|of| self.tracer.relations(of).is_some());
+        if !given && !traced {
+            self.name_untold(of, name, named);
         }
         if !given || self.tracer.in_relations(self.tracer.facts.relations.iter(), name).is_some() {
             named.add(!self.tracer.is_labelled(of, name), of);

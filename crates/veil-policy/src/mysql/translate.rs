@@ -136,6 +136,12 @@ fn written(to: &Stored, labels: &Labels, database: Option<&str>) -> (Written, St
     for column in columns {
         let declared = table.column(column).map_or("", |column| column.column_type.as_str());
         match labels.flow(table, column) {
+            // The mask of a value of the client's own would tell how those of its subject are made.
+            Flow::Verbatim { label, .. }
+                if labels.policy().predicates() == Predicates::Deny && label.masker.subject().is_some() =>
+            {
+                return (Written::Unsure, String::new());
+            }
             Flow::Verbatim { label, .. } if label.writes == Writes::Plain => {}
             Flow::Verbatim { label, .. } if translates(&label, declared) => {
                 return (Written::Masks(label), declared.to_owned());

@@ -5,7 +5,7 @@ use veil_sql::{QualifiedName, RelationKind};
 
 use crate::judge::{Refusal, named, refuse};
 use crate::labels::{Fate, Label, Labels};
-use crate::rule::Writes;
+use crate::rule::{Predicates, Writes};
 
 /// What stands in a column that is written to.
 #[derive(Clone)]
@@ -40,7 +40,10 @@ impl Written {
 pub(super) fn written(target: &QualifiedName, stored: Option<&Stored>, labels: &Labels) -> Written {
     let place = stored.and_then(|stored| stored.place.as_ref());
     let fates = named(target, labels).flat_map(|oid| labels.fates(oid, place));
+    let denies = labels.policy().predicates() == Predicates::Deny;
     let columns = fates.map(|fate| match fate {
+        // The mask of a value of the client's own would tell how those of its subject are made.
+        (Fate::Mask(label), _) if denies && label.masker.subject().is_some() => Written::Unsure,
         (Fate::Mask(label), _) if label.writes == Writes::Plain => Written::Plain,
         (Fate::Mask(label), _) if label.translates().is_some() => Written::Masks(label),
         (Fate::Mask(label), _) => Written::Shown(label),

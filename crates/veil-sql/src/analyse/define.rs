@@ -172,6 +172,20 @@ fn note_names(query: Node<'_>, facts: &mut Facts) {
     let functions = facts.unnamed || facts.aliases.iter().any(function);
     while let Some(node) = stack.pop() {
         let star = |part: Node<'_>| matches!(part, Node::A_Star(_));
+        match node {
+            Node::ColumnRef(column) => {
+                names.extend(column.fields().iter().filter_map(Node::as_str).map(str::to_owned));
+            }
+            Node::SelectStmt(select) => {
+                let row = select.values_lists().iter().next();
+                let cells = match row {
+                    Some(Node::NodeList(row)) => row.iter().count(),
+                    _ => 0,
+                };
+                names.extend((1..=cells).map(|at| format!("column{at}")));
+            }
+            _ => {}
+        }
         facts.defines_any |= match node {
             Node::ColumnRef(column) => functions && column.fields().iter().any(star),
             Node::A_Indirection(of) => of.indirection().iter().any(star),

@@ -63,6 +63,8 @@ pub(super) fn read(root: Node<'_>, text: &str) -> Option<Lineage> {
 struct Reader {
     /// Targets of the result itself, by where they are.
     own: HashSet<*const nodes::ResTarget>,
+    /// The rows of INSERT, which go by no name.
+    rows: HashSet<*const nodes::SelectStmt>,
     named: Vec<(Option<String>, Expr)>,
     windows: Vec<Expr>,
     /// Values of set operations, those inside of others again.
@@ -96,11 +98,17 @@ impl Reader {
             match node {
                 Node::ResTarget(target) if !self.own.contains(&ptr::from_ref(target)) => self.target(target),
                 Node::SelectStmt(select) if !ptr::eq(select, root_select(root)) => {
-                    for value in select.values_lists().iter() {
-                        self.named.push((None, Expr::From(parts(value, 0))));
-                    }
+                    let goes_by_none = self.rows.contains(&ptr::from_ref(select));
+                    let values = select.values_lists().iter().map(|value| Expr::From(parts(value, 0)));
+                    let values = values.filter(|value| !(goes_by_none && value.is_constant()));
+                    self.named.extend(values.map(|value| (None, value)));
                     if select.larg().is_some() {
                         self.set(select);
+                    }
+                }
+                Node::InsertStmt(insert) => {
+                    if let Node::SelectStmt(rows) = insert.select_stmt() {
+                        self.rows.insert(ptr::from_ref(rows));
                     }
                 }
                 // What is written to goes by no name.

@@ -332,6 +332,15 @@ impl<S, P> Session<S, P> {
         self.sent.statements.get(&name.into())
     }
 
+    /// All statements of a name that there may be by the time the server has done what was sent.
+    pub fn statements_called<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = &'a Arc<S>> {
+        let sent = self.queue.iter().filter_map(move |entry| match &entry.expected {
+            Expected::Parse { name: own, statement } if *own == name.into() => Some(statement),
+            _ => None,
+        });
+        self.statement(&name.into()).into_iter().chain(sent)
+    }
+
     /// The portal as it will be once all that was sent has succeeded.
     #[must_use]
     pub fn portal_sent(&self, name: &[u8]) -> Option<&Portal<S, P>> {

@@ -114,6 +114,10 @@ impl Guarded {
             Tag::Execute => {
                 let portal = command::decode_execute(body)?;
                 self.judge.look_at_rights(now);
+                let known = self.session.portal_sent(portal).and_then(|portal| portal.statement.as_ref());
+                if let Some(refusal) = known.and_then(|known| self.refusal_of_named(known)) {
+                    return self.refuse_bind(message, refusal, up);
+                }
                 self.describe_first(portal, message.input, up)?;
                 let statement = self.session.portal_sent(portal).and_then(|portal| portal.statement.as_ref());
                 if statement.is_some_and(|statement| statement.copies_in()) {
@@ -162,7 +166,9 @@ impl Guarded {
             return Ok(Step::Wait);
         }
         let known = self.session.statement_sent(statement).filter(|known| known.refusal().is_none());
-        if let Some(refusal) = known.and_then(|known| self.judge.refusal_now(known)) {
+        let refusal =
+            known.and_then(|known| self.judge.refusal_now(known).or_else(|| self.refusal_of_named(known)));
+        if let Some(refusal) = refusal {
             return self.refuse_bind(message, refusal, up);
         }
         let masks = self
@@ -352,14 +358,17 @@ impl Guarded {
         if !((open && first) || self.has_catalog(input, up, now, (missing, reads))?) {
             return Ok(None);
         }
-        let executed = judged.iter().flatten().find_map(|statement| {
-            let Kind::Execute { name } = &statement.statement.as_ref()?.kind else { return None };
-            let named = self.session.statement(&name.as_bytes().into())?;
-            self.judge.refusal_now(named).or_else(|| self.judge.refusal_by_name(named))
-        });
+        let executed = judged.iter().flatten().find_map(|statement| self.refusal_of_named(statement));
         let mut masks = judged.iter().flatten().filter_map(|statement| statement.masks());
         let written_back = masks.find_map(|masks| masks.check().err());
         Ok(Some(executed.or(written_back).map_or(judged, Err)))
+    }
+
+    /// Why EXECUTE may not run what it names, whichever statement that may be by then.
+    fn refusal_of_named(&self, statement: &Prepared) -> Option<Refusal> {
+        let Kind::Execute { name } = &statement.statement.as_ref()?.kind else { return None };
+        let mut named = self.session.statements_called(name.as_bytes());
+        named.find_map(|named| self.judge.refusal_now(named).or_else(|| self.judge.refusal_by_name(named)))
     }
 
     /// Whether the catalog need not be read first; else it is read.
