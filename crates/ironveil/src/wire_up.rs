@@ -66,6 +66,10 @@ fn run_tests(config: &Config, policy: &Policy) -> Result<()> {
     let now = SystemTime::now();
     let mut failed = Vec::new();
     for test in &config.tests {
+        let served = |database: &Database| test.database == "*" || database.name.matches(&test.database);
+        if !config.databases.iter().any(served) {
+            failed.push(format!("line {}: no database is called \"{}\"", test.line, test.database));
+        }
         // One that names no database is for all.
         let of = config
             .databases

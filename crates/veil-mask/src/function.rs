@@ -157,6 +157,11 @@ pub(crate) trait Mask: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether elements of an array may be masked one by one.
+    fn takes_arrays(&self) -> bool {
+        true
+    }
+
     /// How many masks there are for all values, if they are few.
     fn room(&self) -> Option<u64> {
         None

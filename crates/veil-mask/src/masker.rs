@@ -232,6 +232,9 @@ impl Masker {
             return ColumnMask { plan: self.row(fields).unwrap_or(Plan::Unsupported), element: None };
         }
         let element = ty.element();
+        if element.is_some() && !self.bound.mask().takes_arrays() {
+            return ColumnMask { plan: Plan::Unsupported, element: None };
+        }
         let kind = Kind::of(element.unwrap_or(ty));
         let element = element.map(|element| element.oid);
         let plan = match kind.map(|kind| (kind, self.stands(kind))) {

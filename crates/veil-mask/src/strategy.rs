@@ -444,7 +444,8 @@ mod tests {
             ParameterKind::Texts => Param::Texts(vec!["x".to_owned()]),
             ParameterKind::Pairs => Param::Pairs(vec![]),
             ParameterKind::Functions => {
-                Param::Functions(vec![("$.a".to_owned(), Strategy::parse("null", &BTreeMap::new()).unwrap())])
+                let of = if parameter.name == "entities" { "email" } else { "$.a" };
+                Param::Functions(vec![(of.to_owned(), Strategy::parse("null", &BTreeMap::new()).unwrap())])
             }
             _ if parameter.name == "template" => text("{{digits 3}}"),
             _ => text("x"),

@@ -61,11 +61,22 @@ impl Place {
 
 /// What is done to one column's cells, by the other cells of their rows. `M` is a function for cells of the column's type.
 pub(crate) struct Beside<M> {
-    each: Vec<(Place, When, Option<M>)>,
-    otherwise: Option<M>,
+    each: Vec<(Place, When, Option<By<M>>)>,
+    otherwise: Option<By<M>>,
     /// What is done where it cannot be told.
-    untold: M,
+    untold: By<M>,
+}
+
+/// A function, and where it finds what a cell is of.
+struct By<M> {
+    function: M,
     subject: Option<Place>,
+}
+
+impl<M> By<M> {
+    fn fit(&self, cell: impl Fn(usize) -> Option<Vec<u8>>) -> Fit<'_, M> {
+        Fit::Mask(&self.function, self.subject.and_then(|place| place.text(cell)))
+    }
 }
 
 /// What is done to a cell.
@@ -84,33 +95,31 @@ impl<M> Beside<M> {
         function: impl Fn(&Masker) -> M,
         place: impl Fn(&str) -> Option<Place>,
     ) -> Option<Self> {
-        let subject = masker.subject();
-        if cases.is_none() && subject.is_none() {
+        if cases.is_none() && masker.subject().is_none() {
             return None;
         }
-        let subject = subject.and_then(&place);
-        let untold = function(masker);
-        let done = |done: &Done| done.as_deref().map(&function);
+        let by =
+            |masker: &Masker| By { function: function(masker), subject: masker.subject().and_then(&place) };
+        let done = |done: &Done| done.as_deref().map(by);
         let each = cases.iter().flat_map(|cases| &cases.each);
         let placed: Option<Vec<_>> =
             each.map(|(when, then)| Some((place(&when.column)?, when.clone(), done(then)))).collect();
         let (each, otherwise) = match (placed, cases) {
             (Some(each), Some(cases)) => (each, done(&cases.otherwise)),
-            _ => (Vec::new(), Some(function(masker))),
+            _ => (Vec::new(), Some(by(masker))),
         };
-        Some(Self { each, otherwise, untold, subject })
+        Some(Self { each, otherwise, untold: by(masker) })
     }
 
     /// What is done in a row, whose other cells are these.
     pub(crate) fn fit(&self, cell: impl Fn(usize) -> Option<Vec<u8>>) -> Fit<'_, M> {
-        let subject = self.subject.and_then(|place| place.text(&cell));
         for (place, when, then) in &self.each {
             match when.holds(place.text(&cell).as_deref()) {
-                None => return Fit::Mask(&self.untold, subject),
-                Some(true) => return then.as_ref().map_or(Fit::Show, |mask| Fit::Mask(mask, subject)),
+                None => return self.untold.fit(&cell),
+                Some(true) => return then.as_ref().map_or(Fit::Show, |by| by.fit(&cell)),
                 Some(false) => {}
             }
         }
-        self.otherwise.as_ref().map_or(Fit::Show, |mask| Fit::Mask(mask, subject))
+        self.otherwise.as_ref().map_or(Fit::Show, |by| by.fit(&cell))
     }
 }

@@ -62,10 +62,18 @@ impl Label {
         self
     }
 
+    /// Whether it is that of columns on which there is no rule (`unclassified`): what they refer to says more of them.
+    pub(crate) fn is_of_the_rest(&self) -> bool {
+        &*self.rule == UNCLASSIFIED
+    }
+
     /// The columns of the same row by which a cell is masked.
     pub(crate) fn looks_at(&self) -> impl Iterator<Item = &str> {
         let cases = self.cases.iter().flat_map(|cases| &cases.each);
-        cases.map(|(when, _)| when.column.as_str()).chain(self.masker.subject())
+        let done = cases.clone().map(|(_, done)| done);
+        let done = done.chain(self.cases.iter().map(|cases| &cases.otherwise));
+        let subjects = done.filter_map(|done| done.as_deref()?.subject());
+        cases.map(|(when, _)| when.column.as_str()).chain(subjects).chain(self.masker.subject())
     }
 
     /// What finds values from the masks that clients give, if anything does.
@@ -112,6 +120,9 @@ pub struct Labels {
     translates: bool,
     verdicts: Verdicts<Statement, ()>,
 }
+
+/// The rule on columns on which there is none.
+pub(crate) const UNCLASSIFIED: &str = "unclassified";
 
 /// Views over views deeper than this are closed.
 const VIEW_DEPTH_MAX: usize = 32;
@@ -435,7 +446,9 @@ fn refer(
             let attribute = Attribute { relation: oid, attnum: *own };
             let referred = columns.get(&Attribute { relation: *other, attnum: *at });
             let column = relation.columns.iter().find(|column| column.attnum == *own);
-            if let (Some(label), Some(column), false) = (referred, column, columns.contains_key(&attribute))
+            let taken = columns.get(&attribute).is_some_and(|own| !own.is_of_the_rest());
+            if let (Some(label), Some(column), false) = (referred, column, taken)
+                && !label.is_of_the_rest()
                 && !shown(relation, column)
             {
                 let kind = Some(column.kind);

@@ -115,10 +115,17 @@ impl Rule {
         let ColumnName { schema, table, column } = column;
         let class = &self.class;
         match self.scope {
-            KeyScope::Global => class.clone(),
-            KeyScope::Database => format!("{class}\0{database}"),
-            KeyScope::Column => format!("{class}\0{database}\0{schema}\0{table}\0{column}"),
+            KeyScope::Global if !self.has_own_coins() => class.clone(),
+            KeyScope::Database if !self.has_own_coins() => format!("{class}\0{database}"),
+            KeyScope::Global | KeyScope::Database | KeyScope::Column => {
+                format!("{class}\0{database}\0{schema}\0{table}\0{column}")
+            }
         }
+    }
+
+    /// Two columns with one coin would show where it has not answered.
+    fn has_own_coins(&self) -> bool {
+        matches!(&self.action, Action::Mask(strategy) if strategy.name() == "boolean")
     }
 }
 
@@ -447,8 +454,8 @@ impl Policy {
     fn masker(&self, armed: &Armed, database: &str, column: &ColumnName) -> Option<Arc<Masker>> {
         let (Action::Mask(strategy), Some(masker)) = (&armed.rule.action, &armed.masker) else { return None };
         Some(match armed.rule.scope {
-            KeyScope::Global => Arc::clone(masker),
-            KeyScope::Database | KeyScope::Column => {
+            KeyScope::Global if !armed.rule.has_own_coins() => Arc::clone(masker),
+            KeyScope::Global | KeyScope::Database | KeyScope::Column => {
                 let scope = armed.rule.key_scope(database, column);
                 Arc::new(Masker::remembering(&self.key, strategy, &scope, &self.shown))
             }

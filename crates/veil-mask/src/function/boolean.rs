@@ -1,6 +1,6 @@
 //! `boolean`: randomised response. Of so many subjects in a hundred a keyed coin answers, of the others the value.
 //!
-//! The coin is the subject's, so that asking again tells nothing more; shares of many rows can be estimated, as the coin's share is known.
+//! The coin is the subject's in one column, so that asking again tells nothing more; shares of many rows can be estimated, as the coin's share is known.
 
 use super::{At, Mask};
 use crate::number::Number;
@@ -12,6 +12,11 @@ pub(crate) struct Boolean {
 }
 
 impl Mask for Boolean {
+    /// Where elements with one coin differ, it has not answered.
+    fn takes_arrays(&self) -> bool {
+        false
+    }
+
     fn truth(&self, at: &At<'_>, truth: bool) -> Option<bool> {
         let mut draws = at.key.prf().bytes(b"of|").bytes(at.subject?.as_bytes()).draws();
         let (drawn, coin) = (draws.below(100), draws.below(2) == 1);

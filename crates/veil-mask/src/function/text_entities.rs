@@ -44,29 +44,33 @@ impl Entity {
             Self::Email => r"[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+",
             Self::CreditCard => r"\b[0-9](?:[ -]?[0-9]){12,18}\b",
             Self::Iban => r"\b[A-Za-z]{2}[0-9]{2}(?: ?[A-Za-z0-9]){11,30}\b",
-            Self::Phone => r"\+[0-9](?:[ ().\-/]{0,3}[0-9]){6,14}\b",
+            Self::Phone => r"\+[0-9](?:[ ().\-/]{0,3}[0-9]){6,14}",
             Self::Ssn => r"\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b",
             Self::Ip => {
-                r"\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}\b|[0-9A-Fa-f]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*[0-9A-Fa-f]"
+                r"\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}\b|[0-9A-Fa-f:]{1,40}:[0-9A-Fa-f:.]{0,40}[0-9A-Fa-f]"
             }
         }
     }
 
-    /// How much of what the pattern finds is such a value.
-    fn length(self, found: &str) -> Option<usize> {
-        match self {
-            Self::Email | Self::Phone | Self::Ssn => Some(found.len()),
-            Self::Ip => found.parse::<IpAddr>().ok().map(|_| found.len()),
-            Self::CreditCard => {
-                let digits: Vec<u8> = found.bytes().filter(u8::is_ascii_digit).collect();
-                luhn(&digits).then_some(found.len())
-            }
-            // Words may follow that the pattern takes for groups.
-            Self::Iban => {
-                let ends = (15..=found.len()).rev().filter(|end| found.is_char_boundary(*end));
-                ends.into_iter().find(|end| found.get(..*end).is_some_and(iban::is_valid))
-            }
-        }
+    /// How much of what the pattern finds is such a value: as much as there can be.
+    fn length(self, found: &str, after: &str) -> Option<usize> {
+        let is_valid: fn(&str) -> bool = match self {
+            Self::Email | Self::Phone | Self::Ssn => return Some(found.len()),
+            Self::Ip => |text| text.parse::<IpAddr>().is_ok(),
+            Self::CreditCard => |text| {
+                let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_digit).collect();
+                (13..=19).contains(&digits.len()) && luhn(&digits)
+            },
+            Self::Iban => iban::is_valid,
+        };
+        // What stands behind may be taken for a part of it, but not in the middle of a word.
+        let ends = |end: &usize| {
+            let next = found.as_bytes().get(*end).or(after.as_bytes().first());
+            let last = end.checked_sub(1).and_then(|at| found.as_bytes().get(at));
+            let word = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+            word(last) && !word(next)
+        };
+        (1..=found.len()).rev().filter(ends).find(|end| found.get(..*end).is_some_and(is_valid))
     }
 }
 
@@ -85,11 +89,19 @@ impl TextEntities {
     /// Where values begin and end, and which of the functions masks them.
     fn spans(&self, text: &str) -> Vec<(usize, usize, usize)> {
         let of = |(by, (entity, pattern)): (usize, &(Entity, Regex))| {
-            let found = pattern.find_iter(text);
-            let spans = found.filter_map(move |found| {
-                Some((found.start(), found.start() + entity.length(found.as_str())?, by))
-            });
-            spans.collect::<Vec<_>>()
+            let (mut spans, mut at) = (Vec::new(), 0);
+            while let Some(found) = pattern.find_at(text, at) {
+                let after = text.get(found.end()..).unwrap_or_default();
+                // One that is none may have another in it.
+                at = match entity.length(found.as_str(), after) {
+                    Some(length) => {
+                        spans.push((found.start(), found.start() + length, by));
+                        found.start() + length
+                    }
+                    None => found.start() + text.get(found.start()..).map_or(1, first_length),
+                };
+            }
+            spans
         };
         let mut spans: Vec<_> = self.searches.iter().enumerate().flat_map(of).collect();
         spans.sort_by_key(|(from, to, by)| (*from, std::cmp::Reverse(*to), *by));
@@ -126,4 +138,9 @@ impl Mask for TextEntities {
         out.extend(text.get(shown..)?.as_bytes());
         fitted(at, start, out)
     }
+}
+
+/// Bytes of the first character.
+fn first_length(text: &str) -> usize {
+    text.chars().next().map_or(1, char::len_utf8)
 }

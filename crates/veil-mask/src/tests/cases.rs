@@ -239,12 +239,20 @@ fn values_inside_texts_are_masked_as_in_columns() {
         ),
         ("card 4111 1111 1111 1111 (not 4111 1111 1111 1112)", &[(1, "4111 1111 1111 1111")]),
         ("IBAN DE89 3704 0044 0532 0130 00 IS MINE", &[(2, "DE89 3704 0044 0532 0130 00")]),
+        ("card 4111 1111 1111 1111 12/29", &[(1, "4111 1111 1111 1111")]),
+        ("4111111111111111 123", &[(1, "4111111111111111")]),
+        ("order 12 4111 1111 1111 1111", &[(1, "4111 1111 1111 1111")]),
+        ("2026-11-27 4111-1111-1111-1111", &[(1, "4111-1111-1111-1111")]),
+        ("Ref AB12 DE89 3704 0044 0532 0130 00", &[(2, "DE89 3704 0044 0532 0130 00")]),
+        ("RE24 from DE89370400440532013000 paid", &[(2, "DE89370400440532013000")]),
+        ("ip:2001:db8::1", &[(5, "2001:db8::1")]),
+        ("+49301234567x", &[(3, "+49301234567")]),
         ("call +49 30 1234567 or +1 (212) 736-5000!", &[(3, "+49 30 1234567"), (3, "+1 (212) 736-5000")]),
         (
             "ssn=078-05-1120; from 10.1.2.3 and 2001:db8::1, at 10:11:12",
             &[(4, "078-05-1120"), (5, "10.1.2.3"), (5, "2001:db8::1")],
         ),
-        ("nothing here: 12345, 2024-02-29, v1.2.3.4.5, 999.1.1.1", &[]),
+        ("nothing here: 12345, 2024-02-29, v1.2.3, 999.1.1.1", &[]),
         ("", &[]),
     ] {
         let expected = values.iter().fold(text.to_owned(), |text, (of, value)| {
@@ -292,8 +300,7 @@ fn truth_values_are_told_with_doubt() {
     {
         assert_eq!(told("boolean(by=id)", oid, Format::Text, cell.as_bytes(), subject), None);
     }
-    let array = told("boolean(by=id, percent=100)", 1000, Format::Text, b"{t,f,NULL}", Some("1")).unwrap();
-    assert!([&b"{t,t,NULL}"[..], b"{f,f,NULL}"].contains(&&*array), "{array:?}");
+    assert_eq!(told("boolean(by=id, percent=100)", 1000, Format::Text, b"{t,f}", Some("1")), None);
 }
 
 /// What has a mask that is no label and no zero is found again, if the catalogue says so; nothing else is.

@@ -14,6 +14,7 @@ use super::{
     AuthQuery, Config, Database, Fault, Listen, ListenTls, Login, Proof, Protection, Secret, Upstream, User,
 };
 use crate::glob::Glob;
+use crate::labels::UNCLASSIFIED;
 use crate::rule::{Action, Predicates, ProtectionMode, Rule};
 use crate::yaml::{self, Faults, Map, Value};
 
@@ -274,7 +275,7 @@ fn unclassified(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {
         _ => return wrong(value, faults, "\"unclassified\" is \"pass\", \"mask\" or \"deny\""),
     };
     let strategy = Strategy::parse(function, &BTreeMap::new()).ok()?;
-    Some(Rule::new("unclassified".to_owned(), Action::Mask(strategy)))
+    Some(Rule::new(UNCLASSIFIED.to_owned(), Action::Mask(strategy)))
 }
 
 /// What a mode stands for.
@@ -352,8 +353,8 @@ fn rule(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {
     let name = name.unwrap_or_else(|| rule_name(&schema, &table, &column));
     if let (true, Some(Action::Mask(strategy))) = (who.asks_the_client(), &action) {
         let hides = matches!(strategy.name(), "null" | "default" | "redact" | "secret");
-        if !hides || !who.excepts_no_applications() {
-            let what = "a client may call itself as it likes: \"application\" goes together with null, default, redact and secret only, and not into \"not\"";
+        if !hides || !who.excepts_no_applications() || min_group.is_some() || writes.is_some() {
+            let what = "a client may call itself as it likes: \"application\" goes together with null, default, redact and secret only, without \"min_group\" and \"writes\", and not into \"not\"";
             return wrong(value, faults, what);
         }
     }

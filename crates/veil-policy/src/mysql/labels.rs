@@ -115,9 +115,17 @@ impl Labels {
             if self.policy.shows_mysql(&self.rights, &name, catalog.folds()) {
                 continue;
             }
-            if let Entry::Vacant(free) = self.tables.entry(key(own)).or_default().columns.entry(column) {
-                free.insert(label);
-                any = true;
+            match self.tables.entry(key(own)).or_default().columns.entry(column) {
+                _ if label.is_of_the_rest() => {}
+                Entry::Vacant(free) => {
+                    free.insert(label);
+                    any = true;
+                }
+                Entry::Occupied(mut taken) if taken.get().is_of_the_rest() => {
+                    taken.insert(label);
+                    any = true;
+                }
+                Entry::Occupied(_) => {}
             }
         }
         any
