@@ -97,6 +97,14 @@ async fn keys_that_refer_to_masked_ones_are_masked_like_them() {
     let ids = [2, 3].map(|at| one.get::<_, i32>(at));
     assert!(ids[0] == ids[1] && ids[0] != 1, "{ids:?}");
 
+    // What is said of columns without rules does not go before what they refer to.
+    let rest = format!("{rules}\nprotection: {{ unclassified: mask }}");
+    let proxy = Proxy::start(&config(server.port(), &rest));
+    let client = crate::harness::connect(proxy.port(), "shop").await;
+    let one = client.query_one("select m.person, m.owner, r.n from mails m, replies r", &[]).await.unwrap();
+    assert_eq!((one.get::<_, i32>(0), one.get::<_, String>(1)), (ids[0], mails[0].clone()));
+    assert_ne!(one.get::<_, Option<i32>>(2), Some(1));
+
     let shown = "\n  - { table: mails, column: person, unmask: true, reason: test }".to_owned() + rules;
     let proxy = Proxy::start(&config(server.port(), &shown));
     let client = crate::harness::connect(proxy.port(), "shop").await;
