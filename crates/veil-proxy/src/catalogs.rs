@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing::warn;
+use veil_model::ColumnName;
 use veil_net::connect::Target;
 use veil_policy::who::{RIGHTS_INTERVAL, Rights, SignedIn};
-use veil_policy::{Labels, Policy, mysql};
+use veil_policy::{Label, Labels, Policy, mysql};
 
 /// A catalog older than this is read again.
 const AGE_MAX: Duration = Duration::from_secs(30);
@@ -32,19 +33,23 @@ impl Labelling for Labels {
 
     fn lay(policy: Arc<Policy>, catalog: Arc<Self::Catalog>, database: &str, rights: &Rights) -> Self {
         let labels = Self::new(policy, catalog, database, rights);
-        for (column, label) in labels.unsuited() {
-            let function = label.masker.strategy().name();
-            warn!(%column, rule = %label.rule, function, "the function has no masks of the column's type: it is NULL");
-        }
+        labels.unsuited().for_each(warn_unsuited);
         labels
     }
+}
+
+fn warn_unsuited((column, label): (ColumnName, &Label)) {
+    let function = label.masker.strategy().name();
+    warn!(%column, rule = %label.rule, function, "the function has no masks of the column's type: it is NULL");
 }
 
 impl Labelling for mysql::Labels {
     type Catalog = veil_sql::mysql::Catalog;
 
     fn lay(policy: Arc<Policy>, catalog: Arc<Self::Catalog>, _: &str, rights: &Rights) -> Self {
-        Self::new(policy, catalog, rights)
+        let labels = Self::new(policy, catalog, rights);
+        labels.unsuited().for_each(warn_unsuited);
+        labels
     }
 }
 

@@ -133,6 +133,9 @@ async fn masks_of_enumerations_are_words_of_theirs() {
                 assert_eq!((other, fixed.as_deref()), (None, Some("hap'py")), "{sql}");
             }
         }
+        let log = proxy.log();
+        assert!(log.contains("no masks of the column's type") && log.contains("shop.moods.other"), "{log}");
+        assert!(!log.contains("shop.moods.mood") && !log.contains("shop.moods.fixed"), "{log}");
     }
 }
 

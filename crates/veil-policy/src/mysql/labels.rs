@@ -203,6 +203,20 @@ impl Labels {
         Some(Label::new(masking, None))
     }
 
+    /// Columns of tables whose function has no masks of their types, so that they are NULL.
+    pub fn unsuited(&self) -> impl Iterator<Item = (ColumnName, &Label)> {
+        let tables = self.catalog.tables().filter(|table| table.kind.keeps_rows());
+        tables.flat_map(move |table| {
+            let labels = self.tables.get(&key(table));
+            table.columns.iter().filter_map(move |column| {
+                let label = labels?.columns.get(&column.name.to_lowercase())?;
+                let (schema, name) = (table.database.clone(), table.name.clone());
+                let of = ColumnName { schema, table: name, column: column.name.clone() };
+                (!label.masker.suits(&column.column_type)).then_some((of, label))
+            })
+        })
+    }
+
     /// Whether other cells are masked by what stands in a column, or in any column of its table.
     pub(super) fn decides(
         &self,
