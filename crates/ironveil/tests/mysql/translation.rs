@@ -481,6 +481,8 @@ async fn guesses_do_not_pass_for_masks() {
         client.query_drop("set @identity = 1").await.unwrap();
         for text in [
             "select auto_increment from information_schema.tables",
+            "select * from (select * from tables) t",
+            "select 1 union table information_schema.tables",
             "select 1 from information_schema.tables where auto_increment > 5",
             "set auto_increment_increment = 65535",
             "show variables like '%'",

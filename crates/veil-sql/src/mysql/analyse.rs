@@ -462,8 +462,9 @@ fn reads_counts(tokens: &[Token]) -> bool {
     };
     let named = |token: &Token| matches!(token, Token::Word(word) if word.value.to_ascii_lowercase().contains("auto_increment"));
     let inside = has("select") + has("table") + has("union") + has("with") > 1;
-    tokens.iter().any(named)
-        || (has("tables") > 0 && has("information_schema") > 0 && inside && tokens.contains(&Token::Mul))
+    let all = tokens.contains(&Token::Mul) || has("table") > 0;
+    // The session's database may be `information_schema`.
+    tokens.iter().any(named) || (has("tables") > 0 && inside && all)
 }
 
 fn call(tokens: &[Token], facts: &mut Facts) -> Kind {

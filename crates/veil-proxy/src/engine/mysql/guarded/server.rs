@@ -296,10 +296,11 @@ impl Guarded {
 
     /// The end of a result, in which nothing is said of warnings where their number may follow from values.
     fn without_warnings(&self, reply: &Reply, payload: &[u8]) -> Result<Pass, Problem> {
-        if reply.judged().run.clean {
+        let judged = reply.judged();
+        let counter = self.judge.counter(&judged);
+        if judged.run.clean && counter.is_none() {
             return Ok(Pass::Forward);
         }
-        let counter = self.judge.counter(&reply.judged());
         let number = |number| counter.as_ref().map_or(number, |mask| masked_number(mask, number));
         Ok(Pass::Instead(vec![End::without_warnings(payload, self.capabilities, number)?]))
     }
