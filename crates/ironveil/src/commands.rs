@@ -177,7 +177,7 @@ fn run_tests(config: &Config, database: &str, server: &Server) -> Result<()> {
     let here = config.tests.iter().filter(|test| test.database == "*" || test.database == database);
     let mut failed = Vec::new();
     for (test, sql) in here.filter_map(|test| Some((test, test.sql()?))) {
-        let explained = server.explain(sql, &server.known_to(&test.principal));
+        let explained = server.explain(sql, &server.known_to(test));
         let checked = match explained.as_deref() {
             Ok([one]) => test.check_statement(one),
             Ok(_) => Err("it is not one statement".to_owned()),
@@ -199,6 +199,9 @@ fn check_config(check: &Check) -> Result<()> {
         None => keys::default_root()?,
     };
     wire_up::proxy(&config, &keys::read_root(&root)?)?;
+    for (at, key) in config.previous_keys.iter().enumerate() {
+        keys::read_root(key).with_context(|| format!("keys.previous, number {}", at + 1))?;
+    }
     let (databases, rules, users) = (config.databases.len(), config.rules.len(), config.users.len());
     writeln!(
         io::stdout(),

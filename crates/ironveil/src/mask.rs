@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, anyhow, bail};
 use tracing::info;
 use veil_mask::{Cell, ColumnMask};
-use veil_model::pgtype::oid;
+use veil_model::pgtype::NAMES;
 use veil_model::{ColumnName, Format, PgType};
 use veil_policy::config::{Config, Protocol, Secret};
 use veil_policy::who::Principal;
@@ -14,27 +14,6 @@ use veil_policy::who::Principal;
 use crate::cli::{Unmask, Values};
 use crate::commands::read_config;
 use crate::{keys, wire_up};
-
-const TYPES: [(&str, u32); 18] = [
-    ("text", oid::TEXT),
-    ("int2", oid::INT2),
-    ("int4", oid::INT4),
-    ("int8", oid::INT8),
-    ("numeric", oid::NUMERIC),
-    ("float4", oid::FLOAT4),
-    ("float8", oid::FLOAT8),
-    ("date", oid::DATE),
-    ("timestamp", oid::TIMESTAMP),
-    ("timestamptz", oid::TIMESTAMPTZ),
-    ("uuid", oid::UUID),
-    ("inet", oid::INET),
-    ("cidr", oid::CIDR),
-    ("macaddr", oid::MACADDR),
-    ("point", oid::POINT),
-    ("bytea", oid::BYTEA),
-    ("json", oid::JSON),
-    ("jsonb", oid::JSONB),
-];
 
 /// Prints the mask of each value, NULL where there is none.
 pub(crate) fn mask(values: &Values) -> Result<()> {
@@ -92,8 +71,8 @@ fn column(config: &Config, key: &Secret, values: &Values) -> Result<(String, Col
     let masking =
         if mysql { policy.mask_mysql(&rights, &name, true) } else { policy.mask(database, &rights, &name) };
     let masking = masking.with_context(|| format!("no rule masks {}", values.column))?;
-    let known = TYPES.iter().find(|(name, _)| *name == values.kind);
-    let names = || TYPES.map(|(name, _)| name).join(", ");
+    let known = NAMES.iter().find(|(name, _)| *name == values.kind);
+    let names = || NAMES.map(|(name, _)| name).join(", ");
     let (_, oid) = known.with_context(|| format!("--type is one of {}", names()))?;
     let column = masking.masker.column(PgType { oid: *oid, modifier: -1 });
     if !column.supported() {

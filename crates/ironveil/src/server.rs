@@ -8,8 +8,9 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, OptsBuilder, Row, SslOpts};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use veil_policy::config::{Config, Protocol, SslMode, Upstream};
+use veil_policy::expect::Test;
 use veil_policy::explain::{Explanation, explain, meetings};
-use veil_policy::who::Principal;
+use veil_policy::who::{Principal, Rights};
 use veil_policy::{Labels, Policy, mysql};
 use veil_sql::Catalog;
 use veil_sql::mysql::Mode;
@@ -65,9 +66,9 @@ impl Server {
         }
     }
 
-    /// What the policy makes of the server for somebody.
-    pub(crate) fn known_to(&self, principal: &Principal) -> Known {
-        known(&self.policy, &self.catalog, &self.database, principal)
+    /// What the policy makes of the server for whom a test is about.
+    pub(crate) fn known_to(&self, test: &Test) -> Known {
+        known(&self.policy, &self.catalog, &self.database, &test.rights(&self.policy, SystemTime::now()))
     }
 
     /// What becomes of the statements of a text.
@@ -105,15 +106,14 @@ impl Server {
 }
 
 /// What a policy makes of a catalog for somebody.
-fn known(policy: &Arc<Policy>, catalog: &Catalogs, database: &str, principal: &Principal) -> Known {
-    let rights = policy.rights(principal, SystemTime::now());
+fn known(policy: &Arc<Policy>, catalog: &Catalogs, database: &str, rights: &Rights) -> Known {
     let policy = Arc::clone(policy);
     match catalog {
         Catalogs::Postgres(catalog) => {
-            Known::Postgres(Labels::new(policy, Arc::clone(catalog), database, &rights))
+            Known::Postgres(Labels::new(policy, Arc::clone(catalog), database, rights))
         }
         Catalogs::MySql(catalog, mode) => {
-            Known::MySql(mysql::Labels::new(policy, Arc::clone(catalog), &rights), *mode)
+            Known::MySql(mysql::Labels::new(policy, Arc::clone(catalog), rights), *mode)
         }
     }
 }
@@ -153,7 +153,7 @@ async fn postgres(upstream: &Upstream, policy: Arc<Policy>, database: &str, user
         *rows = postgres_rows(&client, query).await?;
     }
     let catalog = Catalogs::Postgres(Arc::new(Catalog::from_rows(&results)));
-    let known = known(&policy, &catalog, database, &Principal::user(user));
+    let known = known(&policy, &catalog, database, &policy.rights(&Principal::user(user), SystemTime::now()));
     let session = Session::Postgres(client);
     Ok(Server { known, database: database.to_owned(), policy, catalog, session })
 }
@@ -170,7 +170,7 @@ async fn mysql(upstream: &Upstream, policy: Arc<Policy>, database: &str, user: &
     }
     let catalog = Arc::new(veil_sql::mysql::Catalog::from_rows(&results));
     let catalog = Catalogs::MySql(catalog, Mode::new(&sql_mode, &version));
-    let known = known(&policy, &catalog, database, &Principal::user(user));
+    let known = known(&policy, &catalog, database, &policy.rights(&Principal::user(user), SystemTime::now()));
     let session = Session::MySql(connection);
     Ok(Server { known, database: database.to_owned(), policy, catalog, session })
 }

@@ -49,12 +49,17 @@ fn check_names_every_fault_with_file_line_and_key() {
     fs::write(&path, &good).unwrap();
     let output = ironveil(&["check", path.to_str().unwrap()]);
     assert!(output.status.success(), "{}", text(&output));
-    let hidden = good.replace("[{ column: a, strategy: email }]", "[{ name: first, column: a, strategy: email }, { name: mine, who: { user: me }, column: a, strategy: hash }, { name: last, table: t, column: a, strategy: name }]");
+    let hidden = good.replace("[{ column: a, strategy: email }]", "[{ name: first, column: a, strategy: email }, { name: mine, who: { user: me }, column: a, strategy: hash }, { name: last, table: t, column: a, strategy: name }, { name: wide, column: 'b*', strategy: hash }, { name: narrow, column: 'b?d', strategy: hash }, { name: other, column: '?b', strategy: hash }]");
     fs::write(&path, hidden).unwrap();
     let said = text(&ironveil(&["check", path.to_str().unwrap()]));
-    for name in ["mine", "last"] {
-        assert!(said.contains(&format!("rule {name} is never reached: first comes before it")), "{said}");
+    for (name, before) in [("mine", "first"), ("last", "first"), ("narrow", "wide")] {
+        assert!(said.contains(&format!("rule {name} is never reached: {before} comes before it")), "{said}");
     }
+    assert_eq!(said.matches("never reached").count(), 3, "{said}");
+    let kept = good.replace("' } }\n", &format!("' }}, previous: [{{ file: '{}.1' }}] }}\n", key.display()));
+    fs::write(&path, kept).unwrap();
+    let said = text(&ironveil(&["check", path.to_str().unwrap()]));
+    assert!(said.contains("keys.previous, number 1"), "{said}");
     fs::write(&path, good.replace("/key", "/nokey")).unwrap();
     assert_eq!(ironveil(&["check", path.to_str().unwrap()]).status.code(), Some(1));
 }

@@ -49,6 +49,13 @@ impl Digits {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 
+    /// The digits up to the last that is not zero, in ASCII.
+    pub(crate) fn without_last_zeros(&self) -> &[u8] {
+        let digits = self.as_bytes();
+        let kept = digits.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
+        digits.get(..kept).unwrap_or_default()
+    }
+
     pub(crate) const fn len(&self) -> usize {
         self.len
     }

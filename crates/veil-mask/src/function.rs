@@ -172,11 +172,6 @@ pub(crate) trait Mask: fmt::Debug + Send + Sync {
         true
     }
 
-    /// Whether the key finds values from masks, of a function that may.
-    fn reverses(&self) -> bool {
-        true
-    }
-
     /// The fields that are masked, one by each of the functions that this one is made of.
     fn fields(&self) -> &[String] {
         &[]

@@ -72,6 +72,11 @@ impl Kind {
         matches!(self, Self::Text(_) | Self::Padded(_) | Self::Char)
     }
 
+    /// Whether it is a number, exact or not.
+    pub(crate) const fn is_number(self) -> bool {
+        matches!(self.takes(), Takes::Number | Takes::Float)
+    }
+
     /// What the catalogue of functions calls the type.
     pub(crate) const fn takes(self) -> Takes {
         match self {

@@ -37,7 +37,9 @@ pub use masker::{Cell, ColumnMask, Masker};
 pub use mysql::{MySqlColumn, moment_text};
 pub use other::Other;
 pub use shown::Shown;
-pub use strategy::{Function, Param, Parameter, ParameterKind, Strategy, StrategyError, Tag, Takes};
+pub use strategy::{
+    Function, Guarantee, Param, Parameter, ParameterKind, Strategy, StrategyError, Tag, Takes,
+};
 pub use translate::{Given, NoMask, Use};
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ impl Bound {
     }
 
     fn is_reversible(&self) -> bool {
-        self.strategy.function().tags.contains(&Tag::Reversible) && self.mask().reverses()
+        self.strategy.is(Tag::Reversible)
     }
 
     /// Appends a text that no value is.
@@ -212,8 +212,7 @@ impl Masker {
     /// Whether a mask stands for one value, so that how often it comes says how often that does.
     #[must_use]
     pub fn counts_values(&self) -> bool {
-        let tags = self.bound.strategy.function().tags;
-        !tags.contains(&Tag::Lossy) && self.subject().is_none()
+        !self.bound.strategy.is(Tag::Lossy) && self.subject().is_none()
     }
 
     /// The column that says what a cell is of, if masks depend on that.

@@ -9,6 +9,9 @@ use crate::key::Prf;
 use crate::kind::Kind;
 use crate::numeric::Decimal;
 
+/// The greatest `integer`.
+pub(crate) const INT_MAX: u64 = 0x7fff_ffff;
+
 /// An exact number.
 pub(crate) enum Number {
     Int(i64),
@@ -55,13 +58,31 @@ impl Number {
         self.whole().map(|number| Digits::of_number(number, width))
     }
 
+    /// Feeds the number, alike in every type that holds it.
     pub(crate) fn feed(&self, prf: Prf) -> Prf {
+        let fed = |negative, exponent: i32| prf.bytes(&[u8::from(negative)]).bytes(&exponent.to_be_bytes());
         match self {
-            Self::Int(number) => prf.bytes(&number.to_be_bytes()),
+            Self::Int(0) => fed(false, 0),
+            Self::Int(number) => {
+                let digits = Digits::of_number(number.unsigned_abs(), 0);
+                let exponent = i32::try_from(digits.len()).unwrap_or_default();
+                digits
+                    .without_last_zeros()
+                    .iter()
+                    .fold(fed(*number < 0, exponent), |prf, digit| prf.bytes(&[digit - b'0']))
+            }
             Self::Decimal(decimal) => {
                 let (negative, exponent, digits) = decimal.identity();
-                prf.bytes(&[u8::from(negative)]).bytes(&exponent.to_be_bytes()).bytes(digits)
+                fed(negative, exponent).bytes(digits)
             }
+        }
+    }
+
+    /// Whether it is about as great as an `integer` holds, whatever its type is.
+    pub(crate) fn is_small(&self) -> bool {
+        match self {
+            Self::Int(number) => number.unsigned_abs() <= INT_MAX,
+            Self::Decimal(decimal) => decimal.integer_part().is_some_and(|part| part <= INT_MAX),
         }
     }
 

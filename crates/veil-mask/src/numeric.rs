@@ -108,6 +108,13 @@ impl Decimal {
         digits.into_iter().try_fold(0u64, |n, digit| n.checked_mul(10)?.checked_add(u64::from(digit)))
     }
 
+    /// The digits before the point, if they are below 2^64.
+    pub(crate) fn integer_part(&self) -> Option<u64> {
+        let count = usize::try_from(self.exponent.max(0)).ok()?;
+        let digits = self.digits.iter().copied().chain(std::iter::repeat(0)).take(count);
+        digits.into_iter().try_fold(0u64, |n, digit| n.checked_mul(10)?.checked_add(u64::from(digit)))
+    }
+
     pub(crate) fn fits(&self, precision: Precision) -> bool {
         let integer_digits = u32::try_from(self.exponent).unwrap_or(0);
         integer_digits <= precision.integer_digits && u32::from(self.scale) <= precision.scale

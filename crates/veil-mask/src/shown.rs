@@ -14,7 +14,8 @@ use crate::function::{self, At, Mask, Moved};
 use crate::inet::{Hardware, Inet};
 use crate::kind::Kind;
 use crate::masker::{Bound, ColumnMask, Plan};
-use crate::number::Number;
+use crate::number::{Number, read_float, write_float};
+use crate::numeric::Decimal;
 use crate::translate::Given;
 
 /// The newest masks that were shown, by their hashes.
@@ -72,14 +73,18 @@ impl Plan {
         match self {
             Self::Null | Self::Unsupported | Self::Row(_) => false,
             Self::Fixed(fixed) => {
-                let mut mask = Vec::new();
+                let (mut mask, mut text) = (Vec::new(), Vec::new());
                 fixed.write(format, &mut mask);
-                mask == cell
+                fixed.write(Format::Text, &mut text);
+                let stated = given.kind.map_or(Some(Kind::Int8), Kind::of).filter(|kind| kind.is_number());
+                let same = |kind| Some(Exact::read(kind, format, cell)? == Exact::text(&text)?);
+                mask == cell || stated.and_then(same).unwrap_or(false)
             }
             Self::Keyed(bound, own) => {
-                // A number says the same in every width.
-                let stated = given.kind.and_then(Kind::of).filter(|kind| kind.takes() == own.takes());
-                let kind = if format == Format::Binary { stated.unwrap_or(*own) } else { *own };
+                // A number says the same in every type.
+                let alike = |kind: &Kind| kind.takes() == own.takes() || kind.is_number() && own.is_number();
+                let stated = given.kind.and_then(Kind::of).filter(alike).unwrap_or(*own);
+                let kind = if format == Format::Binary || own.is_number() { stated } else { *own };
                 let Some((shown, seed)) = bound.shown() else { return false };
                 hash(bound, *seed, kind, format, cell).is_some_and(|hash| shown.holds(hash))
             }
@@ -96,12 +101,55 @@ pub(crate) fn note(bound: &Bound, kind: Kind, format: Format, mask: &[u8]) {
     }
 }
 
+/// A number as whole digits and a power of ten, whatever its type is.
+#[derive(PartialEq, Eq, Hash)]
+struct Exact(i128, u16);
+
+impl Exact {
+    fn read(kind: Kind, format: Format, cell: &[u8]) -> Option<Self> {
+        match (kind, format) {
+            // Written with a point or not.
+            (_, Format::Text) => Self::text(cell),
+            (Kind::Float4 | Kind::Float8, _) => {
+                let mut text = Vec::new();
+                write_float(kind, Format::Text, read_float(kind, format, cell)?, &mut text)?;
+                Self::text(&text)
+            }
+            _ => Self::of(Number::read(kind, format, cell)?.scaled()?),
+        }
+    }
+
+    fn text(cell: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(cell).ok()?;
+        let plain = Decimal::parse(text);
+        let written =
+            || Decimal::parse(&text.parse::<f64>().ok().filter(|float| float.is_finite())?.to_string());
+        Self::of(plain.or_else(written)?.scaled()?)
+    }
+
+    fn of((mut digits, mut scale): (i128, u16)) -> Option<Self> {
+        while scale > 0 && digits % 10 == 0 {
+            (digits, scale) = (digits / 10, scale - 1);
+        }
+        Some(Self(digits, scale))
+    }
+}
+
 /// The hash of a value, whatever its format is.
 fn hash(bound: &Bound, seed: u64, kind: Kind, format: Format, cell: &[u8]) -> Option<u64> {
+    if kind.is_number() {
+        return Some(hashed(seed, Exact::read(kind, format, cell)?));
+    }
     let reader = Reader { seed, found: AtomicU64::new(0) };
     let at = At { key: bound.key(), kind, limit: kind.limit(), way: Way::Mask, subject: None, inner: &[] };
     let _ = function::cell(&reader, &at, format, cell, &mut Vec::new());
     Some(reader.found.into_inner()).filter(|hash| *hash != 0)
+}
+
+fn hashed(seed: u64, value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (seed, value).hash(&mut hasher);
+    hasher.finish().max(1)
 }
 
 /// Reads a value, as a function would that masks it.
@@ -113,9 +161,7 @@ struct Reader {
 
 impl Reader {
     fn take<T>(&self, value: impl Hash) -> Option<T> {
-        let mut hasher = DefaultHasher::new();
-        (self.seed, value).hash(&mut hasher);
-        self.found.store(hasher.finish().max(1), Ordering::Relaxed);
+        self.found.store(hashed(self.seed, value), Ordering::Relaxed);
         None
     }
 }
@@ -123,18 +169,6 @@ impl Reader {
 impl Mask for Reader {
     fn text(&self, _: &At<'_>, text: &str, _: &mut Vec<u8>) -> Option<()> {
         self.take(text)
-    }
-
-    fn number(&self, _: &At<'_>, number: &Number) -> Option<Number> {
-        let (mut digits, mut scale) = number.scaled()?;
-        while scale > 0 && digits % 10 == 0 {
-            (digits, scale) = (digits / 10, scale - 1);
-        }
-        self.take((digits, scale))
-    }
-
-    fn float(&self, _: &At<'_>, number: f64) -> Option<f64> {
-        self.take(number.to_bits())
     }
 
     fn moment(&self, _: &At<'_>, micros: i64) -> Option<Moved> {
@@ -164,5 +198,56 @@ impl Mask for Reader {
     fn document(&self, _: &At<'_>, document: &str, _: &mut Vec<u8>) -> Option<()> {
         let value: serde_json::Value = serde_json::from_str(document).ok()?;
         self.take(value.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use veil_model::PgType;
+    use veil_model::pgtype::oid;
+
+    use super::*;
+    use crate::translate::Use;
+    use crate::{Masker, RootKey, Strategy};
+
+    /// The type that is stated, and how a number is written.
+    type Form = (Option<u32>, Format, fn(f64) -> Vec<u8>);
+
+    #[test]
+    fn a_number_is_known_in_every_type() {
+        let of = |name: &str, oid| {
+            let strategy = Strategy::parse(name, &BTreeMap::new()).unwrap();
+            let shown = Arc::new(Shown::new(64));
+            let masker = Masker::remembering(&RootKey::from_bytes([7; 32]), &strategy, "", &shown);
+            masker.column(PgType { oid, modifier: -1 })
+        };
+        let forms: [Form; 5] = [
+            (None, Format::Text, |number| number.to_string().into()),
+            (None, Format::Text, |number| format!("{number:.2}").into()),
+            (Some(oid::INT4), Format::Binary, |number| (number as i32).to_be_bytes().into()),
+            (Some(oid::INT8), Format::Binary, |number| (number as i64).to_be_bytes().into()),
+            (Some(oid::FLOAT8), Format::Binary, |number| number.to_be_bytes().into()),
+        ];
+        for (function, kind) in
+            [("redact", oid::INT8), ("redact", oid::FLOAT8), ("number", oid::INT4), ("hash", oid::FLOAT4)]
+        {
+            let column = of(function, kind);
+            let mut mask = Vec::new();
+            column.mask(Format::Text, b"1000", &mut mask);
+            let mask: f64 = std::str::from_utf8(&mask).unwrap().parse().unwrap();
+            for (stated, format, write) in forms {
+                let given = Given {
+                    used: Use::Stored,
+                    kind: stated.map(|oid| PgType { oid, modifier: -1 }),
+                    list: false,
+                };
+                let known = |number: f64| column.was_shown(given, format, Some(&write(number)));
+                assert!(known(mask), "{function} {kind} {stated:?}");
+                assert!(!known(mask + 1.0), "{function} {kind} {stated:?}");
+            }
+        }
     }
 }

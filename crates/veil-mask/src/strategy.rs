@@ -17,8 +17,8 @@ pub struct Function {
     pub summary: &'static str,
     /// The types that it has masks for.
     pub takes: &'static [Takes],
-    /// What holds for its masks.
-    pub tags: &'static [Tag],
+    /// What holds for its masks; none if they are those of another function.
+    pub tags: &'static [Guarantee],
     /// What a mask says about the value, besides what others are equal to it.
     pub leaks: &'static str,
     /// Its parameters.
@@ -55,12 +55,23 @@ pub enum Takes {
     Row,
 }
 
-/// What holds for the masks of a function.
+/// What holds for the masks of a function, perhaps with some parameters only.
+#[derive(Clone, Copy, Debug)]
+pub struct Guarantee {
+    /// What holds.
+    pub tag: Tag,
+    /// The parameter that it depends on, and the values of it with which it holds.
+    pub with: Option<(&'static str, &'static [&'static str])>,
+}
+
+/// What may hold for masks of values that have the form which a function is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tag {
+    /// Equal values have equal masks.
+    Deterministic,
     /// No two values have one mask.
     Unique,
-    /// Two values rarely have one mask.
+    /// Two values rarely have one mask, where the column is wide.
     Probable,
     /// Many values share a mask.
     Lossy,
@@ -117,6 +128,7 @@ impl Tag {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Deterministic => "deterministic",
             Self::Unique => "unique",
             Self::Probable => "probable",
             Self::Lossy => "lossy",
@@ -276,6 +288,26 @@ impl Strategy {
     #[must_use]
     pub const fn function(&self) -> &'static Function {
         self.function
+    }
+
+    /// Whether this holds for its masks, with its parameters.
+    #[must_use]
+    pub fn is(&self, tag: Tag) -> bool {
+        if let ([], [like]) = (self.function.tags, self.mask.inner()) {
+            return tag != Tag::Reversible && like.is(tag);
+        }
+        self.function.tags.iter().any(|guarantee| guarantee.tag == tag && self.holds(guarantee.with))
+    }
+
+    fn holds(&self, with: Option<(&str, &[&str])>) -> bool {
+        let Some((name, words)) = with else { return true };
+        let default = self.function.params.iter().find(|parameter| parameter.name == name);
+        let value = match self.params.get(name) {
+            Some(Param::Text(text)) => text.clone(),
+            Some(Param::Bool(truth)) => truth.to_string(),
+            _ => default.and_then(|parameter| parameter.default).unwrap_or_default().to_owned(),
+        };
+        words.contains(&value.as_str())
     }
 
     /// The parameters that were given.

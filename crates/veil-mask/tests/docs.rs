@@ -3,30 +3,32 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use veil_mask::{Function, ParameterKind, Strategy, Takes};
+use veil_mask::{Function, Guarantee, ParameterKind, Strategy, Takes};
 
 const INTRODUCTION: &str = "# Masking functions
 
 A rule's `strategy` names one of these; its parameters stand beside it in the rule. NULL stays NULL. Masks have the column's type, in text
 and binary: a cell that a function cannot handle is NULL, never the value. Equal values have equal masks under one key, in every table,
-database and format. Values are normalised first (case and spaces of emails and names, digits of phones and cards).
+database and format, but for `boolean` and `date_shift` with `by`, whose masks depend on another column too. Functions that invent normalise first (case and spaces of
+emails and names, digits of phones and cards); those that encrypt do not, since every spelling has to be found again.
 
 The mask of an enumeration's word is a word of the same enumeration: `category`, `lookup` with `otherwise: \'null\'` and `constant` fit if theirs are.
 Arrays are masked element by element (`default`, `redact` and `secret` empty them). In `json` and `jsonb`, `json` masks what stands at given paths;
 `null`, `default`, `redact`, `secret`, `constant` and `hash` replace the document; the functions for text mask a document that is a text, and make any other
 NULL. Text that does not have the form that a function expects (an email, a phone number ...) becomes `[REDACTED]`.
 
-What is said of the masks of a function:
+What is said of the masks of a function, for values of the form that it is for:
 
 | | |
 |---|---|
+| deterministic | equal values have equal masks |
 | unique | no two values have one mask |
-| probable | two values rarely have one mask |
+| probable | two values rarely have one mask, where the column is wide |
 | lossy | many values share a mask |
 | format | a mask looks like the value: its length, alphabet and separators |
 | valid | a mask passes the checks that values of its kind pass |
 | safe | masks come from ranges that are reserved, or say of themselves what they are: no mask is anybody's |
-| reversible | whoever has the key can find the value, where the parameters say so |
+| reversible | whoever has the key can find the value; what clients give is taken for masks |
 | order | order, or distances, are kept |
 
 Whoever sees masks always sees which values are equal. All functions but `null`, `default`, `redact`, `secret`, `constant`, `partial`, `truncate`, `regex`, `geo`, `date_truncate`,
@@ -50,13 +52,24 @@ fn values(kind: ParameterKind) -> String {
     }
 }
 
+fn told(Guarantee { tag, with }: &Guarantee) -> String {
+    match with {
+        None => tag.name().to_owned(),
+        Some((parameter, [""])) => format!("{} (without `{parameter}`)", tag.name()),
+        Some((parameter, words)) => format!("{} (`{parameter}`: {})", tag.name(), words.join(" or ")),
+    }
+}
+
 fn section(function: &Function, out: &mut String) -> std::fmt::Result {
     writeln!(out, "## `{}`\n\n{}\n", function.name, function.summary)?;
     let takes = match function.takes {
         all if all.len() == Takes::ALL.len() => "any".to_owned(),
         takes => takes.iter().map(|takes| takes.name()).collect::<Vec<_>>().join(", "),
     };
-    let tags = function.tags.iter().map(|tag| tag.name()).collect::<Vec<_>>().join(", ");
+    let tags = match function.tags {
+        [] => "as those of the other function, but not reversible".to_owned(),
+        tags => tags.iter().map(told).collect::<Vec<_>>().join(", "),
+    };
     writeln!(out, "Types: {takes}. Masks are: {tags}. They say: {}.\n", function.leaks)?;
     if function.params.is_empty() {
         return Ok(());

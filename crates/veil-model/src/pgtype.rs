@@ -29,6 +29,28 @@ pub mod oid {
     pub const JSONB: u32 = 3802;
 }
 
+/// The types of cells that people name, as PostgreSQL does.
+pub const NAMES: [(&str, u32); 18] = [
+    ("text", oid::TEXT),
+    ("int2", oid::INT2),
+    ("int4", oid::INT4),
+    ("int8", oid::INT8),
+    ("numeric", oid::NUMERIC),
+    ("float4", oid::FLOAT4),
+    ("float8", oid::FLOAT8),
+    ("date", oid::DATE),
+    ("timestamp", oid::TIMESTAMP),
+    ("timestamptz", oid::TIMESTAMPTZ),
+    ("uuid", oid::UUID),
+    ("inet", oid::INET),
+    ("cidr", oid::CIDR),
+    ("macaddr", oid::MACADDR),
+    ("point", oid::POINT),
+    ("bytea", oid::BYTEA),
+    ("json", oid::JSON),
+    ("jsonb", oid::JSONB),
+];
+
 /// The OID of a built-in type by its name, which the grammar gives to SQL's own names too.
 #[must_use]
 pub fn named(name: &str) -> Option<u32> {

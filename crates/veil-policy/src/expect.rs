@@ -3,12 +3,11 @@
 use std::time::SystemTime;
 
 use veil_mask::Cell;
-use veil_model::pgtype::oid;
 use veil_model::{ColumnName, Format, PgType};
 
 use crate::explain::{Explanation, Outcome};
 use crate::rule::Policy;
-use crate::who::Principal;
+use crate::who::{Principal, Rights};
 
 /// A test.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +16,10 @@ pub struct Test {
     pub line: usize,
     /// For whom.
     pub principal: Principal,
+    /// Who has these roles; if it is not said, what the catalog says.
+    pub roles: Option<Vec<String>>,
+    /// When; now if it is not said.
+    pub at: Option<SystemTime>,
     /// The database, as clients name it.
     pub database: String,
     /// Of what, and what is expected of it.
@@ -39,6 +42,8 @@ pub enum Expected {
         column: Vec<String>,
         /// The text.
         value: String,
+        /// The column's type.
+        oid: u32,
         /// Its mask.
         mask: String,
     },
@@ -57,6 +62,16 @@ pub enum Expected {
 }
 
 impl Test {
+    /// Which rules are for whom it is about.
+    #[must_use]
+    pub fn rights(&self, policy: &Policy, now: SystemTime) -> Rights {
+        let rights = policy.rights(&self.principal, self.at.unwrap_or(now));
+        match &self.roles {
+            Some(roles) => policy.settled(&rights, Some(&|role| roles.iter().any(|own| own == role))),
+            None => rights,
+        }
+    }
+
     /// What is wrong with what a policy does to a column or value; nothing for statements, which need a catalog.
     ///
     /// # Errors
@@ -64,7 +79,7 @@ impl Test {
     pub fn check(&self, policy: &Policy, database: &str, mysql: bool, now: SystemTime) -> Result<(), String> {
         let (parts, value) = match &self.expected {
             Expected::Column { column, .. } => (column, None),
-            Expected::Value { column, value, mask } => (column, Some((value, mask))),
+            Expected::Value { column, value, oid, mask } => (column, Some((value, *oid, mask))),
             Expected::Refused { .. } | Expected::Columns { .. } => return Ok(()),
         };
         let default = if mysql { database } else { "public" };
@@ -74,7 +89,7 @@ impl Test {
             _ => return Err("a column is written TABLE.COLUMN or SCHEMA.TABLE.COLUMN".to_owned()),
         };
         let name = ColumnName { schema: schema.to_owned(), table: table.clone(), column: column.clone() };
-        let rights = policy.settled(&policy.rights(&self.principal, now), None);
+        let rights = policy.settled(&self.rights(policy, now), None);
         let masking = if mysql {
             policy.mask_mysql(&rights, &name, true)
         } else {
@@ -92,12 +107,11 @@ impl Test {
             (Expected::Column { by, .. }, _) => {
                 Err(format!("{place} is masked by rule {rule} ({function}), and not {by}"))
             }
-            (_, Some((value, expected))) => {
+            (_, Some((value, oid, expected))) => {
                 let mut out = Vec::new();
-                let text = PgType { oid: oid::TEXT, modifier: -1 };
-                let cell = masking.map(|masking| {
-                    masking.masker.column(text).mask(Format::Text, value.as_bytes(), &mut out)
-                });
+                let ty = PgType { oid, modifier: -1 };
+                let cell = masking
+                    .map(|masking| masking.masker.column(ty).mask(Format::Text, value.as_bytes(), &mut out));
                 match cell {
                     Some(Cell::Written) if out == expected.as_bytes() => Ok(()),
                     Some(Cell::Null) if expected == "NULL" => Ok(()),

@@ -25,6 +25,12 @@ impl Glob {
         self.0 == "*"
     }
 
+    /// Whether it matches all that `other` does, as far as that can be seen: what `other` leaves open stands for itself.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        self == other || self.matches(&other.0) && !(self.0.contains('?') && other.0.contains('*'))
+    }
+
     /// Whether `name` fits. Takes time in proportion to both lengths multiplied at most.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {

@@ -96,14 +96,13 @@ impl Rule {
     /// Whether a rule that comes behind this one is never reached.
     #[must_use]
     pub fn hides(&self, other: &Self) -> bool {
-        let covers = |own: &Glob, other: &Glob| own.is_any() || own == other;
         self.until.is_none()
             && self.when.is_none()
             && (self.who == Who::default() || self.who == other.who)
-            && covers(&self.database, &other.database)
-            && covers(&self.schema, &other.schema)
-            && covers(&self.table, &other.table)
-            && covers(&self.column, &other.column)
+            && self.database.covers(&other.database)
+            && self.schema.covers(&other.schema)
+            && self.table.covers(&other.table)
+            && self.column.covers(&other.column)
     }
 
     fn covers_everything(&self) -> bool {

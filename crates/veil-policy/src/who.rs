@@ -158,6 +158,11 @@ impl std::str::FromStr for Day {
 }
 
 impl Day {
+    /// Its first moment.
+    pub(crate) fn start(self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(self.0 * 86_400)
+    }
+
     /// Whether it is over.
     pub(crate) fn is_over(self, now: SystemTime) -> bool {
         now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / 86_400 > self.0

@@ -135,7 +135,10 @@ fn a_configuration_carries_tests_of_its_own() {
     let rules = "
   - { name: night, who: { user: dba, network: 10.0.0.0/8 }, unmask: true, reason: test }
   - { name: addresses, table: users, column: email, strategy: partial, last: 3 }
-  - { table: users, column: age, strategy: email }";
+  - { table: users, column: age, strategy: email }
+  - { who: { role: auditors, days: [mon] }, table: users, column: phone, unmask: true, reason: test }
+  - { table: users, column: phone, strategy: phone }
+  - { table: users, column: birth, strategy: date_truncate }";
     let with = |tests: &[&str]| {
         let tests: String = tests.iter().map(|test| format!("  - {test}\n")).collect();
         checked(&format!(
@@ -152,6 +155,12 @@ fn a_configuration_carries_tests_of_its_own() {
         "{ as: app, column: users.email, value: jane@corp.example, expect: '**************ple' }",
         "{ as: app, sql: 'select email, upper(email), count(*) from users group by email', expect: [addresses, 'null', shown] }",
         "{ as: app, sql: 'select pg_read_file(email) from users', expect: refused }",
+        "{ as: { user: app, roles: [auditors], at: 2026-11-23 }, column: users.phone, expect: shown }",
+        "{ as: { user: app, roles: [auditors], at: '2026-11-23 18:30' }, sql: 'select phone from users', expect: [shown] }",
+        "{ as: { user: app, roles: [auditors], at: 2026-11-24 }, column: users.phone, expect: phone }",
+        "{ as: { user: app, roles: [], at: 2026-11-23 }, sql: 'select phone from users', expect: [masked] }",
+        "{ as: app, column: users.birth, value: 1990-05-17, type: date, expect: '1990-01-01' }",
+        "{ as: app, column: users.birth, value: 1990-05-17, type: uuid, expect: 'NULL' }",
         "{ as: { user: dba, address: 10.1.1.1 }, sql: 'select email, upper(email) from users', expect: [shown, shown] }",
     ];
     let (fine, told) = with(&good);
@@ -178,6 +187,15 @@ fn a_configuration_carries_tests_of_its_own() {
             "runs; columns: masked by addresses",
         ),
         ("{ as: app, sql: 'select 1; select 2', expect: shown }", "it is not one statement"),
+        ("{ as: app, sql: 'select email from users', expect: [] }", "a test has \"column\""),
+        (
+            "{ as: { user: app, at: noon }, column: users.email, expect: shown }",
+            "a time is written 2026-12-31",
+        ),
+        (
+            "{ as: app, column: users.email, value: x, type: money, expect: x }",
+            "\"type\" is one of text, int2",
+        ),
         ("{ as: app, column: users.email }", "the key \"expect\" is missing"),
         ("{ as: app, expect: x }", "a test has \"column\""),
     ] {

@@ -20,6 +20,9 @@ pub(crate) enum Part {
     Country,
 }
 
+/// Numbers of houses in a street.
+const HOUSES: u64 = 199;
+
 choice!(Part, "full" => Full, "street" => Street, "city" => City, "region" => Region, "country" => Country);
 
 #[rustfmt::skip]
@@ -65,6 +68,17 @@ const COUNTRIES: &[[&str; 3]] = &[
 ];
 
 impl Mask for Address {
+    fn room(&self) -> Option<u64> {
+        let count = match self.part {
+            Part::Street => usize::try_from(HOUSES).ok()? * STREETS.len(),
+            Part::City => CITIES.len(),
+            Part::Region => REGIONS.len(),
+            Part::Country => COUNTRIES.len(),
+            Part::Full => return None,
+        };
+        u64::try_from(count).ok()
+    }
+
     fn text(&self, at: &At<'_>, text: &str, out: &mut Vec<u8>) -> Option<()> {
         let text = text.trim();
         if text.is_empty() {
@@ -95,7 +109,7 @@ impl Part {
 }
 
 fn street(draws: &mut Draws) -> String {
-    format!("{} {}", 1 + draws.below(199), draws.pick(STREETS))
+    format!("{} {}", 1 + draws.below(HOUSES), draws.pick(STREETS))
 }
 
 /// A code for a code, and a name for anything else.

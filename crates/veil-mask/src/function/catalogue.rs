@@ -39,7 +39,7 @@ use super::truncate::Truncate;
 use super::url::Url;
 use super::username::Username;
 use super::uuid_perm::UuidPerm;
-use crate::strategy::{Function, Parameter, ParameterKind, Strategy, StrategyError, Tag, Takes};
+use crate::strategy::{Function, Guarantee, Parameter, ParameterKind, Strategy, StrategyError, Tag, Takes};
 
 use ParameterKind as Kind;
 
@@ -56,6 +56,14 @@ const fn parameter(
     what: &'static str,
 ) -> Parameter {
     Parameter { name, kind, default, what }
+}
+
+const fn always(tag: Tag) -> Guarantee {
+    Guarantee { tag, with: None }
+}
+
+const fn when(tag: Tag, parameter: &'static str, words: &'static [&'static str]) -> Guarantee {
+    Guarantee { tag, with: Some((parameter, words)) }
 }
 
 const SMALL: Parameter = parameter(
@@ -77,7 +85,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "null",
         summary: "Replaces every value of any type by NULL.",
         takes: Takes::ALL,
-        tags: &[Tag::Lossy, Tag::Safe],
+        tags: &[always(Tag::Deterministic), always(Tag::Lossy), always(Tag::Safe)],
         leaks: "nothing",
         params: &[],
         build: |_| built(Null),
@@ -86,7 +94,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "default",
         summary: "Replaces every value by the type's zero: an empty text, 0, 1970-01-01, false.",
         takes: Takes::ALL,
-        tags: &[Tag::Lossy, Tag::Safe],
+        tags: &[always(Tag::Deterministic), always(Tag::Lossy), always(Tag::Safe)],
         leaks: "whether it is NULL",
         params: &[],
         build: |_| built(Redact(String::new())),
@@ -95,7 +103,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "redact",
         summary: "Replaces texts by a label, and values of other types by the type's zero.",
         takes: Takes::ALL,
-        tags: &[Tag::Lossy, Tag::Safe],
+        tags: &[always(Tag::Deterministic), always(Tag::Lossy), always(Tag::Safe)],
         leaks: "whether it is NULL",
         params: &[parameter(
             "label",
@@ -109,7 +117,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "secret",
         summary: "Replaces passwords, keys and the like by a label, whatever they are.",
         takes: Takes::ALL,
-        tags: &[Tag::Lossy, Tag::Safe],
+        tags: &[always(Tag::Deterministic), always(Tag::Lossy), always(Tag::Safe)],
         leaks: "whether it is NULL",
         params: &[],
         build: |_| built(Redact("[SECRET]".to_owned())),
@@ -118,7 +126,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "constant",
         summary: "Replaces every value by one value, which the column's type must be able to hold.",
         takes: Takes::ALL,
-        tags: &[Tag::Lossy, Tag::Safe],
+        tags: &[always(Tag::Deterministic), always(Tag::Lossy)],
         leaks: "whether it is NULL",
         params: &[parameter(
             "value",
@@ -133,7 +141,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         summary: "Keeps the first and last characters of a text and covers the others, keeping its length; \
                   covers everything if it would show half of the text or more.",
         takes: TEXTS,
-        tags: &[Tag::Lossy, Tag::Format],
+        tags: &[always(Tag::Deterministic), always(Tag::Lossy)],
         leaks: "length, and what is kept",
         params: &[
             parameter("first", Kind::Int { min: 0, max: 64 }, Some("0"), "characters kept at the beginning"),
@@ -159,7 +167,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "truncate",
         summary: "Keeps the beginning of a text; a text of which that would be half or more becomes a label.",
         takes: TEXTS,
-        tags: &[Tag::Lossy],
+        tags: &[always(Tag::Deterministic), always(Tag::Lossy)],
         leaks: "the beginning",
         params: &[parameter("length", Kind::Int { min: 1, max: 64 }, None, "characters kept")],
         build: |arguments| built(Truncate { length: arguments.value("length")? }),
@@ -168,7 +176,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "regex",
         summary: "Replaces all that a regular expression finds in a text; a text in which it finds nothing becomes a label.",
         takes: TEXTS,
-        tags: &[Tag::Lossy],
+        tags: &[always(Tag::Deterministic), always(Tag::Lossy)],
         leaks: "what the pattern does not find",
         params: &[
             parameter(
@@ -193,7 +201,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "hash",
         summary: "Replaces a value by a keyed digest of the same type, the same for equal values.",
         takes: &[Takes::Text, Takes::Json, Takes::Number, Takes::Float, Takes::Uuid, Takes::Bytes],
-        tags: &[Tag::Probable, Tag::Safe],
+        tags: &[always(Tag::Deterministic), always(Tag::Probable)],
         leaks: "nothing",
         params: &[
             parameter(
@@ -217,7 +225,12 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "fpe",
         summary: "Encrypts the digits and letters of a text or number so that it keeps its length and looks (FF1 of NIST SP 800-38G).",
         takes: TEXTS_AND_NUMBERS,
-        tags: &[Tag::Unique, Tag::Format, Tag::Reversible],
+        tags: &[
+            always(Tag::Deterministic),
+            always(Tag::Unique),
+            always(Tag::Format),
+            always(Tag::Reversible),
+        ],
         leaks: "length, marks, which places hold digits, capitals and small letters, whether a number begins with 0; what is kept",
         params: &[
             parameter(
@@ -248,7 +261,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "token",
         summary: "Replaces a text or bytes by what only the key can open (AES-SIV of RFC 5297); it begins with iv1:.",
         takes: &[Takes::Text, Takes::Json, Takes::Bytes],
-        tags: &[Tag::Unique, Tag::Safe, Tag::Reversible],
+        tags: &[always(Tag::Deterministic), always(Tag::Unique), always(Tag::Safe), always(Tag::Reversible)],
         leaks: "length",
         params: &[],
         build: |_| built(Token),
@@ -257,7 +270,12 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "int_perm",
         summary: "Replaces whole numbers by others, each by one of its own; for keys. Numbers outside of the range become 0.",
         takes: &[Takes::Number],
-        tags: &[Tag::Unique, Tag::Format, Tag::Reversible],
+        tags: &[
+            always(Tag::Deterministic),
+            always(Tag::Unique),
+            always(Tag::Format),
+            always(Tag::Reversible),
+        ],
         leaks: "whether it is above 2^31 - 1",
         params: &[
             parameter(
@@ -286,7 +304,13 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "uuid_perm",
         summary: "Replaces uuids by others of the same version, each by one of its own.",
         takes: &[Takes::Uuid, Takes::Text, Takes::Json],
-        tags: &[Tag::Unique, Tag::Format, Tag::Valid, Tag::Reversible],
+        tags: &[
+            always(Tag::Deterministic),
+            always(Tag::Unique),
+            always(Tag::Format),
+            always(Tag::Valid),
+            always(Tag::Reversible),
+        ],
         leaks: "version and variant",
         params: &[],
         build: |_| built(UuidPerm),
@@ -295,8 +319,16 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "email",
         summary: "Replaces an email address by an invented one in a domain reserved for examples, or by one that it can be found from.",
         takes: TEXTS,
-        tags: &[Tag::Probable, Tag::Valid, Tag::Safe, Tag::Reversible],
-        leaks: "nothing; with fpe the length, with partial the first letter",
+        tags: &[
+            always(Tag::Deterministic),
+            always(Tag::Valid),
+            when(Tag::Probable, "mode", &["fake"]),
+            when(Tag::Lossy, "mode", &["partial"]),
+            when(Tag::Unique, "mode", &["fpe"]),
+            when(Tag::Reversible, "mode", &["fpe"]),
+            when(Tag::Safe, "keep_domain", &["false"]),
+        ],
+        leaks: "nothing; with fpe the length, with partial the first letter; what is kept",
         params: &[
             parameter(
                 "mode",
@@ -319,7 +351,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "name",
         summary: "Replaces a person's name by another one; many names share a mask.",
         takes: TEXTS,
-        tags: &[Tag::Lossy, Tag::Safe],
+        tags: &[always(Tag::Deterministic), always(Tag::Lossy)],
         leaks: "whether it has one word",
         params: &[parameter(
             "part",
@@ -333,7 +365,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "username",
         summary: "Replaces a user's name by a given name with keyed letters and digits.",
         takes: TEXTS,
-        tags: &[Tag::Probable, Tag::Safe],
+        tags: &[always(Tag::Deterministic), always(Tag::Probable)],
         leaks: "nothing",
         params: &[],
         build: |_| built(Username),
@@ -342,7 +374,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "company",
         summary: "Replaces a company's name by an invented one; many names share a mask.",
         takes: TEXTS,
-        tags: &[Tag::Lossy],
+        tags: &[always(Tag::Deterministic), always(Tag::Lossy)],
         leaks: "nothing",
         params: &[],
         build: |_| built(Company),
@@ -351,7 +383,14 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "phone",
         summary: "Replaces a phone number by one from a range reserved for fiction, which many numbers share, or by one that it can be found from.",
         takes: TEXTS_AND_NUMBERS,
-        tags: &[Tag::Lossy, Tag::Format, Tag::Safe, Tag::Reversible],
+        tags: &[
+            always(Tag::Deterministic),
+            always(Tag::Format),
+            when(Tag::Lossy, "mode", &["fake"]),
+            when(Tag::Safe, "mode", &["fake"]),
+            when(Tag::Unique, "mode", &["fpe"]),
+            when(Tag::Reversible, "mode", &["fpe"]),
+        ],
         leaks: "whether it is North American, British or French; with fpe the country code and the length",
         params: &[fpe_mode(
             "an invented number; or the number encrypted, which is unique and reversible but may be somebody's",
@@ -362,7 +401,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "address",
         summary: "Replaces parts of a postal address by invented ones; many share a mask.",
         takes: TEXTS,
-        tags: &[Tag::Lossy],
+        tags: &[always(Tag::Deterministic), always(Tag::Lossy)],
         leaks: "nothing",
         params: &[parameter(
             "part",
@@ -376,7 +415,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "postcode",
         summary: "Replaces the digits and letters of a postal code by keyed ones, but for those that say the region.",
         takes: TEXTS,
-        tags: &[Tag::Lossy, Tag::Format],
+        tags: &[always(Tag::Deterministic), always(Tag::Lossy), always(Tag::Format)],
         leaks: "its form, and what is kept",
         params: &[parameter(
             "keep_first",
@@ -390,7 +429,13 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "geo",
         summary: "Replaces a coordinate by the middle of the square of a grid that it lies in.",
         takes: &[Takes::Float, Takes::Number, Takes::Point, Takes::Text, Takes::Json],
-        tags: &[Tag::Lossy, Tag::Format, Tag::Valid, Tag::Order],
+        tags: &[
+            always(Tag::Deterministic),
+            always(Tag::Lossy),
+            always(Tag::Format),
+            always(Tag::Valid),
+            always(Tag::Order),
+        ],
         leaks: "the square",
         params: &[parameter(
             "grid_m",
@@ -404,7 +449,14 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "credit_card",
         summary: "Replaces a card number by another with a valid check digit: with a prefix that no scheme is known to use, or one that it can be found from.",
         takes: TEXTS_AND_NUMBERS,
-        tags: &[Tag::Probable, Tag::Format, Tag::Valid, Tag::Reversible],
+        tags: &[
+            always(Tag::Deterministic),
+            always(Tag::Format),
+            always(Tag::Valid),
+            when(Tag::Probable, "mode", &["fake"]),
+            when(Tag::Unique, "mode", &["fpe"]),
+            when(Tag::Reversible, "mode", &["fpe"]),
+        ],
         leaks: "length, and what is kept",
         params: &[
             fpe_mode(
@@ -435,7 +487,13 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "iban",
         summary: "Encrypts the account number of an IBAN; country, form and check digits stay right.",
         takes: TEXTS,
-        tags: &[Tag::Unique, Tag::Format, Tag::Valid, Tag::Reversible],
+        tags: &[
+            always(Tag::Deterministic),
+            always(Tag::Unique),
+            always(Tag::Format),
+            always(Tag::Valid),
+            always(Tag::Reversible),
+        ],
         leaks: "country, and what is kept",
         params: &[parameter(
             "keep_bank",
@@ -449,7 +507,13 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "ssn",
         summary: "Replaces a US social security number by one from the areas that are never issued.",
         takes: TEXTS_AND_NUMBERS,
-        tags: &[Tag::Probable, Tag::Format, Tag::Valid, Tag::Safe],
+        tags: &[
+            always(Tag::Deterministic),
+            always(Tag::Probable),
+            always(Tag::Format),
+            always(Tag::Valid),
+            always(Tag::Safe),
+        ],
         leaks: "nothing",
         params: &[],
         build: |arguments| {
@@ -460,7 +524,13 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "national_id",
         summary: "Replaces the number by which a state or tax office knows a person or company by another with valid check digits.",
         takes: TEXTS_AND_NUMBERS,
-        tags: &[Tag::Probable, Tag::Format, Tag::Valid],
+        tags: &[
+            always(Tag::Deterministic),
+            always(Tag::Probable),
+            always(Tag::Format),
+            always(Tag::Valid),
+            when(Tag::Safe, "kind", &["us_ssn", "uk_nino", "uk_nhs", "ca_sin", "in_aadhaar"]),
+        ],
         leaks: "nothing",
         params: &[parameter(
             "kind",
@@ -474,7 +544,12 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "passport",
         summary: "Encrypts the digits and letters of a passport, licence or plate number among their like.",
         takes: TEXTS,
-        tags: &[Tag::Unique, Tag::Format, Tag::Reversible],
+        tags: &[
+            always(Tag::Deterministic),
+            always(Tag::Unique),
+            always(Tag::Format),
+            always(Tag::Reversible),
+        ],
         leaks: "length, marks, and which places hold digits, capitals and small letters",
         params: &[],
         build: |_| {
@@ -486,7 +561,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "date_shift",
         summary: "Moves a date by a number of days that depends on the date, keeping the time of day.",
         takes: &[Takes::Date, Takes::Text],
-        tags: &[Tag::Probable, Tag::Format, Tag::Valid],
+        tags: &[always(Tag::Format), always(Tag::Valid), when(Tag::Deterministic, "by", &[""])],
         leaks: "the date, but for so many days; the time of day; with by, the intervals between dates of one",
         params: &[
             parameter(
@@ -511,7 +586,13 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "date_truncate",
         summary: "Replaces a date by the first day of its month, quarter or years; with several years, ages come in bands.",
         takes: &[Takes::Date, Takes::Text],
-        tags: &[Tag::Lossy, Tag::Format, Tag::Valid, Tag::Order],
+        tags: &[
+            always(Tag::Deterministic),
+            always(Tag::Lossy),
+            always(Tag::Format),
+            always(Tag::Valid),
+            always(Tag::Order),
+        ],
         leaks: "the month, quarter or years",
         params: &[
             parameter(
@@ -545,7 +626,12 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "number",
         summary: "Replaces a number by one near it: with keyed noise, rounded, the lower end of a bucket, or cut to a range.",
         takes: &[Takes::Number, Takes::Float],
-        tags: &[Tag::Lossy, Tag::Format, Tag::Order],
+        tags: &[
+            always(Tag::Deterministic),
+            always(Tag::Lossy),
+            always(Tag::Format),
+            when(Tag::Order, "mode", &["round", "bucket", "clamp"]),
+        ],
         leaks: "about how great it is; with clamp all that lies in the range, and with round and bucket numbers that are multiples",
         params: &[
             parameter(
@@ -597,7 +683,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "boolean",
         summary: "Randomised response: a keyed coin answers for some rows, the value for the others; shares can still be estimated.",
         takes: &[Takes::Bool, Takes::Number],
-        tags: &[Tag::Lossy, Tag::Format, Tag::Valid],
+        tags: &[always(Tag::Lossy), always(Tag::Format), always(Tag::Valid)],
         leaks: "the value, with the doubt that the coin leaves",
         params: &[
             parameter(
@@ -649,7 +735,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "category",
         summary: "Replaces a text by one of the given words; many share one.",
         takes: TEXTS,
-        tags: &[Tag::Lossy],
+        tags: &[always(Tag::Deterministic), always(Tag::Lossy)],
         leaks: "nothing",
         params: &[parameter("values", Kind::Texts, None, "words, of which each value gets one")],
         build: |arguments| built(Category { values: arguments.texts("values").to_vec() }),
@@ -658,7 +744,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "lookup",
         summary: "Replaces a text by what a list says for it.",
         takes: TEXTS,
-        tags: &[Tag::Lossy],
+        tags: &[always(Tag::Deterministic), always(Tag::Lossy)],
         leaks: "what the list says",
         params: &[
             parameter(
@@ -680,7 +766,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "template",
         summary: "Replaces a text by one made of a template, whose parts depend on the value.",
         takes: TEXTS,
-        tags: &[Tag::Probable],
+        tags: &[always(Tag::Deterministic)],
         leaks: "nothing",
         params: &[parameter(
             "template",
@@ -697,7 +783,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "text_entities",
         summary: "Finds emails, card numbers and the like inside a free text and masks each as a column of them would be; the rest of the text is shown.",
         takes: TEXTS,
-        tags: &[Tag::Format],
+        tags: &[always(Tag::Deterministic)],
         leaks: "all of the text that is not found to be such a value",
         params: &[parameter(
             "entities",
@@ -715,7 +801,16 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "ip",
         summary: "Replaces a network address: by one that shares its beginning with another exactly where the addresses do, by its network, or by one reserved for documentation.",
         takes: &[Takes::Inet, Takes::Text, Takes::Json],
-        tags: &[Tag::Unique, Tag::Format, Tag::Valid, Tag::Reversible],
+        tags: &[
+            always(Tag::Deterministic),
+            always(Tag::Format),
+            always(Tag::Valid),
+            when(Tag::Unique, "mode", &["prefix"]),
+            when(Tag::Reversible, "mode", &["prefix"]),
+            when(Tag::Lossy, "mode", &["truncate", "reserved"]),
+            when(Tag::Order, "mode", &["truncate"]),
+            when(Tag::Safe, "mode", &["reserved"]),
+        ],
         leaks: "which addresses are near each other; with truncate the network; with reserved nothing, but many share one",
         params: &[
             parameter(
@@ -749,7 +844,13 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "mac",
         summary: "Replaces a hardware address by another, each by one of its own.",
         takes: &[Takes::Mac, Takes::Text, Takes::Json],
-        tags: &[Tag::Unique, Tag::Format, Tag::Valid, Tag::Reversible],
+        tags: &[
+            always(Tag::Deterministic),
+            always(Tag::Unique),
+            always(Tag::Format),
+            always(Tag::Valid),
+            always(Tag::Reversible),
+        ],
         leaks: "group and local bits; what is kept",
         params: &[parameter("keep_oui", Kind::Bool, Some("false"), "whether the vendor's three bytes stay")],
         build: |arguments| built(Mac { keep_oui: arguments.value("keep_oui")? }),
@@ -758,7 +859,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "composite",
         summary: "Masks the fields of a composite type of PostgreSQL, each by a function of its own; the others are NULL.",
         takes: &[Takes::Row],
-        tags: &[Tag::Format],
+        tags: &[always(Tag::Deterministic)],
         leaks: "what the masks of the fields say, and which fields are NULL",
         params: &[parameter("fields", Kind::Functions, None, "names of fields, with a function for each")],
         build: |arguments| {
@@ -770,7 +871,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "url",
         summary: "Replaces a URL by one on an invented host; equal hosts stay equal, query and credentials are dropped.",
         takes: TEXTS,
-        tags: &[Tag::Probable, Tag::Valid, Tag::Safe],
+        tags: &[always(Tag::Deterministic), always(Tag::Probable), always(Tag::Valid), always(Tag::Safe)],
         leaks: "scheme, how many parts the path has, and which of them are equal",
         params: &[parameter(
             "keep_path",
@@ -784,7 +885,7 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "json",
         summary: "Masks what stands at given paths of a document, each by a function of its own, and leaves the rest as it is.",
         takes: TEXTS,
-        tags: &[Tag::Format, Tag::Valid],
+        tags: &[always(Tag::Deterministic), always(Tag::Valid)],
         leaks: "all that no path leads to, and names",
         params: &[
             parameter(
@@ -816,7 +917,12 @@ pub(crate) const CATALOGUE: &[Function] = &[
         name: "blob",
         summary: "Replaces bytes by none, by zeros, or by keyed ones.",
         takes: &[Takes::Bytes],
-        tags: &[Tag::Lossy, Tag::Safe],
+        tags: &[
+            always(Tag::Deterministic),
+            always(Tag::Safe),
+            when(Tag::Lossy, "mode", &["empty", "zeros"]),
+            when(Tag::Probable, "mode", &["keyed"]),
+        ],
         leaks: "with zeros and keyed the length",
         params: &[parameter(
             "mode",

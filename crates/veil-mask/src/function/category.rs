@@ -8,6 +8,10 @@ pub(crate) struct Category {
 }
 
 impl Mask for Category {
+    fn room(&self) -> Option<u64> {
+        u64::try_from(self.values.len()).ok()
+    }
+
     fn makes_only(&self, words: &[String]) -> bool {
         self.values.iter().all(|value| words.contains(value))
     }

@@ -22,6 +22,10 @@ const SECOND: &[&str] = &[
 const FORM: &[&str] = &["Ltd", "Group", "Inc"];
 
 impl Mask for Company {
+    fn room(&self) -> Option<u64> {
+        u64::try_from(FIRST.len() * SECOND.len() * FORM.len()).ok()
+    }
+
     fn text(&self, at: &At<'_>, text: &str, out: &mut Vec<u8>) -> Option<()> {
         if text.trim().is_empty() {
             return redacted(at, out);

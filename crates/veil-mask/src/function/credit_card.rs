@@ -28,10 +28,6 @@ pub(crate) struct CreditCard {
 }
 
 impl Mask for CreditCard {
-    fn reverses(&self) -> bool {
-        self.mode == Mode::Fpe
-    }
-
     fn fits(&self, kind: Kind) -> bool {
         kind.number_max().is_none_or(|max| max >= NUMBER_MIN)
     }

@@ -39,10 +39,6 @@ pub(crate) enum Mode {
 choice!(Mode, "fake" => Fake, "fpe" => Fpe, "partial" => Partial);
 
 impl Mask for Email {
-    fn reverses(&self) -> bool {
-        self.mode == Mode::Fpe
-    }
-
     /// Masks an address; another text becomes the label, and so does an address that the column is too short for.
     fn text(&self, at: &At<'_>, text: &str, out: &mut Vec<u8>) -> Option<()> {
         if self.mode == Mode::Fpe {

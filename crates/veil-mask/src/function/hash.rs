@@ -1,15 +1,15 @@
 //! `hash`: a keyed digest of the value's own type.
 //!
-//! Collisions: a text of the default 32 digits has 128 bits; a number has no more than its type's range, so an
-//! `int2` column with more than some hundred values will see two of them meet.
+//! Collisions: a text of the default 32 digits has 128 bits. The masks of numbers up to 2^31 - 1 lie there too, so that a number has one mask
+//! in `integer`, `bigint`, `numeric` and documents: of some ten thousand, two may meet; of some hundred in a narrower type. For keys there is `int_perm`.
 
 use super::{At, BASE32, CANDIDATES_MAX, Mask};
 use crate::fixed::write_hex;
 use crate::kind::{Kind, Limit};
-use crate::number::Number;
+use crate::number::{INT_MAX, Number};
 
 /// Below 10^15 a number survives the trip through a float8 and a spreadsheet.
-const NUMERIC_MAX: u64 = 999_999_999_999_999;
+const NUMBER_MAX: u64 = 999_999_999_999_999;
 
 /// Bytes of a digest in a `bytea` column.
 const BYTES: usize = 32;
@@ -44,12 +44,9 @@ impl Mask for Hash {
         self.digest(at, text, at.limit, out)
     }
 
-    /// A number that is not negative, of the type's range or below 10^15 for `numeric`.
+    /// A number that is not negative, of the type's range.
     fn number(&self, at: &At<'_>, number: &Number) -> Option<Number> {
-        let max = match at.kind {
-            Kind::Numeric(_) => at.kind.number_max()?.min(NUMERIC_MAX),
-            kind => kind.number_max()?,
-        };
+        let max = at.kind.number_max()?.min(if number.is_small() { INT_MAX } else { NUMBER_MAX });
         let mut draws = number.feed(at.key.prf()).draws();
         let mut candidates = (0..CANDIDATES_MAX).map(|_| draws.below(max + 1));
         Number::of(at.kind, candidates.find(|&candidate| number.whole() != Some(candidate))?)

@@ -31,8 +31,9 @@ const RESERVED_V4: &[[u8; 3]] = &[[192, 0, 2], [198, 51, 100], [203, 0, 113]];
 const RESERVED_V6: u128 = 0x2001_0db8 << 96;
 
 impl Mask for Ip {
-    fn reverses(&self) -> bool {
-        self.mode == Mode::Prefix
+    /// Of IPv4, which has the fewer.
+    fn room(&self) -> Option<u64> {
+        (self.mode == Mode::Reserved).then_some(u64::try_from(RESERVED_V4.len()).ok()? * 256)
     }
 
     fn inet(&self, at: &At<'_>, inet: Inet) -> Option<Inet> {

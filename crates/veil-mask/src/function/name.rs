@@ -24,6 +24,15 @@ pub(crate) enum Part {
 choice!(Part, "full" => Full, "first" => First, "last" => Last);
 
 impl Mask for Name {
+    fn room(&self) -> Option<u64> {
+        let (given, family) = (u64::try_from(GIVEN.len()).ok()?, u64::try_from(FAMILY.len()).ok()?);
+        Some(match self.part {
+            Part::Full => given * family,
+            Part::First => given,
+            Part::Last => family,
+        })
+    }
+
     /// A blank text becomes the label. A full name of one word becomes a given name.
     fn text(&self, at: &At<'_>, text: &str, out: &mut Vec<u8>) -> Option<()> {
         let words = text.split_whitespace().count();

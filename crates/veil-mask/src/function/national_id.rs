@@ -102,6 +102,31 @@ impl std::str::FromStr for NationalId {
 }
 
 impl Mask for NationalId {
+    /// As many as there are numbers of the form; not known where it has a date.
+    fn room(&self) -> Option<u64> {
+        let (mut room, mut form) = (1u64, self.scheme.form);
+        while let Some(symbol) = form.bytes().next() {
+            form = form.get(1..)?;
+            room = room.checked_mul(match symbol {
+                b'#' => 10,
+                b'@' => 26,
+                b'[' => {
+                    let (set, rest) = form.split_once(']')?;
+                    form = rest;
+                    u64::try_from(set.len()).ok()?
+                }
+                b'{' => {
+                    let (range, rest) = form.split_once('}')?;
+                    form = rest;
+                    let (from, to) = range.split_once('-')?;
+                    to.parse::<u64>().ok()? - from.parse::<u64>().ok()? + 1
+                }
+                _ => 1,
+            })?;
+        }
+        Some(room)
+    }
+
     /// Numbers have to hold the greatest of the scheme.
     fn fits(&self, kind: Kind) -> bool {
         kind.number_max().is_none_or(|max| {

@@ -68,10 +68,6 @@ impl Mask for Phone {
         (self.mode == Mode::Fake).then_some(areas * 100)
     }
 
-    fn reverses(&self) -> bool {
-        self.mode == Mode::Fpe
-    }
-
     fn fits(&self, kind: Kind) -> bool {
         kind.number_max().is_none_or(|max| max >= NUMBER_MAX)
     }

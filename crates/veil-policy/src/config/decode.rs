@@ -340,6 +340,9 @@ fn rule(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {
                 let what = "\"unmask\" does not go together with \"application\", which a client may call itself as it likes";
                 return wrong(value, faults, what);
             }
+            if reason.trim().is_empty() {
+                return wrong(value, faults, "\"reason\" says why, and is empty");
+            }
             Some(Action::Unmask(reason))
         }
         (None, true, None) => wrong(value, faults, "\"unmask: true\" needs a \"reason\""),

@@ -47,17 +47,19 @@ fn networks(value: &Value<'_>, texts: Vec<String>, faults: &mut Faults) -> Vec<N
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
+/// The minute of the day of `08:30`.
+pub(super) fn minute(text: &str) -> Option<u32> {
+    let (hour, minute) = text.trim().split_once(':')?;
+    let (hour, minute): (u32, u32) = (hour.parse().ok()?, minute.parse().ok()?);
+    (hour < 24 && minute < 60).then_some(hour * 60 + minute)
+}
+
 /// `hours: "08:00-18:00"` and `days: [mon, tue]`, in UTC.
 fn window(map: &mut Map<'_>, faults: &mut Faults) -> Option<Window> {
     let (hours, days) = (map.take("hours"), map.take("days"));
     if hours.is_none() && days.is_none() {
         return None;
     }
-    let minute = |text: &str| {
-        let (hour, minute) = text.trim().split_once(':')?;
-        let (hour, minute): (u32, u32) = (hour.parse().ok()?, minute.parse().ok()?);
-        (hour < 24 && minute < 60).then_some(hour * 60 + minute)
-    };
     let (from, to) = match hours.as_ref().map(|value| (value, value.text(faults))) {
         None => (0, 0),
         Some((value, text)) => {
