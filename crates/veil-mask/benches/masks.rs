@@ -70,15 +70,33 @@ const CASES: &[Case] = &[
         r#"{"customer": {"email": "jane.doe@corp.example", "id": 7}, "total": 1.50}"#,
     ),
     case("blob", &[], oid::BYTEA, "\\x0102"),
+    case("null", &[], oid::TEXT, "jane.doe@corp.example"),
+    case("default", &[], oid::TEXT, "jane.doe@corp.example"),
+    case("secret", &[], oid::TEXT, "hunter2"),
+    case("constant", &[("value", "5")], oid::INT4, "42"),
+    case("passport", &[], oid::TEXT, "C01X00T47"),
+    case("boolean", &[("by", "id")], oid::BOOL, "t"),
+    case("category", &[], oid::TEXT, "Roman Catholic"),
+    case("canary", &[], oid::TEXT, "jane.doe@corp.example"),
+    case("lookup", &[], oid::TEXT, "Acme Corp"),
+    case("text_entities", &[], oid::TEXT, "write to jane.doe@corp.example, or call +1 212 736 5000 tomorrow"),
 ];
 
 fn column(case: &Case) -> ColumnMask {
     let mut params: BTreeMap<String, Param> =
         case.params.iter().map(|(name, value)| ((*name).to_owned(), param(value))).collect();
-    if case.function == "json" {
-        let email = Strategy::parse("email", &BTreeMap::new()).unwrap();
-        params.insert("paths".to_owned(), Param::Functions(vec![("$.customer.email".to_owned(), email)]));
-    }
+    let texts = || ["Acme Corp", "Roman Catholic", "plant"].map(str::to_owned).to_vec();
+    let email = || Strategy::parse("email", &BTreeMap::new()).unwrap();
+    let of = match case.function {
+        "category" | "canary" => Some(("values", Param::Texts(texts()))),
+        "lookup" => {
+            Some(("values", Param::Pairs(texts().into_iter().map(|text| (text, "x".to_owned())).collect())))
+        }
+        "text_entities" => Some(("entities", Param::Functions(vec![("email".to_owned(), email())]))),
+        "json" => Some(("paths", Param::Functions(vec![("$.customer.email".to_owned(), email())]))),
+        _ => None,
+    };
+    params.extend(of.map(|(name, param)| (name.to_owned(), param)));
     let strategy = Strategy::parse(case.function, &params).unwrap();
     Masker::new(&RootKey::from_bytes([7; 32]), &strategy).column(PgType { oid: case.oid, modifier: -1 })
 }

@@ -18,14 +18,22 @@ pub(crate) struct Partial {
 impl Mask for Partial {
     /// Keeps the length, so the mask fits wherever the text did. An empty text has nothing to cover.
     fn text(&self, _at: &At<'_>, text: &str, out: &mut Vec<u8>) -> Option<()> {
-        let length = text.graphemes(true).count();
+        let clusters = clusters(text);
+        let length = clusters.len();
         if length == 0 {
             return None;
         }
-        let marks = text.graphemes(true).filter(|cluster| self.is_punctuation(cluster)).count();
-        let shows_too_much = (self.first + self.last) * 2 >= length || marks * 2 >= length;
+        // Marks that are kept tell little, and do not count for what is shown.
+        let counts = |range: std::ops::Range<usize>| {
+            let clusters = clusters.get(range).unwrap_or_default();
+            clusters.iter().filter(|cluster| !self.is_punctuation(cluster)).count()
+        };
+        let (all, ends) = (counts(0..length), self.first + self.last);
+        let shows_too_much = ends >= length
+            || (all - counts(self.first..length - self.last)) * 2 >= all
+            || (length - all) * 2 >= length;
         let covered = if shows_too_much { 0..length } else { self.first..length - self.last };
-        let clusters = || text.graphemes(true).enumerate();
+        let clusters = || clusters.iter().copied().enumerate();
         let is_shown = |at: usize, cluster: &str| {
             !covered.contains(&at) || (!shows_too_much && self.is_punctuation(cluster))
         };
@@ -43,6 +51,14 @@ impl Mask for Partial {
         }
         Some(())
     }
+}
+
+/// What readers take for characters; in ASCII each byte is one, but for the end of a line.
+fn clusters(text: &str) -> Vec<&str> {
+    if text.is_ascii() && !text.contains('\r') {
+        return (0..text.len()).filter_map(|at| text.get(at..=at)).collect();
+    }
+    text.graphemes(true).collect()
 }
 
 impl Partial {

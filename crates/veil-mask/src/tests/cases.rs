@@ -379,6 +379,30 @@ fn there_are_as_many_masks_as_said() {
     assert_eq!(masker(&strategy("hash")).room(), None);
 }
 
+/// Functions that say what they keep.
+const KEEPING: [&str; 6] = ["partial", "regex", "geo", "date_shift", "date_truncate", "truncate"];
+
+#[test]
+fn no_four_letters_of_a_value_stay_that_are_not_said_to() {
+    let keeps = |spec: &str| spec.contains("keep_") || KEEPING.iter().any(|name| spec.contains(name));
+    for case in masks().iter().filter(|case| !keeps(case.strategy)) {
+        let plan = column(&strategy(case.strategy), case.ty.oid, case.ty.modifier);
+        let Some(masked) = mask(&plan, Format::Text, case.value.as_bytes()) else { continue };
+        let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<Vec<_>>();
+        let (value, masked) = (plain(&case.value), plain(std::str::from_utf8(&masked).unwrap()));
+        for (at, window) in value.windows(4).enumerate() {
+            // What every mask has, and where keyed digits are as many as the value's, some are the same somewhere.
+            let said: String = window.iter().collect();
+            let everywhere = "httpsexamplecom 0000 0016".contains(&said);
+            let stays = match value.len() == masked.len() {
+                true => masked.get(at..at + 4) == Some(window),
+                false => masked.windows(4).any(|other| other == window),
+            };
+            assert!(everywhere || !stays, "{} of {:?}: {said}", case.strategy, case.value);
+        }
+    }
+}
+
 /// A million values a function; `IRONVEIL_MASK_VALUES` says how many.
 #[test]
 fn unique_masks_never_meet() {
@@ -418,6 +442,17 @@ const UNIQUE: &[Unique] = &[
         format!("{head}{}", last.unwrap())
     }),
     ("passport", oid::TEXT, |at| format!("C{at:08}")),
+    ("fpe", oid::INT8, |at| (10_000_000 + at).to_string()),
+    ("fpe(alphabet=digits, keep_first=4)", oid::TEXT, |at| format!("{at:011}")),
+    ("iban", oid::TEXT, |at| {
+        let account = format!("3704004405{at:08}");
+        let number = format!("{account}131400")
+            .bytes()
+            .fold(0u64, |rest, digit| (rest * 10 + u64::from(digit - b'0')) % 97);
+        format!("DE{:02}{account}", 98 - number)
+    }),
+    ("phone(mode=fpe)", oid::INT8, |at| (4_930_000_000_u64 + at).to_string()),
+    ("email(mode=fpe, keep_domain=true)", oid::TEXT, |at| format!("u{at:08}@corp.example")),
     ("ip", oid::INET, |at| format!("10.{}.{}.{}", at >> 16 & 255, at >> 8 & 255, at & 255)),
     ("mac", oid::MACADDR, |at| {
         format!("08:00:2b:{:02x}:{:02x}:{:02x}", at >> 16 & 255, at >> 8 & 255, at & 255)
