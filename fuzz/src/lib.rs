@@ -11,9 +11,11 @@ use veil_policy::glob::Glob;
 use veil_policy::rule::{Action, Policy, Rule};
 use veil_policy::who::{Principal, SignedIn};
 use veil_proxy::budget::Budgets;
+use veil_proxy::catalogs::View;
 use veil_proxy::engine::Engine;
 use veil_proxy::engine::pg::{self, Guarded, Judge, Slot};
 use veil_proxy::out::Out;
+use veil_proxy::policies::Policies;
 use veil_wire::pg::{auth, command, frame, reply, row, startup};
 
 /// A target: what it does with any bytes.
@@ -75,9 +77,13 @@ pub fn reply(bytes: &[u8]) {
 
 /// A whole session: the first byte of each piece says who sends it and how long it is.
 pub fn engine(bytes: &[u8]) {
-    let slot = Arc::new(Slot::new("shop".to_owned(), policy()));
+    let slot = Arc::new(Slot::new("shop".to_owned()));
     let settings = [(&b"client_encoding"[..], &b"UTF8"[..])];
-    let judge = Judge::new(Arc::default(), slot, signed_in(), Budgets::new(100).of("db", "user"));
+    let judge = Judge::new(
+        Arc::default(),
+        View::new(slot, policies(), signed_in()),
+        Budgets::new(100).of("db", "user"),
+    );
     let Ok(engine) = Guarded::new(judge, settings.into_iter()) else {
         return;
     };
@@ -135,10 +141,10 @@ fn signed_in() -> SignedIn {
 }
 
 /// Masks every column `email`.
-fn policy() -> Arc<Policy> {
+fn policies() -> Arc<Policies> {
     let action = Action::Mask(strategy("email"));
     let rule = Rule { column: Glob::new("email"), ..Rule::new("fuzz".to_owned(), action) };
-    Arc::new(Policy::new(vec![rule], Vec::new(), &key()))
+    Arc::new(Policies::new(Policy::new(vec![rule], Vec::new(), &key())))
 }
 
 fn key() -> RootKey {

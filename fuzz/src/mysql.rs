@@ -1,13 +1,14 @@
 //! MySQL's protocol: what is read is written back as it was, and a session's engine takes whatever comes.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use veil_mask::{Cell, Masker, Strategy};
 use veil_model::mysqltype::flag;
 use veil_model::{Charset, Format, MySqlType};
 use veil_net::connect::{Encryption, Target};
 use veil_proxy::budget::Budgets;
+use veil_proxy::catalogs::View;
 use veil_proxy::connections::{Connections, OfServer};
 use veil_proxy::engine::Engine;
 use veil_proxy::engine::mysql::{self, Guarded, Judge, Slot};
@@ -148,14 +149,22 @@ pub fn engine(bytes: &[u8]) {
 }
 
 fn session(capabilities: u64, catalog_known: bool) -> Engine {
-    let slot = Arc::new(Slot::new("app".to_owned(), super::policy()));
+    let slot = Arc::new(Slot::new("app".to_owned()));
     if catalog_known {
         slot.install(catalog(), Instant::now());
     }
-    let target = Target { host: "fuzz".to_owned(), port: 3306, encryption: Encryption::Off };
+    let target = Target {
+        host: "fuzz".to_owned(),
+        port: 3306,
+        encryption: Encryption::Off,
+        timeout: Duration::from_secs(1),
+    };
     let server = OfServer { connections: Arc::new(Connections::default()), target: Arc::new(target) };
-    let judge =
-        Judge::new(Arc::new(Analyser::default()), slot, crate::signed_in(), Budgets::new(100).of("", "user"));
+    let judge = Judge::new(
+        Arc::new(Analyser::default()),
+        View::new(slot, super::policies(), crate::signed_in()),
+        Budgets::new(100).of("", "user"),
+    );
     Engine::MySql(mysql::Engine::Guarded(Box::new(Guarded::new(judge, server, capabilities))))
 }
 

@@ -52,6 +52,22 @@ pub(crate) struct Run {
     /// Write logs as JSON lines.
     #[arg(long)]
     pub(crate) log_json: bool,
+    /// End at once if an upstream cannot be reached at the start.
+    #[arg(long)]
+    pub(crate) require_upstream: bool,
+    /// Seconds that sessions have to end by themselves when the proxy stops.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) shutdown_timeout: u64,
+}
+
+impl Run {
+    /// The configuration file, if there is one.
+    pub(crate) fn config_path(&self) -> Option<PathBuf> {
+        match &self.upstream {
+            Some(_) => None,
+            None => Some(self.config.clone().unwrap_or_else(|| PathBuf::from("proxy.yaml"))),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -1,33 +1,30 @@
 //! The commands.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
+use veil_policy::config::operations::{LOGIN_TIMEOUT, Limits, Timeouts};
 use veil_policy::config::{
-    Config, Database, Listen, Protection, Protocol as Speaks, Secret, Upstream, default_listen,
-    default_listen_mysql, rule_from_argument,
+    Config, Database, Listen, Protection, Upstream, default_listen, default_listen_mysql, rule_from_argument,
 };
 use veil_policy::glob::Glob;
-use veil_proxy::Protocol;
 
 use crate::cli::{Check, Cli, Command, Keys, Run};
 use crate::server::Server;
-use crate::{demo, explain, keys, mask, report, wire_up};
+use crate::{demo, explain, keys, mask, report, run, wire_up};
 
-const DEFAULT_CONFIG: &str = "proxy.yaml";
 /// Statements are parsed on these threads, by a parser that recurses.
 const STACK: usize = 8 << 20;
 
 /// Does what was typed.
 pub(crate) fn run(cli: Cli) -> Result<()> {
     match cli.command {
-        Command::Run(run) => serve(run),
+        Command::Run(run) => {
+            start_logs(run.log_json, "info");
+            run::serve(run)
+        }
         Command::Check(check) => check_config(&check),
         Command::Explain(explain) => {
             start_logs(false, "warn");
@@ -46,7 +43,8 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime> {
+/// What asynchronous commands run on.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build()?)
 }
 
@@ -61,73 +59,15 @@ fn start_logs(json: bool, level: &str) {
     }
 }
 
-fn serve(run: Run) -> Result<()> {
-    start_logs(run.log_json, "info");
-    let mut config = config(&run)?;
-    let both = config.has(Speaks::Postgres) && config.has(Speaks::MySql);
-    match run.listen {
-        Some(_) if both => {
-            bail!("--listen goes together with databases of one kind; write \"listen\" into the file")
-        }
-        Some(address) if config.has(Speaks::MySql) => config.listen.mysql = address,
-        Some(address) => config.listen.postgres = address,
-        None => {}
-    }
-    let root = match run.key_file.map(Secret::File).or_else(|| config.root_key.clone()) {
-        Some(secret) => secret,
-        None => keys::default_root()?,
-    };
-    let proxy = wire_up::proxy(&config, &keys::read_root(&root)?)?;
-    runtime()?.block_on(async {
-        let rules = config.rules.len();
-        if rules == 0 {
-            warn!("there are no rules: every value is shown");
-        }
-        let mut listeners = Vec::new();
-        for (speaks, protocol, address) in [
-            (Speaks::Postgres, Protocol::Pg, config.listen.postgres),
-            (Speaks::MySql, Protocol::MySql, config.listen.mysql),
-        ] {
-            if config.has(speaks) {
-                let listener =
-                    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
-                info!(address = %listener.local_addr()?, protocol = ?speaks, rules, "IronVeil takes connections");
-                listeners.push((protocol, listener));
-            }
-        }
-        let (mut terminate, mut interrupt) =
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let stop = async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        };
-        let (stopping, stopped) = tokio::sync::watch::channel(false);
-        let proxy = Arc::new(proxy);
-        let mut serving = tokio::task::JoinSet::new();
-        for (protocol, listener) in listeners {
-            let mut stopped = stopped.clone();
-            serving.spawn(Arc::clone(&proxy).serve(protocol, listener, async move {
-                let _ = stopped.wait_for(|stopped| *stopped).await;
-            }));
-        }
-        stop.await;
-        let _ = stopping.send(true);
-        serving.join_all().await;
-        info!("stopped");
-        Ok(())
-    })
-}
-
-fn config(run: &Run) -> Result<Config> {
+/// The configuration that the command line means.
+pub(crate) fn config_of(run: &Run) -> Result<Config> {
     if let Some(url) = &run.upstream {
         return config_from_arguments(url, &run.rules);
     }
-    let path = run.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
+    let path = run.config_path().unwrap_or_default();
     if run.config.is_none() && !path.exists() {
         bail!(
-            "there is no {DEFAULT_CONFIG} here. Name a file by --config, or go without:\n  \
+            "there is no proxy.yaml here. Name a file by --config, or go without:\n  \
              ironveil run --upstream postgres://host:5432 --rule users.email=email --rule '*.ssn=ssn'"
         );
     }
@@ -152,14 +92,29 @@ fn config_from_arguments(url: &str, rules: &[String]) -> Result<Config> {
         bail!("{}", faults.join("\n"));
     }
     Ok(Config {
-        listen: Listen { postgres: default_listen(), mysql: default_listen_mysql(), tls: None },
+        listen: Listen {
+            postgres: default_listen(),
+            mysql: default_listen_mysql(),
+            tls: None,
+            reuse_port: false,
+        },
         root_key: None,
         previous_keys: Vec::new(),
-        databases: vec![Database { name: Glob::any(), upstream, auth_query: None }],
+        databases: vec![Database {
+            name: Glob::any(),
+            upstream,
+            auth_query: None,
+            timeouts: Timeouts::default(),
+            max_connections: 0,
+        }],
         users: Vec::new(),
         rules: parsed,
         protection: Protection::default(),
         tests: Vec::new(),
+        limits: Limits::default(),
+        login_timeout: LOGIN_TIMEOUT,
+        api: None,
+        audit: None,
     })
 }
 
@@ -198,7 +153,7 @@ fn check_config(check: &Check) -> Result<()> {
         Some(secret) => secret.clone(),
         None => keys::default_root()?,
     };
-    wire_up::proxy(&config, &keys::read_root(&root)?)?;
+    wire_up::parts(&config, &keys::read_root(&root)?, None)?;
     for (at, key) in config.previous_keys.iter().enumerate() {
         keys::read_root(key).with_context(|| format!("keys.previous, number {}", at + 1))?;
     }

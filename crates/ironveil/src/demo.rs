@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use veil_mask::RootKey;
 use veil_policy::Config;
-use veil_proxy::Protocol;
+use veil_proxy::{Protocol, Proxy};
 
 use crate::cli::Demo;
 use crate::{keys, wire_up};
@@ -57,7 +57,8 @@ pub(crate) async fn run(demo: &Demo) -> Result<()> {
     let text = CONFIG.replace("SCHEME", scheme).replace("PORT", &server.port().to_string());
     let config = Config::parse(&text)
         .map_err(|faults| anyhow::anyhow!("{}", faults.first().map_or(String::new(), ToString::to_string)))?;
-    let proxy = wire_up::proxy(&config, &RootKey::from_bytes(keys::random()?))?;
+    let (settings, policy) = wire_up::parts(&config, &RootKey::from_bytes(keys::random()?), None)?;
+    let proxy = Proxy::new(settings, policy, keys::random()?);
     let listener = listen(demo, &config).await?;
     let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel::<()>();

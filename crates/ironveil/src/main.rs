@@ -7,6 +7,7 @@ mod explain;
 mod keys;
 mod mask;
 mod report;
+mod run;
 mod server;
 mod wire_up;
 

@@ -54,7 +54,7 @@ fn root(config: &Config) -> Result<Secret> {
 
 /// The rule on the column, and what it does.
 fn column(config: &Config, key: &Secret, values: &Values) -> Result<(String, ColumnMask)> {
-    let policy = wire_up::policy(config, &keys::read_root(key)?);
+    let policy = wire_up::policy(config, &keys::read_root(key)?, None);
     let rights = policy.rights(&Principal::user(&values.user), SystemTime::now());
     let rights = policy.settled(&rights, None);
     let parts: Vec<&str> = values.column.split('.').collect();

@@ -54,7 +54,7 @@ impl Server {
     /// Signs in to the server of `database`, and reads its catalog.
     pub(crate) async fn open(config: &Config, database: &str, user: &str) -> Result<Self> {
         let root = config.root_key.clone().map_or_else(keys::default_root, Ok)?;
-        let policy = Arc::new(wire_up::policy(config, &keys::read_root(&root)?));
+        let policy = Arc::new(wire_up::policy(config, &keys::read_root(&root)?, None));
         let Some(found) = config.databases.iter().find(|known| known.name.matches(database)) else {
             bail!("no entry of \"databases\" in the configuration has the name {database}")
         };

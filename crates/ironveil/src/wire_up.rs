@@ -13,18 +13,21 @@ use veil_net::mysql::password::{native, sha2};
 use veil_net::scram::{ClientSecret, ITERATIONS, Verifier};
 use veil_net::tls::{self, ServerTls, Verify};
 use veil_policy::config::{
-    AuthQuery, Config, Database, ListenTls, Login, Proof, Protocol, SslMode, Upstream, User,
+    self, AuthQuery, Config, Database, ListenTls, Login, Proof, Protocol, Role, SslMode, Upstream, User,
 };
 use veil_policy::rule::Policy;
-use veil_proxy::{Account, MySqlAccount, MySqlProof, MySqlRoute, Parts, Proxy, Route};
+use veil_proxy::limits::{Limits, Rate};
+use veil_proxy::sessions::Timeouts;
+use veil_proxy::upstreams::{Hosts, Want};
+use veil_proxy::{Account, MySqlAccount, MySqlProof, MySqlRoute, Route, Settings};
 
 use crate::keys;
 
 /// PostgreSQL's verifiers begin so.
 const SCRAM: &str = "SCRAM-SHA-256$";
 
-/// Builds the proxy that `config` describes, with the masks of `key`.
-pub(crate) fn proxy(config: &Config, key: &RootKey) -> Result<Proxy> {
+/// What `config` describes, with the masks of `key`; after another policy, if there was one.
+pub(crate) fn parts(config: &Config, key: &RootKey, before: Option<&Policy>) -> Result<(Settings, Policy)> {
     let tls = config.listen.tls.as_ref().map(server_tls).transpose()?;
     let of =
         |protocol| config.databases.iter().filter(move |database| database.upstream.protocol == protocol);
@@ -47,18 +50,41 @@ pub(crate) fn proxy(config: &Config, key: &RootKey) -> Result<Proxy> {
             "protection.mode is observe: nothing is masked or refused; the log says what would be"
         );
     }
-    let policy = policy(config, key);
+    let policy = policy(config, key, before);
     run_tests(config, &policy)?;
-    Ok(Proxy::new(Parts {
+    let settings = Settings {
         tls,
         routes: of(Protocol::Postgres).map(route).collect::<Result<_>>()?,
         accounts,
         mysql_routes: of(Protocol::MySql).map(mysql_route).collect::<Result<_>>()?,
         mysql_accounts,
-        policy,
         local_files: config.protection.local_infile,
-        mock_secret: keys::random()?,
-    }))
+        limits: limits(&config.limits),
+        login_timeout: config.login_timeout,
+    };
+    Ok((settings, policy))
+}
+
+fn limits(limits: &config::operations::Limits) -> Limits {
+    let rate = |per_second, burst| Rate { per_second, burst: if burst == 0 { per_second } else { burst } };
+    Limits {
+        connections: limits.max_connections,
+        per_user: limits.max_connections_per_user,
+        reserved: limits.reserved_connections,
+        admins: limits.admins.clone(),
+        rate: rate(limits.connections_per_second, limits.burst),
+        rate_per_address: rate(limits.connections_per_second_per_address, limits.burst_per_address),
+        queue_timeout: limits.queue_timeout,
+    }
+}
+
+fn timeouts(timeouts: &config::operations::Timeouts) -> Timeouts {
+    Timeouts {
+        idle: timeouts.idle,
+        idle_in_transaction: timeouts.idle_in_transaction,
+        query: timeouts.query,
+        lifetime: timeouts.max_lifetime,
+    }
 }
 
 /// Runs the tests of a configuration that need no database.
@@ -97,9 +123,13 @@ fn run_tests(config: &Config, policy: &Policy) -> Result<()> {
 }
 
 /// The rules of a configuration, with the masks of `key`.
-pub(crate) fn policy(config: &Config, key: &RootKey) -> Policy {
-    let trusted = config.protection.trusted_functions.clone();
-    Policy::new(config.rules.clone(), trusted, key).with_mode(config.protection.mode)
+pub(crate) fn policy(config: &Config, key: &RootKey, before: Option<&Policy>) -> Policy {
+    let (rules, trusted) = (config.rules.clone(), config.protection.trusted_functions.clone());
+    let policy = match before {
+        Some(before) => Policy::after(before, rules, trusted, key),
+        None => Policy::new(rules, trusted, key),
+    };
+    policy.with_mode(config.protection.mode)
 }
 
 fn server_tls(tls: &ListenTls) -> Result<ServerTls> {
@@ -107,22 +137,42 @@ fn server_tls(tls: &ListenTls) -> Result<ServerTls> {
     ServerTls::load(&tls.certificate, &tls.key, ca, tls.optional).context("listen.tls")
 }
 
-fn route(database: &Database) -> Result<Route> {
+fn route(database: &Database) -> Result<Arc<Route>> {
     let upstream = &database.upstream;
-    Ok(Route {
+    Ok(Arc::new(Route {
         name: database.name.clone(),
-        target: Arc::new(target(upstream).with_context(|| format!("database {}", database.name))?),
+        hosts: hosts(database)?,
         database: upstream.database.clone(),
         auth_query: database.auth_query.as_ref().map(auth_query).transpose()?,
-    })
+        timeouts: timeouts(&database.timeouts),
+        connections: database.max_connections,
+    }))
 }
 
-fn mysql_route(database: &Database) -> Result<MySqlRoute> {
-    Ok(MySqlRoute {
+fn mysql_route(database: &Database) -> Result<Arc<MySqlRoute>> {
+    Ok(Arc::new(MySqlRoute {
         name: database.name.clone(),
-        target: Arc::new(target(&database.upstream).with_context(|| format!("database {}", database.name))?),
+        hosts: hosts(database)?,
         database: database.upstream.database.clone(),
-    })
+        timeouts: timeouts(&database.timeouts),
+        connections: database.max_connections,
+    }))
+}
+
+fn hosts(database: &Database) -> Result<Hosts> {
+    let upstream = &database.upstream;
+    let first = target(upstream).with_context(|| format!("database {}", database.name))?;
+    let first = Target { timeout: database.timeouts.connect, ..first };
+    let others = upstream.others.iter();
+    let others = others.map(|(host, port)| Target { host: host.clone(), port: *port, ..first.clone() });
+    let others: Vec<_> = others.collect();
+    let want = match upstream.role {
+        Role::Any => Want::Any,
+        Role::Primary => Want::Primary,
+        Role::Standby => Want::Standby,
+        Role::PreferStandby => Want::PreferStandby,
+    };
+    Ok(Hosts { all: std::iter::once(first).chain(others).map(Arc::new).collect(), want })
 }
 
 /// Where an upstream is, and how it is spoken to.
@@ -144,7 +194,12 @@ pub(crate) fn target(upstream: &Upstream) -> Result<Target> {
         }
         SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => Encryption::Demand(config()?),
     };
-    Ok(Target { host: upstream.host.clone(), port: upstream.port, encryption })
+    Ok(Target {
+        host: upstream.host.clone(),
+        port: upstream.port,
+        encryption,
+        timeout: config::operations::Timeouts::default().connect,
+    })
 }
 
 fn auth_query(auth_query: &AuthQuery) -> Result<veil_proxy::AuthQuery> {

@@ -15,8 +15,7 @@ use veil_wire::pg::startup;
 use crate::error::NetError;
 use crate::stream::Stream;
 use crate::tls::end_point_hash;
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::tune;
 
 /// Whether TLS is wanted.
 #[derive(Clone)]
@@ -38,6 +37,8 @@ pub struct Target {
     pub port: u16,
     /// TLS.
     pub encryption: Encryption,
+    /// How long it may take to reach it.
+    pub timeout: Duration,
 }
 
 /// A connection to an upstream.
@@ -54,7 +55,7 @@ impl Target {
     /// # Errors
     /// Not reachable in time, or TLS not as it has to be.
     pub async fn connect(&self) -> Result<Connected, NetError> {
-        timeout(CONNECT_TIMEOUT, self.connect_now())
+        timeout(self.timeout, self.connect_now())
             .await
             .unwrap_or_else(|_| Err(self.unreachable(std::io::ErrorKind::TimedOut.into())))
     }
@@ -62,11 +63,11 @@ impl Target {
     /// Connects by TCP.
     pub(crate) async fn dial(&self) -> Result<TcpStream, NetError> {
         let address = (self.host.as_str(), self.port);
-        let tcp = timeout(CONNECT_TIMEOUT, TcpStream::connect(address))
+        let tcp = timeout(self.timeout, TcpStream::connect(address))
             .await
             .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
             .map_err(|error| self.unreachable(error))?;
-        tcp.set_nodelay(true)?;
+        tune(&tcp)?;
         Ok(tcp)
     }
 

@@ -29,6 +29,16 @@ pub enum NetError {
         /// Why.
         source: io::Error,
     },
+    /// The upstream was not reached so often that it is not tried now.
+    #[error("{host}:{port} is not tried now, after it could not be reached ({last})")]
+    CircuitOpen {
+        /// Host.
+        host: String,
+        /// Port.
+        port: u16,
+        /// What was wrong last.
+        last: String,
+    },
     /// The upstream has no TLS but has to.
     #[error("{host}:{port} does not speak TLS, which its sslmode demands")]
     NoTls {

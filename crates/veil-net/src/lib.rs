@@ -13,7 +13,9 @@ pub mod mysql;
 pub mod scram;
 pub mod stream;
 pub mod tls;
+mod tune;
 
 pub use error::NetError;
 pub use link::Link;
 pub use stream::Stream;
+pub use tune::tune;

@@ -1,14 +1,17 @@
 //! `proxy.yaml`: the file as checked, typed values. Reading it finds every fault at once.
 
 mod decode;
+pub mod operations;
 mod upstream;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use decode::{default_listen, default_listen_mysql, rule_from_argument};
-pub use upstream::{Protocol, SslMode, Upstream};
+use operations::{Api, Audit, Limits, Timeouts};
+pub use upstream::{Protocol, Role, SslMode, Upstream};
 
 use crate::expect::Test;
 use crate::glob::Glob;
@@ -55,6 +58,14 @@ pub struct Config {
     pub protection: Protection,
     /// What is expected of the rules.
     pub tests: Vec<Test>,
+    /// How many sessions there may be.
+    pub limits: Limits,
+    /// How long a client may take to sign in.
+    pub login_timeout: Duration,
+    /// The listener for operators.
+    pub api: Option<Api>,
+    /// Where it is written down who did what.
+    pub audit: Option<Audit>,
 }
 
 /// What holds for all rules.
@@ -77,6 +88,8 @@ pub struct Listen {
     pub mysql: SocketAddr,
     /// TLS towards clients.
     pub tls: Option<ListenTls>,
+    /// Another process may listen at the same addresses, to take over.
+    pub reuse_port: bool,
 }
 
 /// TLS towards clients.
@@ -122,6 +135,10 @@ pub struct Database {
     pub upstream: Upstream,
     /// How the verifiers of users who are not listed are found.
     pub auth_query: Option<AuthQuery>,
+    /// How long its sessions may be what they are.
+    pub timeouts: Timeouts,
+    /// Sessions there may be; 0 for any number.
+    pub max_connections: u32,
 }
 
 /// A query that answers a user's verifier.

@@ -19,6 +19,12 @@ impl Glob {
         Self(pattern.to_owned())
     }
 
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether it matches every name.
     #[must_use]
     pub fn is_any(&self) -> bool {

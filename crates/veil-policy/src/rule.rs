@@ -227,7 +227,16 @@ impl Policy {
     /// Binds `rules` to the key. `trusted` are functions that the users vouch for.
     #[must_use]
     pub fn new(rules: Vec<Rule>, trusted: Vec<String>, key: &RootKey) -> Self {
-        let shown = Arc::new(Shown::new(SHOWN_MAX));
+        Self::with_shown(rules, trusted, key, Arc::new(Shown::new(SHOWN_MAX)))
+    }
+
+    /// The same, which knows the masks that another policy has shown.
+    #[must_use]
+    pub fn after(before: &Self, rules: Vec<Rule>, trusted: Vec<String>, key: &RootKey) -> Self {
+        Self::with_shown(rules, trusted, key, Arc::clone(&before.shown))
+    }
+
+    fn with_shown(rules: Vec<Rule>, trusted: Vec<String>, key: &RootKey, shown: Arc<Shown>) -> Self {
         let arm = |rule: Rule| Armed {
             name: rule.name.as_str().into(),
             masker: match &rule.action {

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::collections::hash_map::{HashMap, RandomState};
 use std::hash::{BuildHasher, Hash};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,7 @@ const USERS_MAX: usize = 10_000;
 /// The budgets of all users.
 #[derive(Debug)]
 pub struct Budgets {
-    limit: u32,
+    limit: Arc<AtomicU32>,
     of: Mutex<HashMap<(String, String), Arc<Budget>>>,
     hasher: RandomState,
 }
@@ -30,7 +31,14 @@ impl Budgets {
     /// So many questions for each.
     #[must_use]
     pub fn new(limit: u32) -> Self {
-        Self { limit: limit.saturating_mul(QUESTION), of: Mutex::default(), hasher: RandomState::new() }
+        let budgets = Self { limit: Arc::default(), of: Mutex::default(), hasher: RandomState::new() };
+        budgets.set_limit(limit);
+        budgets
+    }
+
+    /// So many from now on, with those that were asked.
+    pub fn set_limit(&self, limit: u32) {
+        self.limit.store(limit.saturating_mul(QUESTION), Ordering::Relaxed);
     }
 
     /// That of a user of a database; of a server where `database` is empty.
@@ -43,7 +51,7 @@ impl Budgets {
         let budget = of.entry(key).or_insert_with(|| {
             Arc::new(Budget {
                 user: user.to_owned(),
-                limit: self.limit,
+                limit: Arc::clone(&self.limit),
                 hasher: self.hasher.clone(),
                 spent: Mutex::default(),
             })
@@ -57,7 +65,7 @@ impl Budgets {
 pub struct Budget {
     user: String,
     /// In hundredths of a question.
-    limit: u32,
+    limit: Arc<AtomicU32>,
     hasher: RandomState,
     spent: Mutex<Spent>,
 }
@@ -107,7 +115,8 @@ impl Budget {
         let again = words.is_some_and(|words| spent.paid.contains(&words));
         let price = if again { cost.div_ceil(AGAIN) } else { cost };
         let total = spent.hundredths.saturating_add(price);
-        let fits = total <= self.limit;
+        let limit = self.limit.load(Ordering::Relaxed);
+        let fits = total <= limit;
         if fits {
             spent.hundredths = total;
             spent.paid.extend(words);
@@ -117,7 +126,7 @@ impl Budget {
             info!(
                 user = self.user,
                 hundredths = price,
-                left = self.limit - total,
+                left = limit - total,
                 "questions about masked columns"
             );
             return Ok(());

@@ -10,6 +10,8 @@ use veil_net::connect::Target;
 use veil_policy::who::{RIGHTS_INTERVAL, Rights, SignedIn};
 use veil_policy::{Label, Labels, Policy, mysql};
 
+use crate::policies::{Current, Policies};
+
 /// A catalog older than this is read again.
 const AGE_MAX: Duration = Duration::from_secs(30);
 /// A name that is not known has the catalog read again at most this often.
@@ -56,7 +58,6 @@ impl Labelling for mysql::Labels {
 /// The catalog of one database; of MySQL's, what one account sees of all.
 pub struct Slot<L: Labelling> {
     database: String,
-    policy: Arc<Policy>,
     state: Mutex<State<L>>,
 }
 
@@ -71,7 +72,8 @@ struct State<L: Labelling> {
     definitions: u64,
     /// Somebody reads it; nobody else begins before.
     not_before: Option<Instant>,
-    labels: HashMap<Rights, Arc<L>>,
+    /// Of the policy with this number.
+    labels: (u64, HashMap<Rights, Arc<L>>),
 }
 
 impl<L: Labelling> Default for State<L> {
@@ -83,7 +85,7 @@ impl<L: Labelling> Default for State<L> {
             stale: false,
             definitions: 0,
             not_before: None,
-            labels: HashMap::new(),
+            labels: (0, HashMap::new()),
         }
     }
 }
@@ -110,6 +112,8 @@ const CHANGES_SHIFT: u32 = 40;
 /// The labels by which one session goes.
 pub struct View<L: Labelling> {
     slot: Arc<Slot<L>>,
+    policies: Arc<Policies>,
+    current: Current,
     signed_in: SignedIn,
     rights: Rights,
     /// When they were looked at, if they may change.
@@ -136,12 +140,15 @@ struct Own {
 impl<L: Labelling> View<L> {
     /// For a session.
     #[must_use]
-    pub fn new(slot: Arc<Slot<L>>, signed_in: SignedIn) -> Self {
-        let rights = slot.policy.rights(&signed_in.principal, signed_in.since);
-        let looked_at = slot.policy.rights_may_change().then_some(signed_in.began);
-        let (generation, labels) = slot.labels_now(&rights);
+    pub fn new(slot: Arc<Slot<L>>, policies: Arc<Policies>, signed_in: SignedIn) -> Self {
+        let current = policies.current();
+        let rights = current.policy.rights(&signed_in.principal, signed_in.since);
+        let looked_at = current.policy.rights_may_change().then_some(signed_in.began);
+        let (generation, labels) = slot.labels_now(&current, &rights);
         Self {
             slot,
+            policies,
+            current,
             signed_in,
             rights,
             looked_at,
@@ -154,22 +161,30 @@ impl<L: Labelling> View<L> {
         }
     }
 
-    /// Looks at what time it is, on which rights may depend. Says whether a catalog of the session's own has to be read again.
+    /// Looks at what policy there is and what time it is, on which rights depend. Says whether a catalog of the session's own has to be read
+    /// again.
     pub fn look_at_rights(&mut self, now: Instant) -> bool {
         let due = |at: Instant| now.saturating_duration_since(at) >= RIGHTS_INTERVAL;
-        if !self.looked_at.is_some_and(due) {
+        let past = self.policies.is_past(self.current.epoch);
+        if !past && !self.looked_at.is_some_and(due) {
             return false;
         }
-        self.looked_at = Some(now);
-        let rights = self.slot.policy.rights(&self.signed_in.principal, self.signed_in.time(now));
-        if rights == self.rights {
+        if past {
+            self.current = self.policies.current();
+        }
+        let policy = &self.current.policy;
+        self.looked_at = policy.rights_may_change().then_some(now);
+        let rights = policy.rights(&self.signed_in.principal, self.signed_in.time(now));
+        if !past && rights == self.rights {
             return false;
         }
         self.rights = rights;
         self.changes += 1;
         let own = self.own.is_some() || self.extended;
-        if !own && !self.is_unknown() {
-            (self.generation, self.labels) = self.slot.labels_now(&self.rights);
+        if self.is_unknown() {
+            self.labels = self.slot.labels_of_nothing(&self.current, &self.rights);
+        } else if !own {
+            (self.generation, self.labels) = self.slot.labels_now(&self.current, &self.rights);
         }
         own
     }
@@ -207,7 +222,7 @@ impl<L: Labelling> View<L> {
     fn lay(&mut self, catalog: L::Catalog) {
         self.owned += 1;
         self.generation = OWN + self.owned;
-        self.labels = self.slot.lay(Arc::new(catalog), &self.rights);
+        self.labels = self.slot.lay(&self.current, Arc::new(catalog), &self.rights);
     }
 
     /// Whether it goes by a catalog that was read inside a transaction.
@@ -225,7 +240,7 @@ impl<L: Labelling> View<L> {
     /// Goes by the catalog of all again.
     pub fn release(&mut self) {
         if self.own.take().is_some() | std::mem::take(&mut self.extended) {
-            (self.generation, self.labels) = self.slot.labels_now(&self.rights);
+            (self.generation, self.labels) = self.slot.labels_now(&self.current, &self.rights);
         }
     }
 
@@ -250,7 +265,7 @@ impl<L: Labelling> View<L> {
         self.slot.invalidate();
         (self.own, self.extended) = (None, false);
         self.generation = UNKNOWN;
-        self.labels = self.slot.labels_of_nothing(&self.rights);
+        self.labels = self.slot.labels_of_nothing(&self.current, &self.rights);
     }
 
     /// Takes the newest labels.
@@ -258,7 +273,7 @@ impl<L: Labelling> View<L> {
         if self.own.is_some() || self.extended || (self.generation == UNKNOWN && self.slot.is_stale()) {
             return;
         }
-        if let Some((generation, labels)) = self.slot.labels(&self.rights, self.generation) {
+        if let Some((generation, labels)) = self.slot.labels(&self.current, &self.rights, self.generation) {
             (self.generation, self.labels) = (generation, labels);
         }
     }
@@ -269,20 +284,19 @@ const SLOTS_MAX: usize = 4096;
 
 /// The catalogs of all servers.
 pub struct Slots<L: Labelling> {
-    policy: Arc<Policy>,
     known: Mutex<HashMap<Place, Arc<Slot<L>>>>,
 }
 
 /// Host and port of a server, and a database or an account there.
 type Place = (String, u16, String);
 
-impl<L: Labelling> Slots<L> {
-    /// None yet.
-    #[must_use]
-    pub fn new(policy: Arc<Policy>) -> Self {
-        Self { policy, known: Mutex::default() }
+impl<L: Labelling> Default for Slots<L> {
+    fn default() -> Self {
+        Self { known: Mutex::default() }
     }
+}
 
+impl<L: Labelling> Slots<L> {
     /// The catalog of a server's database, or what an account sees of a server.
     #[must_use]
     pub fn of(&self, target: &Target, name: &str) -> Arc<Slot<L>> {
@@ -291,7 +305,7 @@ impl<L: Labelling> Slots<L> {
         if known.len() >= SLOTS_MAX && !known.contains_key(&key) {
             known.clear();
         }
-        let make = || Arc::new(Slot::new(name.to_owned(), Arc::clone(&self.policy)));
+        let make = || Arc::new(Slot::new(name.to_owned()));
         Arc::clone(known.entry(key).or_insert_with(make))
     }
 
@@ -316,8 +330,8 @@ pub enum Due {
 impl<L: Labelling> Slot<L> {
     /// For the database that its server calls `database`.
     #[must_use]
-    pub fn new(database: String, policy: Arc<Policy>) -> Self {
-        Self { database, policy, state: Mutex::default() }
+    pub fn new(database: String) -> Self {
+        Self { database, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State<L>> {
@@ -338,26 +352,33 @@ impl<L: Labelling> Slot<L> {
 
     /// Labels for sessions with these rights, and the generation they belong to, unless that is `known` already.
     #[must_use]
-    pub fn labels(&self, rights: &Rights, known: u64) -> Option<(u64, Arc<L>)> {
+    pub fn labels(&self, current: &Current, rights: &Rights, known: u64) -> Option<(u64, Arc<L>)> {
         let changed = self.state().generation != known;
-        changed.then(|| self.labels_now(rights))
+        changed.then(|| self.labels_now(current, rights))
     }
 
     /// Labels for sessions with these rights, and the generation they belong to. Without a catalog nothing is known, and everything
     /// is closed.
     #[must_use]
-    pub fn labels_now(&self, rights: &Rights) -> (u64, Arc<L>) {
+    pub fn labels_now(&self, current: &Current, rights: &Rights) -> (u64, Arc<L>) {
         let mut state = self.state();
         let generation = state.generation;
-        if let Some(labels) = state.labels.get(rights) {
+        if state.labels.0 < current.epoch {
+            state.labels = (current.epoch, HashMap::new());
+        }
+        // A session may be late by one.
+        let kept = state.labels.0 == current.epoch;
+        if let Some(labels) = state.labels.1.get(rights).filter(|_| kept) {
             return (generation, Arc::clone(labels));
         }
         let catalog = state.catalog.clone().unwrap_or_default();
-        let labels = self.lay(catalog, rights);
-        if state.labels.len() >= RIGHTS_MAX {
-            state.labels.clear();
+        let labels = self.lay(current, catalog, rights);
+        if state.labels.1.len() >= RIGHTS_MAX {
+            state.labels.1.clear();
         }
-        state.labels.insert(rights.clone(), Arc::clone(&labels));
+        if kept {
+            state.labels.1.insert(rights.clone(), Arc::clone(&labels));
+        }
         (generation, labels)
     }
 
@@ -389,7 +410,7 @@ impl<L: Labelling> Slot<L> {
         if state.catalog.as_deref() != Some(&catalog) {
             state.catalog = Some(Arc::new(catalog));
             state.generation += 1;
-            state.labels.clear();
+            state.labels.1.clear();
         }
     }
 
@@ -400,12 +421,12 @@ impl<L: Labelling> Slot<L> {
 
     /// Labels of an empty catalog: nothing is known, and everything is closed.
     #[must_use]
-    pub fn labels_of_nothing(&self, rights: &Rights) -> Arc<L> {
-        self.lay(Arc::default(), rights)
+    pub fn labels_of_nothing(&self, current: &Current, rights: &Rights) -> Arc<L> {
+        self.lay(current, Arc::default(), rights)
     }
 
-    fn lay(&self, catalog: Arc<L::Catalog>, rights: &Rights) -> Arc<L> {
-        Arc::new(L::lay(Arc::clone(&self.policy), catalog, &self.database, rights))
+    fn lay(&self, current: &Current, catalog: Arc<L::Catalog>, rights: &Rights) -> Arc<L> {
+        Arc::new(L::lay(Arc::clone(&current.policy), catalog, &self.database, rights))
     }
 
     /// Whether the catalog has to be read before the next statement.
@@ -436,18 +457,18 @@ mod tests {
     use super::*;
 
     /// Rules that end at six in the evening, and a table that they are on.
-    fn slot() -> Arc<Slot<Labels>> {
+    fn slot() -> (Arc<Slot<Labels>>, Arc<Policies>) {
         let text = "databases: [ { name: x, upstream: 'postgres://localhost' } ]\nrules:\n  \
             - { who: { hours: '08:00-18:00' }, unmask: true, reason: office }\n  - { table: users, column: email, strategy: email }\n";
         let rules = Config::parse(text).unwrap().rules;
-        let policy = Arc::new(Policy::new(rules, Vec::new(), &RootKey::from_bytes([7; 32])));
-        let slot = Arc::new(Slot::new("shop".to_owned(), policy));
+        let policy = Policy::new(rules, Vec::new(), &RootKey::from_bytes([7; 32]));
+        let slot = Arc::new(Slot::new("shop".to_owned()));
         let row = |cells: &[&str]| cells.iter().map(|cell| Some((*cell).to_owned())).collect::<Vec<_>>();
         let mut results = <[Vec<veil_sql::catalog::Row>; QUERIES.len()]>::default();
         results[0].push(row(&["16400", "public", "users", "r"]));
         results[1].push(row(&["16400", "1", "email", ""]));
         slot.install(veil_sql::Catalog::from_rows(&results), Instant::now());
-        slot
+        (slot, Arc::new(Policies::new(policy)))
     }
 
     #[test]
@@ -457,7 +478,8 @@ mod tests {
         let began = Instant::now();
         let view = |since: SystemTime| {
             let principal = Principal::user("app");
-            View::new(slot(), SignedIn { principal, since, began })
+            let (slot, policies) = slot();
+            View::new(slot, policies, SignedIn { principal, since, began })
         };
         assert_eq!(view(hour(19)).labels().standing(&users), Standing::Guarded);
         let mut view = view(hour(17));
@@ -473,5 +495,25 @@ mod tests {
         // What only the session sees is read again.
         view.adopt(veil_sql::Catalog::default(), began);
         assert!(view.look_at_rights(began + Duration::from_secs(15 * 3600)));
+    }
+
+    #[test]
+    fn sessions_go_by_another_policy_at_once() {
+        let users = QualifiedName { schema: None, name: "users".to_owned() };
+        let (slot, policies) = slot();
+        let began = Instant::now();
+        let since = UNIX_EPOCH + Duration::from_secs(19 * 3600);
+        let signed_in = || SignedIn { principal: Principal::user("app"), since, began };
+        let mut view = View::new(Arc::clone(&slot), Arc::clone(&policies), signed_in());
+        let before = view.generation();
+        assert_eq!(view.labels().standing(&users), Standing::Guarded);
+        policies.set(Policy::new(Vec::new(), Vec::new(), &RootKey::from_bytes([7; 32])));
+        assert_eq!(view.labels().standing(&users), Standing::Guarded);
+        assert!(!view.look_at_rights(began));
+        assert_eq!(view.labels().standing(&users), Standing::Clean);
+        assert_ne!(view.generation(), before);
+        // Labels of the policy before are not taken for those of this one, by whoever comes late either.
+        let late = View::new(Arc::clone(&slot), policies, signed_in());
+        assert_eq!(late.labels().standing(&users), Standing::Clean);
     }
 }

@@ -10,6 +10,7 @@ use veil_wire::mysql::startup::ChangeUser;
 
 use crate::out::Out;
 use crate::problem::Problem;
+use crate::sessions::Activity;
 
 /// A session's engine.
 pub enum Engine {
@@ -73,6 +74,24 @@ impl Engine {
         match self {
             Self::Pg(engine) => engine.expects_end(),
             Self::MySql(engine) => engine.expects_end(),
+        }
+    }
+
+    /// How busy the session is.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        match self {
+            Self::Pg(engine) => engine.activity(),
+            Self::MySql(engine) => engine.activity(),
+        }
+    }
+
+    /// How many answers have been given; it begins again some time.
+    #[must_use]
+    pub const fn answers(&self) -> u32 {
+        match self {
+            Self::Pg(engine) => engine.answers(),
+            Self::MySql(engine) => engine.answers(),
         }
     }
 

@@ -3,14 +3,11 @@
 pub(crate) mod mysql;
 pub(crate) mod pg;
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use veil_policy::who::{Principal, SignedIn};
 
 use crate::problem::Problem;
-
-/// A client that has not signed in after this long is sent away.
-const LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Why there is no session.
 enum Failure {

@@ -9,9 +9,15 @@ pub mod catalogs;
 pub mod connections;
 pub mod engine;
 mod handshake;
+pub mod limits;
 pub mod out;
+pub mod policies;
 mod problem;
 pub mod proxy;
 mod relay;
+pub mod sessions;
+mod standing;
+pub mod upstreams;
 
-pub use proxy::{Account, AuthQuery, MySqlAccount, MySqlProof, MySqlRoute, Parts, Protocol, Proxy, Route};
+pub use problem::Problem;
+pub use proxy::{Account, AuthQuery, MySqlAccount, MySqlProof, MySqlRoute, Protocol, Proxy, Route, Settings};

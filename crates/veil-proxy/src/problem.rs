@@ -37,7 +37,7 @@ impl Problem {
 }
 
 /// MySQL's numbers and SQLSTATEs for PostgreSQL's SQLSTATEs.
-const MYSQL: [(&str, u16, &[u8]); 13] = [
+const MYSQL: [(&str, u16, &[u8]); 18] = [
     ("08004", 1040, b"08004"),
     ("08006", 2003, b"HY000"),
     ("08P01", 1835, b"HY000"),
@@ -52,6 +52,11 @@ const MYSQL: [(&str, u16, &[u8]); 13] = [
     ("42501", 1227, b"42000"),
     ("42601", 1064, b"42000"),
     ("54000", 1153, b"08S01"),
+    ("53300", 1040, b"08004"),
+    ("57014", 3024, b"HY000"),
+    ("57P01", 1053, b"08S01"),
+    ("57P05", 4031, b"HY000"),
+    ("25P03", 4031, b"HY000"),
 ];
 
 impl Problem {
@@ -112,6 +117,9 @@ impl From<NetError> for Problem {
                 text,
                 "Check that the server runs and that its address in \"upstream\" is right.",
             ),
+            NetError::CircuitOpen { .. } => {
+                Self::new("08006", text, "It is tried again within half a minute; see /health.")
+            }
             NetError::NoTls { .. } => Self::new(
                 "08006",
                 text,

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OnceCell;
@@ -26,18 +27,26 @@ use crate::cancel::Registry;
 use crate::catalogs::Slots;
 use crate::connections::Connections;
 use crate::handshake;
+use crate::limits::{Admission, Limits};
+use crate::policies::{Current, Policies};
 use crate::problem::Problem;
+use crate::sessions::{Sessions, Timeouts};
+use crate::upstreams::{Hosts, Upstreams};
 
 /// A database that clients may ask for.
 pub struct Route {
     /// The name asked for.
     pub name: Glob,
-    /// Its server.
-    pub target: Arc<Target>,
+    /// Its servers.
+    pub hosts: Hosts,
     /// Its name there, if it is another.
     pub database: Option<String>,
     /// How verifiers of users who are not listed are found.
     pub auth_query: Option<AuthQuery>,
+    /// How long its sessions may be what they are.
+    pub timeouts: Timeouts,
+    /// Sessions there may be; 0 for any number.
+    pub connections: u32,
 }
 
 /// A query that answers a user's verifier.
@@ -64,16 +73,22 @@ pub struct Account {
 pub struct Counters {
     /// Sessions whose upstream was spoken to in clear because `sslmode=prefer` allowed it.
     pub prefer_in_clear: AtomicU64,
+    /// Sessions that ended by a panic.
+    pub panics: AtomicU64,
 }
 
 /// A MySQL or MariaDB server that clients may ask for.
 pub struct MySqlRoute {
     /// The database asked for; `*` also stands for none.
     pub name: Glob,
-    /// Its server.
-    pub target: Arc<Target>,
+    /// Its servers.
+    pub hosts: Hosts,
     /// The database to begin in, whatever was asked for.
     pub database: Option<String>,
+    /// How long its sessions may be what they are.
+    pub timeouts: Timeouts,
+    /// Sessions there may be; 0 for any number.
+    pub connections: u32,
 }
 
 /// What a user of MySQL's protocol has to prove.
@@ -96,24 +111,31 @@ pub struct MySqlAccount {
     pub upstream: Option<(String, Sensitive<Vec<u8>>)>,
 }
 
-/// What a proxy is made of.
-pub struct Parts {
+/// What may become other while the proxy runs.
+pub struct Settings {
     /// TLS towards clients, if there is a certificate.
     pub tls: Option<ServerTls>,
     /// PostgreSQL databases.
-    pub routes: Vec<Route>,
+    pub routes: Vec<Arc<Route>>,
     /// Users of PostgreSQL's protocol.
     pub accounts: HashMap<String, Account>,
     /// MySQL servers.
-    pub mysql_routes: Vec<MySqlRoute>,
+    pub mysql_routes: Vec<Arc<MySqlRoute>>,
     /// Users of MySQL's protocol.
     pub mysql_accounts: HashMap<String, MySqlAccount>,
-    /// What is masked.
-    pub policy: Policy,
     /// MySQL servers may ask clients for files.
     pub local_files: bool,
-    /// Random.
-    pub mock_secret: [u8; 32],
+    /// How many sessions there may be.
+    pub limits: Limits,
+    /// How long a client may take to sign in.
+    pub login_timeout: Duration,
+}
+
+/// What a session begins with.
+pub(crate) struct Moment {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) epoch: u64,
 }
 
 /// A wire protocol.
@@ -127,21 +149,23 @@ pub enum Protocol {
 
 /// The proxy.
 pub struct Proxy {
-    pub(crate) tls: Option<ServerTls>,
-    pub(crate) routes: Vec<Route>,
-    pub(crate) accounts: HashMap<String, Account>,
-    pub(crate) mysql_routes: Vec<MySqlRoute>,
-    pub(crate) mysql_accounts: HashMap<String, MySqlAccount>,
-    pub(crate) policy: Arc<Policy>,
+    settings: RwLock<Arc<Settings>>,
+    pub(crate) policies: Arc<Policies>,
     pub(crate) budgets: Budgets,
-    pub(crate) local_files: bool,
     pub(crate) analyser: Arc<Analyser>,
     pub(crate) mysql_analyser: Arc<veil_sql::mysql::analyse::Analyser>,
     pub(crate) slots: Slots<Labels>,
     pub(crate) mysql_slots: Arc<Slots<mysql::Labels>>,
     pub(crate) cancels: Arc<Registry>,
     pub(crate) connections: Arc<Connections>,
-    pub(crate) counters: Counters,
+    /// The sessions that run.
+    pub sessions: Arc<Sessions>,
+    /// The servers.
+    pub upstreams: Arc<Upstreams>,
+    /// Who may begin one.
+    pub admission: Arc<Admission>,
+    /// What happened so far.
+    pub counters: Counters,
     /// For users who do not exist.
     pub(crate) mock_secret: [u8; 32],
     /// What MySQL servers have said of themselves.
@@ -152,27 +176,22 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy of these parts.
+    /// A proxy that masks by a policy; `mock_secret` is random.
     #[must_use]
-    pub fn new(parts: Parts) -> Self {
-        let Parts { tls, routes, accounts, mysql_routes, mysql_accounts, policy, local_files, mock_secret } =
-            parts;
-        let policy = Arc::new(policy);
+    pub fn new(settings: Settings, policy: Policy, mock_secret: [u8; 32]) -> Self {
         Self {
-            tls,
-            routes,
-            accounts,
-            mysql_routes,
-            mysql_accounts,
-            local_files,
+            settings: RwLock::new(Arc::new(settings)),
             budgets: Budgets::new(policy.budget()),
+            policies: Arc::new(Policies::new(policy)),
             analyser: Arc::default(),
             mysql_analyser: Arc::default(),
-            slots: Slots::new(Arc::clone(&policy)),
-            mysql_slots: Arc::new(Slots::new(Arc::clone(&policy))),
-            policy,
+            slots: Slots::default(),
+            mysql_slots: Arc::default(),
             cancels: Arc::default(),
             connections: Arc::default(),
+            sessions: Arc::default(),
+            upstreams: Arc::default(),
+            admission: Arc::default(),
             counters: Counters::default(),
             mock_secret,
             greetings: Mutex::default(),
@@ -181,7 +200,42 @@ impl Proxy {
         }
     }
 
-    /// Accepts clients until `stop` is done, then ends their sessions.
+    /// Goes on with other settings and another policy: new sessions by both, sessions that run by the policy from their next statement on.
+    pub fn reload(&self, settings: Settings, policy: Policy) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.budgets.set_limit(policy.budget());
+        // What was learnt of a password may be that of another now.
+        self.quick.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.policies.set(policy);
+    }
+
+    /// The policy of now.
+    #[must_use]
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policies.current().policy
+    }
+
+    /// The servers that the settings of now name.
+    #[must_use]
+    pub fn targets(&self) -> Vec<(Protocol, Arc<Target>)> {
+        let settings = self.moment().settings;
+        let pg =
+            settings.routes.iter().flat_map(|route| &route.hosts.all).map(|target| (Protocol::Pg, target));
+        let of_mysql = settings.mysql_routes.iter().flat_map(|route| &route.hosts.all);
+        pg.chain(of_mysql.map(|target| (Protocol::MySql, target)))
+            .map(|(protocol, target)| (protocol, Arc::clone(target)))
+            .collect()
+    }
+
+    /// The settings and the policy of now. Whoever keeps them has to look whether the policy is past.
+    pub(crate) fn moment(&self) -> Moment {
+        // The number first: what changes in between is noticed then.
+        let Current { policy, epoch } = self.policies.current();
+        let settings = Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner));
+        Moment { settings, policy, epoch }
+    }
+
+    /// Accepts clients until `stop` is done; their sessions run on until they have ended, or are aborted when this is dropped.
     pub async fn serve(
         self: Arc<Self>,
         protocol: Protocol,
@@ -194,7 +248,7 @@ impl Proxy {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                Some(ended) = sessions.join_next() => report_panic(ended),
+                Some(ended) = sessions.join_next() => self.report_panic(ended),
                 accepted = listener.accept() => match accepted {
                     Ok((tcp, peer)) => {
                         let proxy = Arc::clone(&self);
@@ -207,11 +261,14 @@ impl Proxy {
                 },
             }
         }
-        sessions.shutdown().await;
+        drop(listener);
+        while let Some(ended) = sessions.join_next().await {
+            self.report_panic(ended);
+        }
     }
 
-    async fn session(&self, protocol: Protocol, tcp: TcpStream, peer: SocketAddr) {
-        if let Err(error) = tcp.set_nodelay(true) {
+    async fn session(self: &Arc<Self>, protocol: Protocol, tcp: TcpStream, peer: SocketAddr) {
+        if let Err(error) = veil_net::tune(&tcp) {
             debug!(%error, "the client left at once");
             return;
         }
@@ -229,22 +286,13 @@ impl Proxy {
         info!(%peer, ?end, "session ended");
     }
 
-    /// The MySQL server that a client's request means.
-    pub(crate) fn mysql_route(&self, database: &str) -> Result<&MySqlRoute, Problem> {
-        let found = match self.mysql_routes.as_slice() {
-            [only] if database.is_empty() => Some(only),
-            routes => routes.iter().find(|route| match database {
-                "" => route.name.is_any(),
-                name => route.name.matches(name),
-            }),
-        };
-        found.ok_or_else(|| {
-            let message = match database {
-                "" => "no database named".to_owned(),
-                name => format!("unknown database '{name}'"),
-            };
-            Problem::new("3D000", message, "Name a database that the proxy's configuration has.")
-        })
+    fn report_panic(&self, ended: Result<(), tokio::task::JoinError>) {
+        if let Err(error) = ended
+            && error.is_panic()
+        {
+            self.counters.panics.fetch_add(1, Ordering::Relaxed);
+            warn!("a session ended by a panic; this is a bug of IronVeil");
+        }
     }
 
     pub(crate) fn greeting(&self, target: &Target) -> Option<Greeting> {
@@ -279,10 +327,30 @@ impl Proxy {
     }
 }
 
-fn report_panic(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        warn!("a session ended by a panic; this is a bug of IronVeil");
+impl Settings {
+    /// The PostgreSQL database that a client's request means.
+    pub(crate) fn route(&self, database: &str) -> Result<&Arc<Route>, Problem> {
+        self.routes.iter().find(|route| route.name.matches(database)).ok_or_else(|| {
+            let message = format!("database \"{database}\" is not served by this proxy");
+            Problem::new("3D000", message, "Add it under \"databases\" in proxy.yaml.")
+        })
+    }
+
+    /// The MySQL server that a client's request means.
+    pub(crate) fn mysql_route(&self, database: &str) -> Result<&Arc<MySqlRoute>, Problem> {
+        let found = match self.mysql_routes.as_slice() {
+            [only] if database.is_empty() => Some(only),
+            routes => routes.iter().find(|route| match database {
+                "" => route.name.is_any(),
+                name => route.name.matches(name),
+            }),
+        };
+        found.ok_or_else(|| {
+            let message = match database {
+                "" => "no database named".to_owned(),
+                name => format!("unknown database '{name}'"),
+            };
+            Problem::new("3D000", message, "Name a database that the proxy's configuration has.")
+        })
     }
 }

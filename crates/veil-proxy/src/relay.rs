@@ -7,6 +7,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -17,6 +18,8 @@ use veil_wire::mysql::startup::ChangeUser;
 use crate::engine::Engine;
 use crate::out::Out;
 use crate::problem::Problem;
+use crate::sessions::{Activity, Ask, Seat};
+use crate::standing::Standing;
 
 /// Bytes taken from a socket at once.
 const READ: usize = 16 << 10;
@@ -151,11 +154,21 @@ pub(crate) struct Relay {
     client: Side,
     server: Side,
     engine: Engine,
+    standing: Standing,
+    seat: Arc<Seat>,
+    /// Answers that had been given when it was noted last how busy the session is.
+    answers: u32,
 }
 
 impl Relay {
-    pub(crate) const fn new(client: Side, server: Side, engine: Engine) -> Self {
-        Self { client, server, engine }
+    pub(crate) const fn new(
+        client: Side,
+        server: Side,
+        engine: Engine,
+        standing: Standing,
+        seat: Arc<Seat>,
+    ) -> Self {
+        Self { client, server, engine, standing, seat, answers: 0 }
     }
 
     /// Relays until one side has ended, and tells the client why if it was not the client.
@@ -195,7 +208,27 @@ impl Relay {
         }
     }
 
+    /// Notes how busy the session is, and ends it if that is asked of it.
+    fn look_up(&mut self) -> Option<End> {
+        let (activity, answers) = (self.engine.activity(), self.engine.answers());
+        let anew = answers != std::mem::replace(&mut self.answers, answers);
+        self.seat.note(activity, anew);
+        let ask = self.seat.asked();
+        if ask == Ask::Nothing {
+            return None;
+        }
+        // What it says last is delivered first.
+        let delivered = self.client.out.waiting().is_empty();
+        let activity = if delivered { activity } else { Activity::Running };
+        let problem = ask.ends(activity);
+        if problem.is_none() && ask.passes() {
+            self.seat.withdraw(ask);
+        }
+        problem.map(End::Broken)
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.seat.listen(cx.waker());
         for _ in 0..TURNS {
             let (up, down) = (self.turn(cx, Way::Up), self.turn(cx, Way::Down));
             if let Some(change) = self.engine.take_change() {
@@ -204,6 +237,9 @@ impl Relay {
             match (up, down) {
                 (Err(end), _) | (_, Err(end)) => return Poll::Ready(end),
                 (Ok(false), Ok(false)) => {
+                    if let Some(end) = self.look_up() {
+                        return Poll::Ready(end);
+                    }
                     self.client.out.rest();
                     self.server.out.rest();
                     return Poll::Pending;
@@ -227,6 +263,9 @@ impl Relay {
             return Ok(moved);
         }
         let kept = std::mem::take(&mut from.unread);
+        if way == Way::Up && !kept.is_empty() {
+            self.standing.look().map_err(End::Broken)?;
+        }
         let used = use_bytes(&mut self.engine, way, &kept, from, to);
         // What was let through before an error goes first.
         to.write_span(cx, &kept).map_err(|error| write_lost(way, &error))?;
@@ -258,6 +297,9 @@ impl Relay {
         if !from.unread.is_empty() {
             from.unread.extend_from_slice(fresh);
             return Ok(true);
+        }
+        if way == Way::Up {
+            self.standing.look().map_err(End::Broken)?;
         }
         let used = use_bytes(&mut self.engine, way, fresh, from, to);
         to.write_span(cx, fresh).map_err(|error| write_lost(way, &error))?;

@@ -32,6 +32,30 @@ pub async fn connect(target: &Target) -> Result<(Link, Greeting), NetError> {
     Ok((link, Greeting::decode(&packet)?))
 }
 
+/// Whether a server is there. A handshake that is broken off would count against this host (`max_connect_errors`); a login that is refused does not.
+///
+/// # Errors
+/// It is not, or takes nobody.
+pub async fn check(target: &Target) -> Result<(), NetError> {
+    let (mut link, greeting) = connect(target).await?;
+    let response = Response {
+        capabilities: cap::DEMANDED & greeting.capabilities,
+        packet_max: 1 << 24,
+        // utf8mb4_general_ci.
+        collation: 45,
+        user: b"ironveil_check".to_vec(),
+        proof: Vec::new(),
+        database: Vec::new(),
+        plugin: b"mysql_native_password".to_vec(),
+        attributes: Vec::new(),
+    };
+    link.write(|out| response.put(out)).await?;
+    timeout(GREETING_TIMEOUT, link.read(limits::AUTH_MAX))
+        .await
+        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+        .map(drop)
+}
+
 /// Sets TLS up, if it is wanted, before `response` is sent. Returns whether there is TLS now.
 ///
 /// # Errors

@@ -1,14 +1,16 @@
 //! From the YAML tree to a [`Config`], key by key.
 
 mod expect;
+mod operations;
 mod rows;
+mod strategy;
 mod who;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use saphyr::Scalar;
-use veil_mask::{Param, ParameterKind, Strategy};
+use veil_mask::Strategy;
 
 use super::{
     AuthQuery, Config, Database, Fault, Listen, ListenTls, Login, Proof, Protection, Secret, Upstream, User,
@@ -19,8 +21,11 @@ use crate::rule::{Action, Predicates, ProtectionMode, Rule};
 use crate::yaml::{self, Faults, Map, Value};
 
 use self::expect::test;
+use self::operations::{TIMEOUTS, api, audit, count, limits, take_timeouts, timeouts};
 use self::rows::{min_group, when, writes};
+use self::strategy::strategy;
 use self::who::{day, key_scope, who};
+use super::operations::{LOGIN_TIMEOUT, Timeouts};
 
 const DEFAULT_PORT: u16 = 6543;
 const DEFAULT_MYSQL_PORT: u16 = 6306;
@@ -62,15 +67,47 @@ fn config(root: &Value<'_>, faults: &mut Faults) -> Option<Config> {
     let mut map = root.map(faults)?;
     let listen = map.take("listen").map_or_else(default_listener, |value| listen(&value, faults));
     let (root_key, previous_keys) = map.take("keys").map(|value| keys(&value, faults)).unwrap_or_default();
-    let databases = list(map.need("databases", faults), faults, database);
+    let timeouts = map.take("timeouts").and_then(|value| timeouts(&value, faults));
+    let (timeouts, login_timeout) = timeouts.unwrap_or_else(|| (Timeouts::default(), LOGIN_TIMEOUT));
+    let databases =
+        list(map.need("databases", faults), faults, |value, faults| database(value, timeouts, faults));
     let users = list(map.take("users"), faults, user);
     let mut rules = list(map.take("rules"), faults, rule);
     let tests = list(map.take("tests"), faults, test);
     let protection = map.take("protection").map(|value| protection(&value, faults));
     let (protection, unclassified) = protection.unwrap_or_default();
     rules.extend(unclassified);
-    map.end(faults, &["listen", "keys", "databases", "users", "rules", "protection", "tests"]);
-    Some(Config { listen, root_key, previous_keys, databases, users, rules, protection, tests })
+    let limits = map.take("limits").and_then(|value| limits(&value, faults)).unwrap_or_default();
+    let api = map.take("api").and_then(|value| api(&value, faults));
+    let audit = map.take("audit").and_then(|value| audit(&value, faults));
+    let known = [
+        "listen",
+        "keys",
+        "databases",
+        "users",
+        "rules",
+        "protection",
+        "tests",
+        "limits",
+        "timeouts",
+        "api",
+        "audit",
+    ];
+    map.end(faults, &known);
+    Some(Config {
+        listen,
+        root_key,
+        previous_keys,
+        databases,
+        users,
+        rules,
+        protection,
+        tests,
+        limits,
+        login_timeout,
+        api,
+        audit,
+    })
 }
 
 fn list<T>(
@@ -83,7 +120,7 @@ fn list<T>(
 }
 
 fn default_listener() -> Listen {
-    Listen { postgres: default_listen(), mysql: default_listen_mysql(), tls: None }
+    Listen { postgres: default_listen(), mysql: default_listen_mysql(), tls: None, reuse_port: false }
 }
 
 fn listen(value: &Value<'_>, faults: &mut Faults) -> Listen {
@@ -98,7 +135,8 @@ fn listen(value: &Value<'_>, faults: &mut Faults) -> Listen {
         }
     }
     listen.tls = map.take("tls").and_then(|value| listen_tls(&value, faults));
-    map.end(faults, &["postgres", "mysql", "tls"]);
+    listen.reuse_port = map.take("reuse_port").and_then(|value| value.bool(faults)).unwrap_or(false);
+    map.end(faults, &["postgres", "mysql", "tls", "reuse_port"]);
     listen
 }
 
@@ -162,13 +200,16 @@ fn secret(value: &Value<'_>, faults: &mut Faults) -> Option<Secret> {
     }
 }
 
-fn database(value: &Value<'_>, faults: &mut Faults) -> Option<Database> {
+fn database(value: &Value<'_>, timeouts: Timeouts, faults: &mut Faults) -> Option<Database> {
     let mut map = value.map(faults)?;
     let name = map.need("name", faults).and_then(|value| value.text(faults));
     let upstream = map.need("upstream", faults).and_then(|value| upstream(&value, faults));
     let auth_query = map.take("auth_query").and_then(|value| auth_query(&value, faults));
-    map.end(faults, &["name", "upstream", "auth_query"]);
-    Some(Database { name: Glob::new(&name?), upstream: upstream?, auth_query })
+    let max_connections = map.take("max_connections").and_then(|value| count(&value, faults));
+    let timeouts = take_timeouts(&mut map, timeouts, faults);
+    map.end(faults, &[&["name", "upstream", "auth_query", "max_connections"], TIMEOUTS.as_slice()].concat());
+    let max_connections = max_connections.unwrap_or_default();
+    Some(Database { name: Glob::new(&name?), upstream: upstream?, auth_query, timeouts, max_connections })
 }
 
 fn upstream(value: &Value<'_>, faults: &mut Faults) -> Option<Upstream> {
@@ -387,80 +428,6 @@ fn rule_name(schema: &Glob, table: &Glob, column: &Glob) -> String {
 fn wrong<T>(value: &Value<'_>, faults: &mut Faults, what: &str) -> Option<T> {
     faults.at(value, what);
     None
-}
-
-/// `strategy: email` with parameters beside it, or `strategy: { email: { keep_domain: true } }`.
-fn strategy(value: &Value<'_>, beside: Map<'_>, faults: &mut Faults) -> Option<Strategy> {
-    let mut written: Vec<_> = beside.rest().collect();
-    let name = if value.is_map() {
-        let mut entries: Vec<_> = value.map(faults)?.rest().collect();
-        let (Some((name, inner)), true) = (entries.pop(), entries.is_empty()) else {
-            return wrong(value, faults, "expected one strategy, as { partial: { last: 4 } }");
-        };
-        written.extend(inner.map(faults)?.rest());
-        name
-    } else {
-        strategy_name(value, faults)?
-    };
-    let mut parameters = BTreeMap::new();
-    let mut paths = Vec::new();
-    for (name_of, value) in written {
-        if name_of.starts_with('$') {
-            paths.extend(function_at(&value, faults).map(|function| (name_of, function)));
-        } else if let Some(parameter) = parameter(&value, kind_of(&name, &name_of), faults) {
-            parameters.insert(name_of, parameter);
-        }
-    }
-    if !paths.is_empty() {
-        if let Some(Param::Functions(listed)) = parameters.remove("paths") {
-            paths.extend(listed);
-        }
-        parameters.insert("paths".to_owned(), Param::Functions(paths));
-    }
-    match Strategy::parse(&name, &parameters) {
-        Ok(strategy) => Some(strategy),
-        Err(errors) => {
-            errors.into_iter().for_each(|error| faults.at(value, error.to_string()));
-            None
-        }
-    }
-}
-
-/// A function inside another.
-fn function_at(value: &Value<'_>, faults: &mut Faults) -> Option<Strategy> {
-    strategy(value, Map::empty(), faults)
-}
-
-fn kind_of(function: &str, parameter: &str) -> Option<ParameterKind> {
-    let function = Strategy::catalogue().iter().find(|known| known.name == function)?;
-    function.params.iter().find(|known| known.name == parameter).map(|known| known.kind)
-}
-
-/// A strategy's name; YAML reads a bare `null` as no value, and it is the strategy of that name.
-fn strategy_name(value: &Value<'_>, faults: &mut Faults) -> Option<String> {
-    match value.scalar() {
-        Some(Scalar::Null) => Some("null".to_owned()),
-        _ => value.text(faults),
-    }
-}
-
-fn parameter(value: &Value<'_>, kind: Option<ParameterKind>, faults: &mut Faults) -> Option<Param> {
-    match (value.scalar(), kind) {
-        (Some(Scalar::String(text)), _) => Some(Param::Text(text.to_string())),
-        (Some(Scalar::Integer(number)), _) => Some(Param::Int(*number)),
-        (Some(Scalar::Boolean(flag)), _) => Some(Param::Bool(*flag)),
-        (None, Some(ParameterKind::Texts)) => value.texts(faults).map(Param::Texts),
-        (None, Some(ParameterKind::Pairs)) => {
-            let pairs = value.map(faults)?.rest().filter_map(|(from, to)| Some((from, to.text(faults)?)));
-            Some(Param::Pairs(pairs.collect()))
-        }
-        (None, Some(ParameterKind::Functions)) => {
-            let functions =
-                value.map(faults)?.rest().filter_map(|(at, to)| Some((at, function_at(&to, faults)?)));
-            Some(Param::Functions(functions.collect()))
-        }
-        _ => wrong(value, faults, "a parameter is text, a whole number, true or false"),
-    }
 }
 
 /// A rule as the command line takes it: `table.column=strategy` or `schema.table.column=strategy`.

@@ -27,6 +27,20 @@ pub enum Protocol {
     MySql,
 }
 
+/// The role of a host, by libpq's `target_session_attrs`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Any.
+    #[default]
+    Any,
+    /// It takes writes.
+    Primary,
+    /// It does not.
+    Standby,
+    /// It does not, if there is one.
+    PreferStandby,
+}
+
 /// An upstream server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
@@ -36,6 +50,10 @@ pub struct Upstream {
     pub host: String,
     /// Port.
     pub port: u16,
+    /// Hosts that are tried where the first cannot be reached, or has another role.
+    pub others: Vec<(String, u16)>,
+    /// The role that a host has to have.
+    pub role: Role,
     /// Database there; the client's name for it if there is none.
     pub database: Option<String>,
     /// TLS.
@@ -80,16 +98,26 @@ impl Upstream {
         if authority.contains('@') {
             faults.push("user and password do not belong into the URL; see users and auth_query".to_owned());
         }
-        let (host, port) = host_and_port(
-            authority.rsplit('@').next().unwrap_or(authority),
-            protocol.default_port(),
-            &mut faults,
-        );
+        let authority = authority.rsplit('@').next().unwrap_or(authority);
+        let mut hosts =
+            authority.split(',').map(|text| host_and_port(text, protocol.default_port(), &mut faults));
+        let (host, port) = hosts.next().unwrap_or_default();
+        let others: Vec<_> = hosts.collect();
         let database = (!path.is_empty()).then(|| path.to_owned());
         // Off the machine, an upstream has to prove who it is unless the file says otherwise.
-        let sslmode = if is_loopback(&host) { SslMode::Disable } else { SslMode::VerifyFull };
-        let mut upstream =
-            Self { protocol, host, port, database, sslmode, root_cert: None, client_cert: None };
+        let here = is_loopback(&host) && others.iter().all(|(host, _)| is_loopback(host));
+        let sslmode = if here { SslMode::Disable } else { SslMode::VerifyFull };
+        let mut upstream = Self {
+            protocol,
+            host,
+            port,
+            others,
+            role: Role::Any,
+            database,
+            sslmode,
+            root_cert: None,
+            client_cert: None,
+        };
         upstream.read_options(query, &mut faults);
         if faults.is_empty() { Ok(upstream) } else { Err(faults) }
     }
@@ -108,8 +136,14 @@ impl Upstream {
                 "sslrootcert" => self.root_cert = Some(value.into()),
                 "sslcert" => cert = Some(PathBuf::from(value)),
                 "sslkey" => key = Some(PathBuf::from(value)),
+                "target_session_attrs" if self.protocol == Protocol::Postgres => match role(value) {
+                    Some(role) => self.role = role,
+                    None => faults.push(format!(
+                        "target_session_attrs \"{value}\" is none of any, read-write, primary, read-only, standby, prefer-standby"
+                    )),
+                },
                 _ => faults.push(format!(
-                    "unknown option \"{name}\"; known are sslmode, sslrootcert, sslcert, sslkey"
+                    "unknown option \"{name}\"; known are sslmode, sslrootcert, sslcert, sslkey, and target_session_attrs for PostgreSQL"
                 )),
             }
         }
@@ -119,6 +153,16 @@ impl Upstream {
             _ => faults.push("sslcert and sslkey go together".to_owned()),
         }
     }
+}
+
+fn role(value: &str) -> Option<Role> {
+    Some(match value {
+        "any" => Role::Any,
+        "read-write" | "primary" => Role::Primary,
+        "read-only" | "standby" => Role::Standby,
+        "prefer-standby" => Role::PreferStandby,
+        _ => return None,
+    })
 }
 
 fn sslmode(value: &str) -> Option<SslMode> {

@@ -21,6 +21,7 @@ pub use watcher::Watcher;
 use crate::catalogs;
 use crate::out::Out;
 use crate::problem::Problem;
+use crate::sessions::Activity;
 
 /// What one account sees of a server's catalog, with its labels.
 pub type Slot = catalogs::Slot<Labels>;
@@ -30,7 +31,7 @@ pub enum Engine {
     /// Something is masked for this user: statements are analysed, rows follow plans.
     Guarded(Box<Guarded>),
     /// Nothing is masked for this user; it may become another.
-    Watched(Watcher),
+    Watched(Box<Watcher>),
 }
 
 impl Engine {
@@ -58,7 +59,7 @@ impl Engine {
     pub fn server(&mut self, input: &[u8], down: &mut Out, now: Instant) -> Result<usize, Problem> {
         match self {
             Self::Guarded(engine) => engine.server(input, down, now),
-            Self::Watched(engine) => Ok(engine.server(input, down)),
+            Self::Watched(engine) => engine.server(input, down),
         }
     }
 
@@ -80,6 +81,24 @@ impl Engine {
         }
     }
 
+    /// How busy the session is.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        match self {
+            Self::Guarded(engine) => engine.activity(),
+            Self::Watched(engine) => engine.activity(),
+        }
+    }
+
+    /// How many commands have been given; it begins again some time.
+    #[must_use]
+    pub const fn answers(&self) -> u32 {
+        match self {
+            Self::Guarded(engine) => engine.commands(),
+            Self::Watched(engine) => engine.commands(),
+        }
+    }
+
     /// Another user that the client wants to be.
     pub fn take_change(&mut self) -> Option<ChangeUser> {
         match self {
@@ -93,8 +112,7 @@ impl Engine {
     pub fn fatal(&self, problem: &Problem) -> Option<Vec<u8>> {
         match self {
             Self::Guarded(engine) => engine.fatal(problem),
-            // Nobody knows whether a message is under way.
-            Self::Watched(_) => None,
+            Self::Watched(engine) => engine.fatal(problem),
         }
     }
 }

@@ -15,6 +15,7 @@ pub use watcher::Watcher;
 use crate::catalogs;
 use crate::out::Out;
 use crate::problem::Problem;
+use crate::sessions::Activity;
 
 /// The catalog of a database, with the labels of each user.
 pub type Slot = catalogs::Slot<Labels>;
@@ -25,8 +26,6 @@ pub enum Engine {
     Guarded(Box<Guarded>),
     /// Nothing is masked for this user; what it defines may matter to others.
     Watched(Watcher),
-    /// Nothing is masked for anybody.
-    Open,
 }
 
 impl Engine {
@@ -37,10 +36,7 @@ impl Engine {
     pub fn client(&mut self, input: &[u8], up: &mut Out, now: Instant) -> Result<usize, Problem> {
         match self {
             Self::Guarded(engine) => engine.client(input, up, now),
-            Self::Watched(_) | Self::Open => {
-                up.forward(input, 0..input.len());
-                Ok(input.len())
-            }
+            Self::Watched(engine) => engine.client(input, up),
         }
     }
 
@@ -52,10 +48,6 @@ impl Engine {
         match self {
             Self::Guarded(engine) => engine.server(input, down, now),
             Self::Watched(engine) => engine.server(input, down),
-            Self::Open => {
-                down.forward(input, 0..input.len());
-                Ok(input.len())
-            }
         }
     }
 
@@ -64,7 +56,7 @@ impl Engine {
     pub const fn is_waiting(&self) -> bool {
         match self {
             Self::Guarded(engine) => engine.is_waiting(),
-            Self::Watched(_) | Self::Open => false,
+            Self::Watched(_) => false,
         }
     }
 
@@ -73,7 +65,7 @@ impl Engine {
     pub const fn owes_server(&self) -> bool {
         match self {
             Self::Guarded(engine) => engine.owes_sync(),
-            Self::Watched(_) | Self::Open => false,
+            Self::Watched(_) => false,
         }
     }
 
@@ -82,7 +74,25 @@ impl Engine {
     pub const fn expects_end(&self) -> bool {
         match self {
             Self::Guarded(engine) => engine.expects_end(),
-            Self::Watched(_) | Self::Open => true,
+            Self::Watched(_) => true,
+        }
+    }
+
+    /// How busy the session is.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        match self {
+            Self::Guarded(engine) => engine.activity(),
+            Self::Watched(engine) => engine.activity(),
+        }
+    }
+
+    /// How many answers have been given; it begins again some time.
+    #[must_use]
+    pub const fn answers(&self) -> u32 {
+        match self {
+            Self::Guarded(engine) => engine.answers(),
+            Self::Watched(engine) => engine.answers(),
         }
     }
 
@@ -92,8 +102,6 @@ impl Engine {
         match self {
             Self::Guarded(engine) => engine.inside_message(),
             Self::Watched(engine) => engine.inside_message(),
-            // Nobody knows.
-            Self::Open => true,
         }
     }
 }

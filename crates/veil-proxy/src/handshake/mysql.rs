@@ -11,7 +11,7 @@ use aws_lc_rs::rand;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
-use veil_net::connect::Encryption;
+use veil_net::connect::{Encryption, Target};
 use veil_net::mysql::password::Nonce;
 use veil_net::mysql::{Link, accept, connect};
 use veil_net::{NetError, Stream};
@@ -21,13 +21,17 @@ use veil_wire::mysql::auth::plugin;
 use veil_wire::mysql::capability as cap;
 use veil_wire::mysql::startup::{self, ChangeUser, Response};
 
-use super::{Failure, LOGIN_TIMEOUT, signed_in};
+use super::{Failure, signed_in};
+use crate::catalogs::View;
 use crate::connections::{OfServer, Registered};
 use crate::engine::Engine;
 use crate::engine::mysql::{self, Guarded, Watcher};
+use crate::limits::{Applicant, Permit};
 use crate::problem::Problem;
-use crate::proxy::{MySqlRoute, Proxy};
+use crate::proxy::{Moment, MySqlRoute, Protocol, Proxy, Settings};
 use crate::relay::{self, End as SessionEnd, Relay, Side};
+use crate::sessions::{Guest, Seated};
+use crate::standing::Standing;
 
 /// A plugin that no server has: naming it makes a server say which one it wants.
 const NO_PLUGIN: &[u8] = b"ironveil_asks";
@@ -46,15 +50,21 @@ const LAYOUT: u64 = cap::DEPRECATE_EOF
 const USER_CHARS_MAX: usize = 32;
 
 /// A session that is signed in.
-pub(crate) struct Session<'a> {
-    proxy: &'a Proxy,
+pub(crate) struct Session {
+    proxy: Arc<Proxy>,
     relay: Relay,
-    facts: Facts<'a>,
+    facts: Facts,
+    _seated: Seated,
+    _permit: Permit,
 }
 
 /// What stays the same while users change.
-struct Facts<'a> {
-    route: &'a MySqlRoute,
+struct Facts {
+    route: Arc<MySqlRoute>,
+    /// The server.
+    target: Arc<Target>,
+    /// As the client named it.
+    database: String,
     peer: SocketAddr,
     /// What both sides have agreed on.
     capabilities: u64,
@@ -62,10 +72,10 @@ struct Facts<'a> {
     _registered: Registered,
 }
 
-impl Session<'_> {
+impl Session {
     /// Relays to the end, through every change of user.
     pub(crate) async fn run(self) -> SessionEnd {
-        let Self { proxy, mut relay, facts } = self;
+        let Self { proxy, mut relay, facts, _seated: seated, _permit } = self;
         loop {
             let change = match relay.run().await {
                 SessionEnd::Change(change) => change,
@@ -76,17 +86,18 @@ impl Session<'_> {
                 (Link::new(client.0, client.1), Link::new(upstream.0, upstream.1));
             // The command was packet 0.
             client.set_sequence(1);
-            let changed =
-                timeout(LOGIN_TIMEOUT, change_user(proxy, &mut client, &mut upstream, &facts, *change)).await;
-            let engine = match changed {
-                Ok(Ok(engine)) => engine,
+            let moment = proxy.moment();
+            let changing = change_user(&proxy, &moment, &mut client, &mut upstream, &facts, *change);
+            let (engine, standing) = match timeout(moment.settings.login_timeout, changing).await {
+                Ok(Ok(changed)) => changed,
                 Ok(Err(failure)) => {
                     tell(client, failure, facts.peer).await;
                     return SessionEnd::Server;
                 }
                 Err(_) => return SessionEnd::Client,
             };
-            relay = Relay::new(side(client), side(upstream), engine);
+            let seat = Arc::clone(&seated.seat);
+            relay = Relay::new(side(client), side(upstream), engine, standing, seat);
         }
     }
 }
@@ -97,16 +108,25 @@ fn side(link: Link) -> Side {
 }
 
 /// Does all that comes before a session. `None` if there will be none; the client has been told why.
-pub(crate) async fn open(proxy: &Proxy, tcp: TcpStream, peer: SocketAddr) -> Option<Session<'_>> {
+pub(crate) async fn open(proxy: &Arc<Proxy>, tcp: TcpStream, peer: SocketAddr) -> Option<Session> {
+    let moment = proxy.moment();
     let mut link = Link::new(Stream::Plain(tcp), Vec::new());
-    match timeout(LOGIN_TIMEOUT, sign_in(proxy, &mut link, peer)).await {
+    match timeout(moment.settings.login_timeout, sign_in(proxy, &moment, &mut link, peer)).await {
         Err(_) => {
             debug!(%peer, "login timed out");
             None
         }
-        Ok(Ok((upstream, engine, facts))) => {
-            let relay = Relay::new(side(link), side(upstream), engine);
-            Some(Session { proxy, relay, facts })
+        Ok(Ok(SignedIn { upstream, engine, standing, facts, user, permit })) => {
+            let guest = Guest {
+                protocol: Protocol::MySql,
+                address: peer.ip(),
+                user,
+                database: facts.database.clone(),
+            };
+            let seated = proxy.sessions.seat(guest, facts.route.timeouts, None);
+            let seat = Arc::clone(&seated.seat);
+            let relay = Relay::new(side(link), side(upstream), engine, standing, seat);
+            Some(Session { proxy: Arc::clone(proxy), relay, facts, _seated: seated, _permit: permit })
         }
         Ok(Err(failure)) => {
             tell(link, failure, peer).await;
@@ -132,22 +152,34 @@ struct Asked<'a> {
     scope: Scope,
 }
 
-async fn sign_in<'a>(
-    proxy: &'a Proxy,
+/// A session that can begin.
+struct SignedIn {
+    upstream: Link,
+    engine: Engine,
+    standing: Standing,
+    facts: Facts,
+    user: String,
+    permit: Permit,
+}
+
+async fn sign_in(
+    proxy: &Arc<Proxy>,
+    moment: &Moment,
     client: &mut Link,
     peer: SocketAddr,
-) -> Result<(Link, Engine, Facts<'a>), Failure> {
+) -> Result<SignedIn, Failure> {
+    let Moment { settings, policy, .. } = moment;
     let mut nonce = [0; Nonce::LENGTH];
     rand::fill(&mut nonce).map_err(|_| Problem::new("58000", "the system gives no randomness", ""))?;
     let nonce = Nonce::from_random(nonce);
     let registered = proxy.connections.register();
-    let greeting = greeting::of_proxy(proxy, *nonce.as_bytes(), registered.number()).await?;
-    let mut response = match accept::greet(client, &greeting, proxy.tls.as_ref()).await {
+    let greeting = greeting::of_proxy(proxy, settings, *nonce.as_bytes(), registered.number()).await?;
+    let mut response = match accept::greet(client, &greeting, settings.tls.as_ref()).await {
         Ok(response) => response,
         Err(NetError::Closed) => return Err(Failure::Told),
         Err(error) => return Err(error.into()),
     };
-    if proxy.tls.as_ref().is_some_and(|tls| !tls.optional) && !client.is_tls() {
+    if settings.tls.as_ref().is_some_and(|tls| !tls.optional) && !client.is_tls() {
         let message = "connections without TLS are refused";
         return Err(Problem::new("28000", message, "Connect with TLS (--ssl-mode=REQUIRED).").into());
     }
@@ -162,23 +194,31 @@ async fn sign_in<'a>(
     response.capabilities &= offered & !cap::SSL;
     let user = user_name(&response.user)?;
     let database = text(&response.database)?;
-    let route = proxy.mysql_route(&database)?;
+    let route = settings.mysql_route(&database)?;
+    let applicant = Applicant {
+        address: peer.ip(),
+        user: &user,
+        database: route.name.as_str(),
+        database_max: route.connections,
+    };
+    let permit = proxy.admission.admit(&settings.limits, applicant).await?;
     if let Some(own) = &route.database {
         response.database = own.clone().into_bytes();
     }
     if !response.database.is_empty() {
         response.capabilities |= cap::CONNECT_WITH_DB;
     }
-    let principal = principal(proxy, &user, (peer, client.certificate_names()), &response.attributes);
-    let asked = Asked { scope: proxy.policy.scope_mysql(&principal), user, response: &response };
+    let principal = principal(settings, &user, (peer, client.certificate_names()), &response.attributes);
+    let asked = Asked { scope: policy.scope_mysql(&principal), user, response: &response };
 
-    let (upstream, number) = authenticate(proxy, client, route, &asked, nonce).await?;
+    let (target, upstream, number) = authenticate(proxy, settings, client, route, &asked, nonce).await?;
     info!(%peer, user = asked.user, database, tls = client.is_tls(), scope = ?asked.scope, "session opened");
-    registered.stands_for(Arc::clone(&route.target), number);
+    registered.stands_for(Arc::clone(&target), number);
     let capabilities = response.capabilities;
-    let facts = Facts { route, peer, capabilities, _registered: registered };
-    let engine = engine(proxy, &facts, principal, asked.scope);
-    Ok((upstream, engine, facts))
+    let facts =
+        Facts { route: Arc::clone(route), target, database, peer, capabilities, _registered: registered };
+    let (engine, standing) = engine(proxy, moment, &facts, principal, asked.scope);
+    Ok(SignedIn { upstream, engine, standing, facts, user: asked.user, permit })
 }
 
 fn text(bytes: &[u8]) -> Result<String, Failure> {
@@ -189,12 +229,13 @@ fn text(bytes: &[u8]) -> Result<String, Failure> {
 /// Signs the client in at its upstream. Returns the upstream's link and the connection's number there.
 async fn authenticate(
     proxy: &Proxy,
+    settings: &Settings,
     client: &mut Link,
     route: &MySqlRoute,
     asked: &Asked<'_>,
     nonce: Nonce,
-) -> Result<(Link, u32), Failure> {
-    let account = proxy.mysql_accounts.get(&asked.user);
+) -> Result<(Arc<Target>, Link, u32), Failure> {
+    let account = settings.mysql_accounts.get(&asked.user);
     let proven = match account {
         Some(account) => {
             let proof = account::Proof { plugin: &asked.response.plugin, nonce, data: &asked.response.proof };
@@ -202,15 +243,13 @@ async fn authenticate(
         }
         None => None,
     };
-    let (mut upstream, number) = reach(proxy, route, asked, account).await?;
+    let (target, mut upstream, number) = reach(proxy, route, asked, account).await?;
     let last = match proven {
-        Some(proven) => {
-            account::sign_in(proxy, client, &mut upstream, &asked.user, proven, &route.target).await?
-        }
-        None => bridge::run(proxy, client, &mut upstream, &route.target).await?,
+        Some(proven) => account::sign_in(proxy, client, &mut upstream, &asked.user, proven, &target).await?,
+        None => bridge::run(proxy, client, &mut upstream, &target).await?,
     };
     client.write(|out| out.extend(&last)).await?;
-    Ok((upstream, number))
+    Ok((target, upstream, number))
 }
 
 /// Connects to the upstream and sends the response that has it ask for its own plugin.
@@ -219,9 +258,11 @@ async fn reach(
     route: &MySqlRoute,
     asked: &Asked<'_>,
     account: Option<&crate::proxy::MySqlAccount>,
-) -> Result<(Link, u32), Failure> {
-    let (mut upstream, greeting) = connect::connect(&route.target).await?;
-    greeting::remember(proxy, &route.target, &greeting);
+) -> Result<(Arc<Target>, Link, u32), Failure> {
+    let reached =
+        proxy.upstreams.reach(&route.hosts, |target| async move { connect::connect(&target).await });
+    let (target, (mut upstream, greeting)) = reached.await?;
+    greeting::remember(proxy, &target, &greeting);
     let missing = asked.response.capabilities & LAYOUT & !greeting.capabilities;
     if missing != 0 {
         return Err(Problem::new(
@@ -239,17 +280,17 @@ async fn reach(
         plugin: NO_PLUGIN.to_vec(),
         ..asked.response.clone()
     };
-    if connect::secure(&mut upstream, &route.target, &greeting, &response).await? {
+    if connect::secure(&mut upstream, &target, &greeting, &response).await? {
         response.capabilities |= cap::SSL;
-    } else if matches!(route.target.encryption, Encryption::Prefer(_)) {
+    } else if matches!(target.encryption, Encryption::Prefer(_)) {
         let sessions = proxy.count_prefer_in_clear();
         warn!(
-            host = route.target.host,
+            host = target.host,
             sessions, "sslmode=prefer: the upstream has no TLS, it is spoken to in clear"
         );
     }
     upstream.write(|out| response.put(out)).await?;
-    Ok((upstream, greeting.connection))
+    Ok((target, upstream, greeting.connection))
 }
 
 /// A user's name. The servers cut what is too long and take quotes around a name away, so such a name may be another's.
@@ -263,14 +304,16 @@ fn user_name(bytes: &[u8]) -> Result<String, Failure> {
 }
 
 async fn change_user(
-    proxy: &Proxy,
+    proxy: &Arc<Proxy>,
+    moment: &Moment,
     client: &mut Link,
     upstream: &mut Link,
-    facts: &Facts<'_>,
+    facts: &Facts,
     change: ChangeUser,
-) -> Result<Engine, Failure> {
+) -> Result<(Engine, Standing), Failure> {
+    let settings = &moment.settings;
     let user = user_name(&change.user)?;
-    let account = proxy.mysql_accounts.get(&user);
+    let account = settings.mysql_accounts.get(&user);
     let proven = match account {
         Some(account) => Some(account::prove(proxy, client, account, &user, None).await?),
         None => None,
@@ -288,25 +331,25 @@ async fn change_user(
     upstream.set_sequence(0);
     upstream.write(|out| asking.put(facts.capabilities, out)).await?;
     let last = match proven {
-        Some(proven) => account::sign_in(proxy, client, upstream, &user, proven, &facts.route.target).await?,
-        None => bridge::run(proxy, client, upstream, &facts.route.target).await?,
+        Some(proven) => account::sign_in(proxy, client, upstream, &user, proven, &facts.target).await?,
+        None => bridge::run(proxy, client, upstream, &facts.target).await?,
     };
     client.write(|out| out.extend(&last)).await?;
     let from = (facts.peer, client.certificate_names());
-    let principal = principal(proxy, &user, from, &asking.attributes);
-    let scope = proxy.policy.scope_mysql(&principal);
+    let principal = principal(settings, &user, from, &asking.attributes);
+    let scope = moment.policy.scope_mysql(&principal);
     info!(peer = %facts.peer, user = principal.user, ?scope, "session changed its user");
-    Ok(engine(proxy, facts, principal, scope))
+    Ok(engine(proxy, moment, facts, principal, scope))
 }
 
 /// Who signs in, as far as rules ask.
 fn principal(
-    proxy: &Proxy,
+    settings: &Settings,
     user: &str,
     (peer, certificate): (SocketAddr, Vec<String>),
     attributes: &[u8],
 ) -> Principal {
-    let account = proxy.mysql_accounts.get(user);
+    let account = settings.mysql_accounts.get(user);
     let upstream = account.and_then(|account| account.upstream.as_ref()).map_or(user, |(name, _)| name);
     Principal {
         user: user.to_owned(),
@@ -317,22 +360,30 @@ fn principal(
     }
 }
 
-fn engine(proxy: &Proxy, facts: &Facts<'_>, principal: Principal, scope: Scope) -> Engine {
+fn engine(
+    proxy: &Arc<Proxy>,
+    moment: &Moment,
+    facts: &Facts,
+    principal: Principal,
+    scope: Scope,
+) -> (Engine, Standing) {
+    let standing = Standing::new(proxy, moment, Protocol::MySql, &facts.database, principal.clone(), scope);
     let connections =
-        OfServer { connections: Arc::clone(&proxy.connections), target: Arc::clone(&facts.route.target) };
-    Engine::MySql(match scope {
+        OfServer { connections: Arc::clone(&proxy.connections), target: Arc::clone(&facts.target) };
+    let engine = Engine::MySql(match scope {
         Scope::Guarded => {
-            let slot = proxy.mysql_slots.of(&facts.route.target, &principal.user);
+            let slot = proxy.mysql_slots.of(&facts.target, &principal.user);
             let budget = proxy.budgets.of("", &principal.user);
-            let judge =
-                mysql::Judge::new(Arc::clone(&proxy.mysql_analyser), slot, signed_in(principal), budget);
+            let view = View::new(slot, Arc::clone(&proxy.policies), signed_in(principal));
+            let judge = mysql::Judge::new(Arc::clone(&proxy.mysql_analyser), view, budget);
             mysql::Engine::Guarded(Box::new(Guarded::new(judge, connections, facts.capabilities)))
         }
         Scope::Unprotected | Scope::Exempt => {
-            let slots = proxy.policy.masks_anything().then(|| Arc::clone(&proxy.mysql_slots));
-            mysql::Engine::Watched(Watcher::new(slots, connections, facts.capabilities))
+            let slots = Arc::clone(&proxy.mysql_slots);
+            mysql::Engine::Watched(Box::new(Watcher::new(slots, connections, facts.capabilities)))
         }
-    })
+    });
+    (engine, standing)
 }
 
 /// Whether the proxy relays a plugin's messages without understanding them.

@@ -19,13 +19,18 @@ use veil_wire::pg::auth::Request;
 use veil_wire::pg::startup::{self, Version};
 use veil_wire::pg::{frame, limits, reply};
 
-use super::{Failure, LOGIN_TIMEOUT, is_loopback, signed_in};
+use super::{Failure, is_loopback, signed_in};
 use crate::cancel::{Registered, Running};
+use crate::catalogs::View;
 use crate::engine::Engine;
 use crate::engine::pg::{self, Guarded, Watcher};
+use crate::limits::{Applicant, Permit};
 use crate::problem::Problem;
-use crate::proxy::{Account, Proxy, Route};
+use crate::proxy::{Account, Moment, Protocol, Proxy, Route};
 use crate::relay::{self, End, Relay, Side};
+use crate::sessions::{Cancel, Guest, Seated};
+use crate::standing::Standing;
+use crate::upstreams::Upstreams;
 
 /// Bytes of a name that a server tells apart.
 const NAME_MAX: usize = 63;
@@ -35,6 +40,8 @@ pub(crate) struct Session {
     relay: Relay,
     /// Withdraws the cancel key when the session ends.
     _cancel: Option<Registered>,
+    _seated: Seated,
+    _permit: Permit,
 }
 
 impl Session {
@@ -44,16 +51,23 @@ impl Session {
 }
 
 /// Does all that comes before a session. `None` if there will be none; the client has been told why.
-pub(crate) async fn open(proxy: &Proxy, tcp: TcpStream, peer: SocketAddr) -> Option<Session> {
-    let Ok(session) = timeout(LOGIN_TIMEOUT, open_in_time(proxy, tcp, peer)).await else {
+pub(crate) async fn open(proxy: &Arc<Proxy>, tcp: TcpStream, peer: SocketAddr) -> Option<Session> {
+    let moment = proxy.moment();
+    let opened = timeout(moment.settings.login_timeout, open_in_time(proxy, &moment, tcp, peer));
+    let Ok(session) = opened.await else {
         debug!(%peer, "login timed out");
         return None;
     };
     session
 }
 
-async fn open_in_time(proxy: &Proxy, tcp: TcpStream, peer: SocketAddr) -> Option<Session> {
-    let (mut stream, version, parameters) = match accept::open(tcp, proxy.tls.as_ref()).await {
+async fn open_in_time(
+    proxy: &Arc<Proxy>,
+    moment: &Moment,
+    tcp: TcpStream,
+    peer: SocketAddr,
+) -> Option<Session> {
+    let (mut stream, version, parameters) = match accept::open(tcp, moment.settings.tls.as_ref()).await {
         Ok(Opened::Session { stream, version, parameters }) => (stream, version, parameters),
         Ok(Opened::Cancel { process, key }) => {
             cancel(proxy, process, &key).await;
@@ -65,21 +79,30 @@ async fn open_in_time(proxy: &Proxy, tcp: TcpStream, peer: SocketAddr) -> Option
             return None;
         }
     };
-    let asked = match Asked::new(proxy, &stream, version, parameters, peer) {
+    let refused = |problem: &Problem| info!(%peer, code = problem.code, "login refused");
+    let asked = match Asked::new(moment, &stream, version, parameters, peer) {
         Ok(asked) => asked,
         Err(problem) => {
-            info!(%peer, code = problem.code, "login refused");
+            refused(&problem);
+            relay::reject(&mut stream, &problem.fatal()).await;
+            return None;
+        }
+    };
+    let permit = match proxy.admission.admit(&moment.settings.limits, asked.applicant()).await {
+        Ok(permit) => permit,
+        Err(problem) => {
+            refused(&problem);
             relay::reject(&mut stream, &problem.fatal()).await;
             return None;
         }
     };
     let mut client = Link::new(stream);
-    match sign_in(proxy, &mut client, &asked).await {
+    match sign_in(proxy, moment, &mut client, &asked).await {
         Ok(ready) => {
             let tls = client.is_tls();
             info!(%peer, user = asked.user, database = asked.database, tls, scope = ?asked.scope, "session opened");
             let (stream, unread) = client.into_parts();
-            Some(ready.into_session(Side::new(stream, unread)))
+            Some(ready.into_session(proxy, moment, &asked, Side::new(stream, unread), permit))
         }
         Err(Failure::Told) => None,
         Err(Failure::Problem(problem)) => {
@@ -92,7 +115,7 @@ async fn open_in_time(proxy: &Proxy, tcp: TcpStream, peer: SocketAddr) -> Option
 
 /// What a client asks for, checked.
 struct Asked<'a> {
-    route: &'a Route,
+    route: &'a Arc<Route>,
     peer: SocketAddr,
     version: Version,
     /// Options of the protocol that the proxy does not know.
@@ -107,13 +130,14 @@ struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     fn new(
-        proxy: &'a Proxy,
+        moment: &'a Moment,
         stream: &Stream,
         version: Version,
         parameters: Vec<(String, String)>,
         peer: SocketAddr,
     ) -> Result<Self, Problem> {
-        if proxy.tls.as_ref().is_some_and(|tls| !tls.optional) && !stream.is_tls() {
+        let Moment { settings, policy, .. } = moment;
+        if settings.tls.as_ref().is_some_and(|tls| !tls.optional) && !stream.is_tls() {
             return Err(Problem::new(
                 "28000",
                 "this proxy takes connections with TLS only",
@@ -133,20 +157,17 @@ impl<'a> Asked<'a> {
                 "",
             ));
         }
-        let Some(route) = proxy.routes.iter().find(|route| route.name.matches(&database)) else {
-            let message = format!("database \"{database}\" is not served by this proxy");
-            return Err(Problem::new("3D000", message, "Add it under \"databases\" in proxy.yaml."));
-        };
+        let route = settings.route(&database)?;
         let application = value("application_name").unwrap_or_default();
-        let account = proxy.accounts.get(&user).and_then(|account| account.upstream.as_ref());
+        let account = settings.accounts.get(&user).and_then(|account| account.upstream.as_ref());
         let upstream = account.map_or_else(|| user.clone(), |(name, _)| name.clone());
         let (address, certificate) = (Some(peer.ip()), stream.certificate_names());
         let principal = Principal { user: user.clone(), address, application, upstream, certificate };
-        let scope = proxy.policy.scope(route.database.as_ref().unwrap_or(&database), &principal);
+        let scope = policy.scope(route.database.as_ref().unwrap_or(&database), &principal);
         let replication = value("replication").is_some_and(|value| !is_false(&value));
-        let observes = proxy.policy.observes();
+        let observes = policy.observes();
         let scope = if replication && observes { Scope::Unprotected } else { scope };
-        if replication && scope != Scope::Exempt && proxy.policy.masks_anything() && !observes {
+        if replication && scope != Scope::Exempt && policy.masks_anything() && !observes {
             return Err(Problem::new(
                 "0A000",
                 "IronVeil refused: replication sends rows that are not masked",
@@ -162,6 +183,11 @@ impl<'a> Asked<'a> {
         Ok(Self { route, peer, version, unknown, user, principal, database, parameters, scope })
     }
 
+    fn applicant(&self) -> Applicant<'_> {
+        let (user, database) = (self.user.as_str(), self.route.name.as_str());
+        Applicant { address: self.peer.ip(), user, database, database_max: self.route.connections }
+    }
+
     /// The version that both sides will speak.
     fn spoken(&self) -> Version {
         if self.version.minor >= Version::V3_2.minor { Version::V3_2 } else { Version::V3_0 }
@@ -172,12 +198,14 @@ impl<'a> Asked<'a> {
         self.route.database.as_ref().unwrap_or(&self.database)
     }
 
-    async fn connect(&self, proxy: &Proxy, user: &str) -> Result<(Link, Option<Vec<u8>>), NetError> {
-        let Connected { stream, end_point } = self.route.target.connect().await?;
-        if matches!(self.route.target.encryption, Encryption::Prefer(_)) && !stream.is_tls() {
+    async fn connect(&self, proxy: &Proxy, user: &str) -> Result<Reached, NetError> {
+        let reached =
+            proxy.upstreams.reach(&self.route.hosts, |target| async move { target.connect().await });
+        let (target, Connected { stream, end_point }) = reached.await?;
+        if matches!(target.encryption, Encryption::Prefer(_)) && !stream.is_tls() {
             let sessions = proxy.count_prefer_in_clear();
             warn!(
-                host = self.route.target.host,
+                host = target.host,
                 sessions, "sslmode=prefer: the upstream has no TLS, it is spoken to in clear"
             );
         }
@@ -187,8 +215,15 @@ impl<'a> Asked<'a> {
         let mut out = Vec::new();
         startup::write_session(&mut out, self.spoken(), fixed.into_iter().chain(rest));
         link.write(&out).await?;
-        Ok((link, end_point))
+        Ok(Reached { link, end_point, target })
     }
+}
+
+/// An upstream that has been asked for a session.
+struct Reached {
+    link: Link,
+    end_point: Option<Vec<u8>>,
+    target: Arc<Target>,
 }
 
 /// A boolean setting that says no, as PostgreSQL reads it.
@@ -203,6 +238,11 @@ async fn cancel(proxy: &Proxy, process: i32, key: &[u8]) {
         debug!("cancel request with an unknown key");
         return;
     };
+    give_up(&running).await;
+}
+
+/// Asks a server to give up what it runs.
+async fn give_up(running: &Running) {
     let sent = async {
         let Connected { stream, .. } = running.target.connect().await?;
         let mut link = Link::new(stream);
@@ -218,7 +258,12 @@ async fn cancel(proxy: &Proxy, process: i32, key: &[u8]) {
     }
 }
 
-async fn sign_in(proxy: &Proxy, client: &mut Link, asked: &Asked<'_>) -> Result<Ready, Failure> {
+async fn sign_in(
+    proxy: &Proxy,
+    moment: &Moment,
+    client: &mut Link,
+    asked: &Asked<'_>,
+) -> Result<Ready, Failure> {
     let newer = asked.version.minor > Version::V3_2.minor || asked.version.minor == 1;
     if newer || !asked.unknown.is_empty() {
         let unknown: Vec<&str> = asked.unknown.iter().map(String::as_str).collect();
@@ -226,9 +271,9 @@ async fn sign_in(proxy: &Proxy, client: &mut Link, asked: &Asked<'_>) -> Result<
         startup::write_negotiate(&mut out, asked.spoken(), &unknown);
         client.write(&out).await?;
     }
-    let upstream = match account(proxy, asked).await? {
+    let upstream = match account(proxy, moment, asked).await? {
         Some(account) => {
-            let end_point = proxy.tls.as_ref().and_then(|tls| tls.end_point.as_deref());
+            let end_point = moment.settings.tls.as_ref().and_then(|tls| tls.end_point.as_deref());
             let secret = login::authenticate(client, account.verifier.clone(), end_point).await?;
             let (user, secret) =
                 account.upstream.as_ref().map_or((&asked.user, &secret), |(user, s)| (user, s));
@@ -239,9 +284,9 @@ async fn sign_in(proxy: &Proxy, client: &mut Link, asked: &Asked<'_>) -> Result<
             upstream
         }
         None => {
-            let (mut upstream, _) = asked.connect(proxy, &asked.user).await?;
-            let private = upstream.is_tls() || is_loopback(&asked.route.target.host);
-            pass_through::run(client, &mut upstream, asked.peer, private).await?;
+            let mut upstream = asked.connect(proxy, &asked.user).await?;
+            let private = upstream.link.is_tls() || is_loopback(&upstream.target.host);
+            pass_through::run(client, &mut upstream.link, asked.peer, private).await?;
             upstream
         }
     };
@@ -253,24 +298,25 @@ async fn connect_as(
     asked: &Asked<'_>,
     user: &str,
     secret: &ClientSecret,
-) -> Result<Link, NetError> {
-    let (mut upstream, end_point) = asked.connect(proxy, user).await?;
-    login::sign_in(&mut upstream, user, secret, end_point.as_deref()).await?;
+) -> Result<Reached, NetError> {
+    let mut upstream = asked.connect(proxy, user).await?;
+    login::sign_in(&mut upstream.link, user, secret, upstream.end_point.as_deref()).await?;
     Ok(upstream)
 }
 
 /// The account by which the proxy signs the client in itself; `None` if the upstream does it.
 async fn account<'a>(
-    proxy: &'a Proxy,
+    proxy: &Proxy,
+    moment: &'a Moment,
     asked: &Asked<'_>,
 ) -> Result<Option<std::borrow::Cow<'a, Account>>, Failure> {
     use std::borrow::Cow;
-    if let Some(account) = proxy.accounts.get(&asked.user) {
+    if let Some(account) = moment.settings.accounts.get(&asked.user) {
         return Ok(Some(Cow::Borrowed(account)));
     }
     let Some(auth_query) = &asked.route.auth_query else { return Ok(None) };
     let verifier =
-        query::verifier(&asked.route.target, asked.server_database(), auth_query, &asked.user).await?;
+        query::verifier(proxy, asked.route, asked.server_database(), auth_query, &asked.user).await?;
     let verifier = verifier.unwrap_or_else(|| Verifier::mock(&asked.user, &proxy.mock_secret));
     Ok(Some(Cow::Owned(Account { verifier, upstream: None })))
 }
@@ -280,13 +326,37 @@ struct Ready {
     upstream: Link,
     engine: Engine,
     cancel: Option<Registered>,
+    running: Option<Running>,
 }
 
 impl Ready {
-    fn into_session(self, client: Side) -> Session {
+    fn into_session(
+        self,
+        proxy: &Arc<Proxy>,
+        moment: &Moment,
+        asked: &Asked<'_>,
+        client: Side,
+        permit: Permit,
+    ) -> Session {
         let (stream, unread) = self.upstream.into_parts();
-        let relay = Relay::new(client, Side::new(stream, unread), self.engine);
-        Session { relay, _cancel: self.cancel }
+        let (database, principal) = (asked.database.as_str(), asked.principal.clone());
+        let standing = Standing::new(proxy, moment, Protocol::Pg, database, principal, asked.scope);
+        let guest = Guest {
+            protocol: Protocol::Pg,
+            address: asked.peer.ip(),
+            user: asked.user.clone(),
+            database: asked.database.clone(),
+        };
+        let giving_up = self.running.map(|running| -> Cancel {
+            Box::new(move || {
+                let running = running.clone();
+                tokio::spawn(async move { give_up(&running).await });
+            })
+        });
+        let seated = proxy.sessions.seat(guest, asked.route.timeouts, giving_up);
+        let seat = Arc::clone(&seated.seat);
+        let relay = Relay::new(client, Side::new(stream, unread), self.engine, standing, seat);
+        Session { relay, _cancel: self.cancel, _seated: seated, _permit: permit }
     }
 }
 
@@ -294,23 +364,39 @@ impl Ready {
 async fn await_ready(
     proxy: &Proxy,
     client: &mut Link,
-    mut upstream: Link,
+    Reached { link: mut upstream, target, .. }: Reached,
     asked: &Asked<'_>,
 ) -> Result<Ready, Failure> {
     let mut settings: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-    let mut cancel = None;
+    let (mut cancel, mut known) = (None, None);
     let mut out = Vec::new();
     loop {
         let message = upstream.read(limits::REPLY_MAX).await?;
         match message.tag {
             b'S' => {
                 let (name, value) = reply::decode_parameter(&message.body)?;
+                if name == b"in_hot_standby" {
+                    let standby = value == b"on";
+                    proxy.upstreams.note_standby(&target, standby);
+                    if Upstreams::is_wrong(asked.route.hosts.want, standby) {
+                        let what = format!(
+                            "{}:{} has not the role that target_session_attrs wants",
+                            target.host, target.port
+                        );
+                        return Err(Problem::new(
+                            "08004",
+                            what,
+                            "Connect again; another host is tried then.",
+                        )
+                        .into());
+                    }
+                }
                 settings.push((name.to_vec(), value.to_vec()));
             }
             b'K' => {
                 let (process, key) = reply::decode_key(&message.body)?;
-                let target: &Arc<Target> = &asked.route.target;
-                let running = Running { target: Arc::clone(target), process, key: key.to_vec() };
+                let running = Running { target: Arc::clone(&target), process, key: key.to_vec() };
+                known = Some(running.clone());
                 cancel = proxy.cancels.register(asked.spoken(), running);
                 if let Some(registered) = &cancel {
                     reply::write_key(&mut out, registered.process, &registered.key);
@@ -321,7 +407,7 @@ async fn await_ready(
             b'N' | b'E' | b'Z' => {}
             _ => return Err(Problem::protocol("unexpected message during login").into()),
         }
-        let engine = if message.tag == b'Z' { Some(engine(proxy, asked, &settings)?) } else { None };
+        let engine = if message.tag == b'Z' { Some(engine(proxy, asked, &target, &settings)?) } else { None };
         frame::write(&mut out, message.tag, |out| out.extend(&message.body));
         if message.tag == b'E' {
             client.write(&out).await?;
@@ -329,23 +415,25 @@ async fn await_ready(
         }
         if let Some(engine) = engine {
             client.write(&out).await?;
-            return Ok(Ready { upstream, engine, cancel });
+            return Ok(Ready { upstream, engine, cancel, running: known });
         }
     }
 }
 
-fn engine(proxy: &Proxy, asked: &Asked<'_>, settings: &[(Vec<u8>, Vec<u8>)]) -> Result<Engine, Problem> {
-    if !proxy.policy.masks_anything() {
-        return Ok(Engine::Pg(pg::Engine::Open));
-    }
-    let slot = proxy.slots.of(&asked.route.target, asked.server_database());
+fn engine(
+    proxy: &Proxy,
+    asked: &Asked<'_>,
+    target: &Target,
+    settings: &[(Vec<u8>, Vec<u8>)],
+) -> Result<Engine, Problem> {
+    let slot = proxy.slots.of(target, asked.server_database());
     Ok(Engine::Pg(match asked.scope {
         Scope::Unprotected | Scope::Exempt => pg::Engine::Watched(Watcher::new(slot)),
         Scope::Guarded => {
             let settings = settings.iter().map(|(name, value)| (name.as_slice(), value.as_slice()));
             let budget = proxy.budgets.of(asked.server_database(), &asked.user);
-            let judge =
-                pg::Judge::new(Arc::clone(&proxy.analyser), slot, signed_in(asked.principal.clone()), budget);
+            let view = View::new(slot, Arc::clone(&proxy.policies), signed_in(asked.principal.clone()));
+            let judge = pg::Judge::new(Arc::clone(&proxy.analyser), view, budget);
             let guarded = Guarded::new(judge, settings)?;
             pg::Engine::Guarded(Box::new(guarded))
         }

@@ -24,6 +24,7 @@ use super::judge::{Judge, Judged, unknown};
 use crate::catalogs::Due;
 use crate::connections::OfServer;
 use crate::problem::Problem;
+use crate::sessions::Activity;
 
 /// How long the catalog is not read because the next transaction has been described.
 const DESCRIBED_MAX: Duration = Duration::from_secs(30);
@@ -69,6 +70,7 @@ pub struct Guarded {
     next_query: bool,
     /// Temporary tables whose columns are to be asked for.
     unread: Vec<TableName>,
+    commands: u32,
 }
 
 /// A statement that the server has prepared.
@@ -224,6 +226,7 @@ impl Guarded {
             read_not_before: None,
             next_query: false,
             unread: Vec::new(),
+            commands: 0,
         }
     }
 
@@ -237,6 +240,19 @@ impl Guarded {
         !matches!(self.phase, Phase::Idle) || self.change.is_some()
     }
 
+    pub(super) const fn activity(&self) -> Activity {
+        match (self.is_busy() || self.from_client.active() || self.from_client.continues, self.in_transaction)
+        {
+            (true, _) => Activity::Running,
+            (false, true) => Activity::InTransaction,
+            (false, false) => Activity::Idle,
+        }
+    }
+
+    pub(super) const fn commands(&self) -> u32 {
+        self.commands
+    }
+
     pub(super) const fn expects_end(&self) -> bool {
         self.ending
     }
@@ -247,7 +263,9 @@ impl Guarded {
 
     pub(super) fn fatal(&self, problem: &Problem) -> Option<Vec<u8>> {
         let inside = self.from_server.active() || self.from_server.continues;
-        (!inside).then(|| problem.mysql(self.sequence))
+        // Where nothing is asked, it answers what is asked next.
+        let sequence = if self.is_busy() { self.sequence } else { 1 };
+        (!inside).then(|| problem.mysql(sequence))
     }
 
     /// What the server is asked before a statement.

@@ -8,7 +8,6 @@ use std::time::Instant;
 use veil_mask::{Cell, ColumnMask, canaries_met};
 use veil_model::Format;
 use veil_policy::mysql::{Labels, judge};
-use veil_policy::who::SignedIn;
 use veil_policy::{Refusal, Run, Translation, Would};
 use veil_sql::mysql::analyse::{Analyser, Analysis};
 use veil_sql::mysql::catalog::Row;
@@ -110,16 +109,10 @@ pub(super) fn unknown(kind: Kind) -> Arc<Statement> {
 }
 
 impl Judge {
-    /// For a session on the server of `slot`.
+    /// For a session that goes by the labels of `view`.
     #[must_use]
-    pub fn new(analyser: Arc<Analyser>, slot: Arc<Slot>, signed_in: SignedIn, budget: Arc<Budget>) -> Self {
-        Self {
-            analyser,
-            view: View::new(slot, signed_in),
-            past: None,
-            temporary: Temporary::default(),
-            budget,
-        }
+    pub fn new(analyser: Arc<Analyser>, view: View<Labels>, budget: Arc<Budget>) -> Self {
+        Self { analyser, view, past: None, temporary: Temporary::default(), budget }
     }
 
     /// Whether nothing is changed, and what would be is said.

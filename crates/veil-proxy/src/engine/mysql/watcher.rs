@@ -7,6 +7,7 @@ use veil_policy::mysql::Labels;
 use veil_wire::mysql::command::{self, Command};
 use veil_wire::mysql::frame::{self, HEADER, Header};
 use veil_wire::mysql::limits;
+use veil_wire::mysql::reply::{self, End, status};
 use veil_wire::mysql::startup::ChangeUser;
 
 use super::{Parts, hidden};
@@ -14,6 +15,7 @@ use crate::catalogs::Slots;
 use crate::connections::OfServer;
 use crate::out::Out;
 use crate::problem::Problem;
+use crate::sessions::Activity;
 
 /// Statements that begin so define objects.
 const DEFINING: [&[u8]; 6] = [b"create", b"alter", b"drop", b"rename", b"grant", b"revoke"];
@@ -22,8 +24,8 @@ const LOOK: usize = 256;
 
 /// Forwards everything.
 pub struct Watcher {
-    /// The catalogs that others go by; `None` if nothing is masked for anybody.
-    slots: Option<Arc<Slots<Labels>>>,
+    /// The catalogs that others go by.
+    slots: Arc<Slots<Labels>>,
     connections: OfServer,
     capabilities: u64,
     from_client: Parts,
@@ -32,12 +34,42 @@ pub struct Watcher {
     /// Objects are being defined; the server has not answered yet.
     defining: bool,
     change: Option<ChangeUser>,
+    commands: u32,
+    /// A command has been sent, and nothing has come back since.
+    asked: bool,
+    from_server: Parts,
+    last: Last,
+}
+
+/// The server's last packet.
+#[derive(Clone, Copy, Debug, Default)]
+struct Last {
+    sequence: u8,
+    /// The first bytes of its payload.
+    head: [u8; HEAD],
+    length: usize,
+}
+
+/// An OK packet has its status in so many bytes.
+const HEAD: usize = 24;
+
+impl Last {
+    /// The status that an answer ends with; `None` if it is no end, or an error.
+    fn status(&self) -> Option<u16> {
+        let payload = self.head.get(..self.length.min(HEAD))?;
+        match payload.first()? {
+            &reply::EOF if self.length == 5 => End::decode_eof(payload, 0).ok(),
+            &reply::OK | &reply::EOF => End::decode_ok(payload).ok(),
+            _ => None,
+        }
+        .map(|end| end.status)
+    }
 }
 
 impl Watcher {
     /// Tells `slots` what it notices.
     #[must_use]
-    pub fn new(slots: Option<Arc<Slots<Labels>>>, connections: OfServer, capabilities: u64) -> Self {
+    pub fn new(slots: Arc<Slots<Labels>>, connections: OfServer, capabilities: u64) -> Self {
         Self {
             slots,
             connections,
@@ -46,6 +78,10 @@ impl Watcher {
             inside_file: false,
             defining: false,
             change: None,
+            commands: 0,
+            asked: false,
+            from_server: Parts::default(),
+            last: Last::default(),
         }
     }
 
@@ -71,6 +107,11 @@ impl Watcher {
                 header.sequence == 0 && !self.from_client.continues && header.body > 0 && !self.inside_file;
             if commands {
                 let Some(first) = rest.get(HEADER) else { return Ok(at) };
+                self.commands = self.commands.wrapping_add(1);
+                self.asked = !matches!(
+                    Command::decode(*first),
+                    Command::StmtClose | Command::StmtSendLongData | Command::Quit
+                );
                 match self.command(Command::decode(*first), header, rest, (input, &mut *up))? {
                     Some(0) => return Ok(at),
                     Some(used) => {
@@ -142,13 +183,45 @@ impl Watcher {
         words.starts_with("kill").then(|| format!("{words} {number}"))
     }
 
-    pub(super) fn server(&mut self, input: &[u8], down: &mut Out) -> usize {
-        if std::mem::take(&mut self.defining)
-            && let Some(slots) = &self.slots
-        {
-            slots.invalidate(&self.connections.target);
+    pub(super) fn activity(&self) -> Activity {
+        let status = self.last.status().unwrap_or_default();
+        if self.asked || self.from_server.active() || status & status::MORE_RESULTS != 0 {
+            return Activity::Running;
         }
-        down.forward(input, 0..input.len());
-        input.len()
+        if status & status::IN_TRANSACTION == 0 { Activity::Idle } else { Activity::InTransaction }
+    }
+
+    pub(super) const fn commands(&self) -> u32 {
+        self.commands
+    }
+
+    /// The error that ends the session, unless a packet is under way.
+    pub(super) fn fatal(&self, problem: &Problem) -> Option<Vec<u8>> {
+        let idle = self.asked || self.activity() != Activity::Running;
+        let sequence = if idle { 1 } else { self.last.sequence.wrapping_add(1) };
+        (!self.from_server.active()).then(|| problem.mysql(sequence))
+    }
+
+    pub(super) fn server(&mut self, input: &[u8], down: &mut Out) -> Result<usize, Problem> {
+        if std::mem::take(&mut self.defining) {
+            self.slots.invalidate(&self.connections.target);
+        }
+        let mut at = 0;
+        loop {
+            at += self.from_server.piece.pass(input, at, down);
+            let rest = input.get(at..).unwrap_or_default();
+            if self.from_server.active() || rest.is_empty() {
+                return Ok(at);
+            }
+            let Some(header) = Header::decode(rest) else { return Ok(at) };
+            let seen = rest.get(HEADER..header.total().min(rest.len())).unwrap_or_default();
+            if seen.len() < header.body.min(HEAD) {
+                return Ok(at);
+            }
+            self.asked = false;
+            self.last = Last { sequence: header.sequence, length: header.body, ..Last::default() };
+            self.last.head.iter_mut().zip(seen).for_each(|(to, from)| *to = *from);
+            self.from_server.begin(header.total(), false, header.continues());
+        }
     }
 }

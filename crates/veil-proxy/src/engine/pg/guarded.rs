@@ -21,6 +21,7 @@ use super::catalog_read::CatalogRead;
 use crate::catalogs::Due;
 use crate::engine::Streamed;
 use crate::problem::Problem;
+use crate::sessions::Activity;
 use prepared::Prepared;
 
 pub use prepared::Judge;
@@ -52,6 +53,7 @@ pub struct Guarded {
     /// Views were locked: their definitions are not asked for until then.
     views_not_before: Option<Instant>,
     defined: Defined,
+    answers: u32,
 }
 
 /// What objects the client has defined in the transaction that is open.
@@ -89,11 +91,26 @@ impl Guarded {
             read_not_before: None,
             views_not_before: None,
             defined: Defined::Nothing,
+            answers: 0,
         };
         for (name, value) in settings {
             engine.check_setting(name, value)?;
         }
         Ok(engine)
+    }
+
+    pub(super) fn activity(&self) -> Activity {
+        if !self.session.settled() || self.session.grouped() || self.is_waiting() {
+            return Activity::Running;
+        }
+        match self.session.transaction() {
+            Transaction::Idle => Activity::Idle,
+            Transaction::Open | Transaction::Failed => Activity::InTransaction,
+        }
+    }
+
+    pub(super) const fn answers(&self) -> u32 {
+        self.answers
     }
 
     pub(super) const fn inside_message(&self) -> bool {

@@ -9,6 +9,7 @@ use crate::engine::Streamed;
 use crate::engine::pg::Slot;
 use crate::out::Out;
 use crate::problem::Problem;
+use crate::sessions::Activity;
 
 /// Command tags after which the catalog is another.
 const DEFINING: [&[u8]; 6] = [b"CREATE", b"ALTER", b"DROP", b"SELECT INTO", b"IMPORT", b"DO"];
@@ -17,17 +18,50 @@ const DEFINING: [&[u8]; 6] = [b"CREATE", b"ALTER", b"DROP", b"SELECT INTO", b"IM
 pub struct Watcher {
     slot: Arc<Slot>,
     streamed: Streamed,
+    from_client: Streamed,
+    /// Answers that the server owes, as far as they end with ReadyForQuery.
+    owed: usize,
+    answers: u32,
+    in_transaction: bool,
 }
 
 impl Watcher {
     /// Tells `slot` what it notices.
     #[must_use]
     pub fn new(slot: Arc<Slot>) -> Self {
-        Self { slot, streamed: Streamed::default() }
+        let (streamed, from_client) = (Streamed::default(), Streamed::default());
+        Self { slot, streamed, from_client, owed: 0, answers: 0, in_transaction: false }
     }
 
     pub(super) const fn inside_message(&self) -> bool {
         self.streamed.active()
+    }
+
+    pub(super) const fn activity(&self) -> Activity {
+        match (self.owed, self.in_transaction) {
+            (0, false) => Activity::Idle,
+            (0, true) => Activity::InTransaction,
+            _ => Activity::Running,
+        }
+    }
+
+    pub(super) const fn answers(&self) -> u32 {
+        self.answers
+    }
+
+    pub(super) fn client(&mut self, input: &[u8], up: &mut Out) -> Result<usize, Problem> {
+        let mut at = 0;
+        loop {
+            at += self.from_client.pass(input, at, up);
+            let rest = input.get(at..).unwrap_or_default();
+            if self.from_client.active() || rest.is_empty() {
+                return Ok(at);
+            }
+            let Some(header) = Header::decode(rest).map_err(Problem::protocol)? else { return Ok(at) };
+            // Query, Sync and FunctionCall.
+            self.owed += usize::from(matches!(header.tag, b'Q' | b'S' | b'F'));
+            self.from_client = Streamed { left: header.total(), swallow: false };
+        }
     }
 
     pub(super) fn server(&mut self, input: &[u8], down: &mut Out) -> Result<usize, Problem> {
@@ -39,6 +73,12 @@ impl Watcher {
                 return Ok(at);
             }
             let Some(header) = Header::decode(rest).map_err(Problem::protocol)? else { return Ok(at) };
+            if Tag::decode(header.tag) == Ok(Tag::ReadyForQuery) {
+                let Some(message) = rest.get(..header.total()) else { return Ok(at) };
+                self.in_transaction = message.last() != Some(&b'I');
+                self.owed = self.owed.saturating_sub(1);
+                self.answers = self.answers.wrapping_add(1);
+            }
             if Tag::decode(header.tag) == Ok(Tag::CommandComplete) && header.body < 64 {
                 let Some(message) = rest.get(..header.total()) else { return Ok(at) };
                 let tag = message.get(veil_wire::pg::frame::HEADER..).unwrap_or_default();

@@ -7,7 +7,7 @@ use veil_wire::mysql::startup::{Greeting, NONCE};
 
 use super::Failure;
 use crate::problem::Problem;
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, Settings};
 
 /// The server's status before anybody has signed in: autocommit.
 const STATUS: u16 = 2;
@@ -15,20 +15,26 @@ const STATUS: u16 = 2;
 /// The proxy's greeting. Versions and capabilities are those of the upstreams, which are asked once.
 pub(super) async fn of_proxy(
     proxy: &Proxy,
+    settings: &Settings,
     nonce: [u8; NONCE],
     connection: u32,
 ) -> Result<Greeting, Failure> {
     let mut found: Option<Greeting> = None;
-    for route in &proxy.mysql_routes {
-        let greeting = match proxy.greeting(&route.target) {
+    for route in &settings.mysql_routes {
+        let known = route.hosts.all.iter().find_map(|target| proxy.greeting(target));
+        let greeting = match known {
             Some(known) => known,
-            None => match connect::connect(&route.target).await {
-                Ok((_, greeting)) => {
-                    remember(proxy, &route.target, &greeting);
+            None => match proxy
+                .upstreams
+                .reach(&route.hosts, |target| async move { connect::connect(&target).await })
+                .await
+            {
+                Ok((target, (_, greeting))) => {
+                    remember(proxy, &target, &greeting);
                     greeting
                 }
                 // Another upstream may be reached all the same.
-                Err(error) if proxy.mysql_routes.len() > 1 => {
+                Err(error) if settings.mysql_routes.len() > 1 => {
                     tracing::warn!(%error, "an upstream could not be asked what it can do");
                     continue;
                 }
@@ -45,10 +51,10 @@ pub(super) async fn of_proxy(
         return Err(Problem::new("08006", "no database server can be reached", "").into());
     };
     let mut capabilities = upstream.capabilities & cap::RELAYED;
-    if proxy.tls.is_some() {
+    if settings.tls.is_some() {
         capabilities |= cap::SSL;
     }
-    if proxy.local_files {
+    if settings.local_files {
         capabilities |= upstream.capabilities & cap::LOCAL_FILES;
     }
     Ok(Greeting { connection, nonce, capabilities, status: STATUS, ..upstream })

@@ -3,7 +3,7 @@
 //! Nothing that the client sent goes into that connection but the user's name, as a parameter.
 
 use tracing::warn;
-use veil_net::connect::{Connected, Target};
+use veil_net::connect::Connected;
 use veil_net::scram::Verifier;
 use veil_net::{Link, NetError, login};
 use veil_wire::Malformed;
@@ -11,16 +11,18 @@ use veil_wire::pg::command::{self, BindNames, Parse};
 use veil_wire::pg::startup::{self, Version};
 use veil_wire::pg::{limits, row};
 
-use crate::proxy::AuthQuery;
+use crate::proxy::{AuthQuery, Proxy, Route};
 
 /// The verifier of `user`; `None` if there is none that serves.
 pub(super) async fn verifier(
-    target: &Target,
+    proxy: &Proxy,
+    route: &Route,
     database: &str,
     auth_query: &AuthQuery,
     user: &str,
 ) -> Result<Option<Verifier>, NetError> {
-    let Connected { stream, end_point } = target.connect().await?;
+    let reached = proxy.upstreams.reach(&route.hosts, |target| async move { target.connect().await });
+    let (_, Connected { stream, end_point }) = reached.await?;
     let mut link = Link::new(stream);
     let parameters = [
         ("user", auth_query.user.as_str()),

@@ -110,6 +110,7 @@ impl Guarded {
                 return Err(Problem::protocol("an empty command"));
             }
             let Some(first) = rest.get(HEADER) else { return Ok(at) };
+            self.commands = self.commands.wrapping_add(1);
             let mut ways = Ways { input, at, up: &mut *up, down: &mut *down, now };
             match self.command(Command::decode(*first), header, &mut ways)? {
                 Step::Used(total) => at += total,

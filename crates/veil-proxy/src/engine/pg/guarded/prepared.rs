@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use veil_mask::canaries_met;
 use veil_policy::judge::names_missing;
-use veil_policy::who::SignedIn;
 use veil_policy::{Judged, Labels, Refusal, Run, Translation, Verdict};
 use veil_sql::{Analyser, Kind, Statement};
 
@@ -56,10 +55,10 @@ pub(super) struct Prepared {
 }
 
 impl Judge {
-    /// For a session in the database of `slot`.
+    /// For a session that goes by the labels of `view`.
     #[must_use]
-    pub fn new(analyser: Arc<Analyser>, slot: Arc<Slot>, signed_in: SignedIn, budget: Arc<Budget>) -> Self {
-        Self { analyser, view: View::new(slot, signed_in), budget }
+    pub fn new(analyser: Arc<Analyser>, view: View<Labels>, budget: Arc<Budget>) -> Self {
+        Self { analyser, view, budget }
     }
 
     /// Tells of planted values among the rows that were masked.

@@ -321,6 +321,7 @@ impl Guarded {
     }
 
     fn ready(&mut self, body: &[u8], now: Instant) -> Result<bool, Problem> {
+        self.answers = self.answers.wrapping_add(1);
         self.rows = None;
         self.copying_out = None;
         let hidden = self.session.ready(reply::decode_ready(body)?)?;

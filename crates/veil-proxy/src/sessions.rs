@@ -1,0 +1,338 @@
+//! The sessions that run: who they are, how busy they are, and what is asked of them.
+//!
+//! Decision: sessions have no timers. Each writes down when it became busy or idle; one task looks at all of them several times a second and asks those
+//! to end that have been so for too long. So an idle session costs no timer, and everything that ends sessions (time, shutdown, somebody) takes one way.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::problem::Problem;
+use crate::proxy::Protocol;
+
+/// How busy a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// Something is asked that has not been answered.
+    Running,
+    /// Nothing is asked, and no transaction is open.
+    Idle,
+    /// Nothing is asked, and a transaction is open.
+    InTransaction,
+}
+
+/// What a session is asked to do, the stronger behind the weaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ask {
+    /// To go on.
+    Nothing,
+    /// To end if it is idle.
+    EndIdle,
+    /// To end if a transaction is open and nothing is asked.
+    EndTransaction,
+    /// To end as soon as it is idle, for it has lasted long enough.
+    EndOld,
+    /// To end as soon as it is idle, for the proxy stops.
+    Drain,
+    /// To give up its statement, which has run for too long.
+    Cancel,
+    /// To end now, for somebody wants it.
+    Kill,
+    /// To end now, for the proxy stops.
+    Stop,
+}
+
+const ASKS: [Ask; 8] = [
+    Ask::Nothing,
+    Ask::EndIdle,
+    Ask::EndTransaction,
+    Ask::EndOld,
+    Ask::Drain,
+    Ask::Cancel,
+    Ask::Kill,
+    Ask::Stop,
+];
+
+impl Ask {
+    fn number(self) -> u8 {
+        ASKS.iter().position(|ask| *ask == self).and_then(|at| u8::try_from(at).ok()).unwrap_or(0)
+    }
+
+    /// Whether it is over once it did not concern a session.
+    pub(crate) const fn passes(self) -> bool {
+        matches!(self, Self::EndIdle | Self::EndTransaction | Self::EndOld | Self::Cancel)
+    }
+
+    /// What the client is told, if a session that is so busy has to end.
+    pub(crate) fn ends(self, activity: Activity) -> Option<Problem> {
+        let (code, message, hint) = match (self, activity) {
+            (Self::EndIdle, Activity::Idle) => (
+                "57P05",
+                "terminating connection due to idle-session timeout",
+                "The proxy's idle_timeout says how long.",
+            ),
+            (Self::EndTransaction, Activity::InTransaction) => (
+                "25P03",
+                "terminating connection due to idle-in-transaction timeout",
+                "The proxy's idle_in_transaction_timeout says how long.",
+            ),
+            (Self::EndOld, Activity::Idle) => {
+                ("57P01", "terminating connection: it has lasted for max_lifetime", "Connect again.")
+            }
+            (Self::Drain, Activity::Idle) | (Self::Stop, _) => {
+                ("57P01", "terminating connection: the proxy is shutting down", "Connect again.")
+            }
+            (Self::Cancel, Activity::Running) => (
+                "57014",
+                "canceling statement due to statement timeout, and the connection with it",
+                "The proxy's query_timeout says how long.",
+            ),
+            (Self::Kill, _) => ("57P01", "terminating connection due to administrator command", ""),
+            _ => return None,
+        };
+        Some(Problem::new(code, message, hint))
+    }
+}
+
+/// How long sessions may be what they are; none means forever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Without a statement and a transaction.
+    pub idle: Option<Duration>,
+    /// Without a statement in a transaction.
+    pub idle_in_transaction: Option<Duration>,
+    /// With one statement.
+    pub query: Option<Duration>,
+    /// At all.
+    pub lifetime: Option<Duration>,
+}
+
+/// One session.
+pub struct Seat {
+    /// Number.
+    pub number: u64,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Where the client is.
+    pub address: IpAddr,
+    /// Who it is, as clients name themselves.
+    pub user: String,
+    /// Where it is, as clients name it.
+    pub database: String,
+    /// When it began.
+    pub began: Instant,
+    timeouts: Timeouts,
+    /// When it became so busy, in milliseconds since it began, and how busy in the lowest bits.
+    since: AtomicU64,
+    asked: AtomicU8,
+    waker: Mutex<Option<Waker>>,
+    /// Gives up the statement.
+    cancel: Option<Cancel>,
+    cancelled: AtomicBool,
+}
+
+/// What gives up a session's statement on its server.
+pub type Cancel = Box<dyn Fn() + Send + Sync>;
+
+/// Bits for how busy a session is.
+const ACTIVITY_BITS: u32 = 2;
+
+/// After a cancel request the server has so long to answer.
+const CANCEL_GRACE: Duration = Duration::from_secs(5);
+
+impl Seat {
+    /// Notes how busy the session is now; `anew` if it has become so since it was noted last.
+    pub(crate) fn note(&self, activity: Activity, anew: bool) {
+        let bits = match activity {
+            Activity::Running => 0,
+            Activity::Idle => 1,
+            Activity::InTransaction => 2,
+        };
+        let before = self.since.load(Ordering::Relaxed);
+        if anew || before & 3 != bits {
+            let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX >> ACTIVITY_BITS);
+            self.since.store(millis << ACTIVITY_BITS | bits, Ordering::Relaxed);
+            self.cancelled.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// How busy it is, and since when.
+    #[must_use]
+    pub fn activity(&self) -> (Activity, Instant) {
+        let since = self.since.load(Ordering::Relaxed);
+        let activity = match since & 3 {
+            0 => Activity::Running,
+            1 => Activity::Idle,
+            _ => Activity::InTransaction,
+        };
+        (activity, self.began + Duration::from_millis(since >> ACTIVITY_BITS))
+    }
+
+    /// Asks something of it, unless more is asked already.
+    pub fn ask(&self, what: Ask) {
+        self.asked.fetch_max(what.number(), Ordering::AcqRel);
+        if let Some(waker) = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            waker.wake();
+        }
+    }
+
+    /// What is asked of it.
+    pub(crate) fn asked(&self) -> Ask {
+        ASKS.get(usize::from(self.asked.load(Ordering::Acquire))).copied().unwrap_or(Ask::Nothing)
+    }
+
+    /// What was asked did not concern it any more.
+    pub(crate) fn withdraw(&self, what: Ask) {
+        let _ = self.asked.compare_exchange(what.number(), 0, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
+    /// Has `waker` woken when something is asked.
+    pub(crate) fn listen(&self, waker: &Waker) {
+        let mut known = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *known = Some(waker.clone());
+        }
+    }
+
+    /// Asks what the time says.
+    fn look(&self, now: Instant) {
+        let (activity, since) = self.activity();
+        let lasted = now.saturating_duration_since(since);
+        let over = |limit: Option<Duration>| limit.is_some_and(|limit| lasted >= limit);
+        match activity {
+            Activity::Idle if over(self.timeouts.idle) => self.ask(Ask::EndIdle),
+            Activity::InTransaction if over(self.timeouts.idle_in_transaction) => {
+                self.ask(Ask::EndTransaction)
+            }
+            Activity::Running if over(self.timeouts.query) => match &self.cancel {
+                // The server says that it has given it up.
+                Some(cancel) if !over(self.timeouts.query.map(|limit| limit + CANCEL_GRACE)) => {
+                    if !self.cancelled.swap(true, Ordering::Relaxed) {
+                        cancel();
+                    }
+                }
+                _ => self.ask(Ask::Cancel),
+            },
+            Activity::Idle | Activity::InTransaction | Activity::Running => {}
+        }
+        let old = |limit| now.saturating_duration_since(self.began) >= limit;
+        if activity == Activity::Idle && self.timeouts.lifetime.is_some_and(old) {
+            self.ask(Ask::EndOld);
+        }
+    }
+}
+
+/// All sessions.
+#[derive(Default)]
+pub struct Sessions {
+    known: Mutex<HashMap<u64, Arc<Seat>>>,
+    next: AtomicU64,
+    /// The proxy stops: sessions that begin now end as soon as they are idle.
+    draining: AtomicBool,
+    /// One has ended.
+    left: Notify,
+}
+
+/// A session's place among all; it is given up when the session ends.
+pub struct Seated {
+    sessions: Arc<Sessions>,
+    /// The session.
+    pub seat: Arc<Seat>,
+}
+
+/// Who begins a session.
+pub struct Guest {
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Where the client is.
+    pub address: IpAddr,
+    /// Who it is.
+    pub user: String,
+    /// Where it wants to be.
+    pub database: String,
+}
+
+/// Sessions are looked at so often.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+
+impl Sessions {
+    /// Gives a session its place.
+    pub fn seat(self: &Arc<Self>, guest: Guest, timeouts: Timeouts, cancel: Option<Cancel>) -> Seated {
+        let Guest { protocol, address, user, database } = guest;
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let seat = Arc::new(Seat {
+            number,
+            protocol,
+            address,
+            user,
+            database,
+            began: Instant::now(),
+            timeouts,
+            since: AtomicU64::new(1),
+            asked: AtomicU8::new(0),
+            waker: Mutex::default(),
+            cancel,
+            cancelled: AtomicBool::new(false),
+        });
+        self.all().insert(number, Arc::clone(&seat));
+        if self.draining.load(Ordering::Acquire) {
+            seat.ask(Ask::Drain);
+        }
+        Seated { sessions: Arc::clone(self), seat }
+    }
+
+    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Seat>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those of now.
+    #[must_use]
+    pub fn list(&self) -> Vec<Arc<Seat>> {
+        self.all().values().cloned().collect()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.all().len()
+    }
+
+    /// Asks all of them, and those that begin later, to end when they are idle; and those that are left after `limit` to end at once.
+    pub async fn drain(&self, limit: Duration) {
+        self.draining.store(true, Ordering::Release);
+        self.list().iter().for_each(|seat| seat.ask(Ask::Drain));
+        let gone = async {
+            loop {
+                let left = self.left.notified();
+                if self.count() == 0 {
+                    return;
+                }
+                left.await;
+            }
+        };
+        if tokio::time::timeout(limit, gone).await.is_err() {
+            self.list().iter().for_each(|seat| seat.ask(Ask::Stop));
+        }
+    }
+
+    /// Ends sessions that have been what they are for too long.
+    pub async fn watch(&self) {
+        loop {
+            tokio::time::sleep(LOOK_INTERVAL).await;
+            let now = Instant::now();
+            self.list().iter().for_each(|seat| seat.look(now));
+        }
+    }
+}
+
+impl Drop for Seated {
+    fn drop(&mut self) {
+        self.sessions.all().remove(&self.seat.number);
+        self.sessions.left.notify_waiters();
+    }
+}
