@@ -1,6 +1,6 @@
 //! The commands.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -50,8 +50,8 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
 
 fn start_logs(json: bool, level: &str) {
     let filter = EnvFilter::try_from_env("IRONVEIL_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let logs =
-        tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(io::stderr);
+    let logs = logs.with_ansi(io::stderr().is_terminal());
     if json {
         logs.json().init();
     } else {

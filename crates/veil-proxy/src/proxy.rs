@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -250,10 +251,7 @@ impl Proxy {
                 () = &mut stop => break,
                 Some(ended) = sessions.join_next() => self.report_panic(ended),
                 accepted = listener.accept() => match accepted {
-                    Ok((tcp, peer)) => {
-                        let proxy = Arc::clone(&self);
-                        sessions.spawn(async move { proxy.session(protocol, tcp, peer).await });
-                    }
+                    Ok((tcp, peer)) => self.begin(protocol, (tcp, peer), &mut sessions),
                     Err(error) => {
                         warn!(%error, "a connection could not be accepted");
                         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -261,10 +259,26 @@ impl Proxy {
                 },
             }
         }
+        // Who has been let in by the system is served.
+        while let Poll::Ready(Ok(accepted)) =
+            std::future::poll_fn(|cx| Poll::Ready(listener.poll_accept(cx))).await
+        {
+            self.begin(protocol, accepted, &mut sessions);
+        }
         drop(listener);
         while let Some(ended) = sessions.join_next().await {
             self.report_panic(ended);
         }
+    }
+
+    fn begin(
+        self: &Arc<Self>,
+        protocol: Protocol,
+        (tcp, peer): (TcpStream, SocketAddr),
+        sessions: &mut JoinSet<()>,
+    ) {
+        let proxy = Arc::clone(self);
+        sessions.spawn(async move { proxy.session(protocol, tcp, peer).await });
     }
 
     async fn session(self: &Arc<Self>, protocol: Protocol, tcp: TcpStream, peer: SocketAddr) {

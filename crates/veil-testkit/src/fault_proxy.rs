@@ -4,6 +4,7 @@
 //! standard library cannot reset a connection, which tokio can.
 
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -30,7 +31,7 @@ pub struct FaultProxy {
 }
 
 struct Relay {
-    target_port: u16,
+    target_port: AtomicU16,
     faults: watch::Sender<Faults>,
     captured: Mutex<Vec<u8>>,
 }
@@ -54,6 +55,7 @@ impl FaultProxy {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
         listener.set_nonblocking(true)?;
+        let target_port = AtomicU16::new(target_port);
         let relay = Relay { target_port, faults: watch::Sender::default(), captured: Mutex::default() };
         let relay = Arc::new(relay);
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_io().build()?;
@@ -70,6 +72,11 @@ impl FaultProxy {
     /// The port clients connect to, on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Forwards new connections to another server.
+    pub fn redirect(&self, target_port: u16) {
+        self.relay.target_port.store(target_port, Ordering::Relaxed);
     }
 
     /// Resets all connections, on both sides; new ones are accepted.
@@ -126,7 +133,11 @@ impl Relay {
     async fn connection(self: Arc<Self>, mut client: TcpStream) {
         let mut faults = self.faults.subscribe();
         let accepted_at = faults.borrow().cuts;
-        let Ok(mut server) = TcpStream::connect(("127.0.0.1", self.target_port)).await else { return };
+        let Ok(mut server) =
+            TcpStream::connect(("127.0.0.1", self.target_port.load(Ordering::Relaxed))).await
+        else {
+            return;
+        };
         if client.set_nodelay(true).and(server.set_nodelay(true)).is_err() {
             return;
         }

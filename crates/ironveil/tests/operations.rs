@@ -1,0 +1,25 @@
+//! End to end: how the proxy is run, between real clients and real servers of both protocols.
+
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+#[path = "operations/harness.rs"]
+mod harness;
+
+#[path = "operations/limits.rs"]
+mod limits;
+#[path = "operations/reload.rs"]
+mod reload;
+#[path = "operations/shutdown.rs"]
+mod shutdown;
+#[path = "operations/timeouts.rs"]
+mod timeouts;
+#[path = "operations/upstreams.rs"]
+mod upstreams;

@@ -1,0 +1,256 @@
+//! Servers of both kinds, and one proxy in front of them that can be told things.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, OptsBuilder};
+use tokio_postgres::{Client, Config, NoTls};
+use veil_testkit::{MySql, MySqlOptions, Postgres, PostgresOptions, free_port};
+
+/// How long anything may take that is waited for.
+pub const SOON: Duration = Duration::from_secs(20);
+
+/// No answer may hold it.
+pub const SECRET: &str = "zqcanary";
+
+/// One server of each kind with the same data.
+pub struct Servers {
+    pub pg: Postgres,
+    pub mysql: MySql,
+}
+
+impl Servers {
+    pub fn start() -> Self {
+        let pg = Postgres::start(PostgresOptions::default()).unwrap();
+        pg.psql("postgres", "create database shop").unwrap();
+        pg.psql("shop", "create table users (id int primary key, email text, note text); \
+            insert into users select i, 'zqcanary' || i || '@mail.test', 'n' || i from generate_series(1, 20) i; \
+            create table items (id int primary key, label text); insert into items values (1, 'one')").unwrap();
+        let mysql = MySql::start(MySqlOptions::default()).unwrap();
+        let rows: Vec<String> = (1..=20).map(|i| format!("({i}, 'zqcanary{i}@mail.test', 'n{i}')")).collect();
+        mysql
+            .sql(
+                "",
+                &format!(
+                    "create database shop; use shop; create table users (id int primary key, email varchar(80), note varchar(80)); \
+                     insert into users values {}; create table items (id int primary key, label varchar(20)); insert into items values (1, 'one');",
+                    rows.join(", ")
+                ),
+            )
+            .unwrap();
+        Self { pg, mysql }
+    }
+
+    /// An entry for each.
+    pub fn databases(&self) -> String {
+        databases(self.pg.port(), self.mysql.port(), "")
+    }
+}
+
+/// An entry for each kind of server, with more in both.
+pub fn databases(pg: u16, mysql: u16, more: &str) -> String {
+    format!(
+        "databases:\n  - {{ name: shop, upstream: 'postgres://127.0.0.1:{pg}' {more} }}\n  \
+         - {{ name: shop, upstream: 'mysql://127.0.0.1:{mysql}' {more} }}\n"
+    )
+}
+
+/// Masks emails.
+pub const RULES: &str = "rules:\n  - { table: users, column: email, strategy: email }\n";
+
+/// A proxy.
+pub struct Proxy {
+    child: Child,
+    directory: tempfile::TempDir,
+    pub pg: u16,
+    pub mysql: u16,
+    pub api: u16,
+}
+
+impl Proxy {
+    pub fn start(config: &str) -> Self {
+        Self::start_with(config, &[])
+    }
+
+    pub fn start_with(config: &str, arguments: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("key"), "00112233445566778899aabbccddeeff".repeat(2)).unwrap();
+        let ports = [free_port(), free_port(), free_port()];
+        Self::launch(directory, ports, config, arguments)
+    }
+
+    /// One that stands in for this one at the same addresses, but for the API's.
+    pub fn successor(&self, config: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        fs::copy(self.path("key"), directory.path().join("key")).unwrap();
+        Self::launch(directory, [self.pg, self.mysql, free_port()], config, &[])
+    }
+
+    fn launch(
+        directory: tempfile::TempDir,
+        [pg, mysql, api]: [u16; 3],
+        config: &str,
+        arguments: &[&str],
+    ) -> Self {
+        let log = fs::File::create(directory.path().join("log")).unwrap();
+        let file = directory.path().join("proxy.yaml");
+        fs::write(&file, text(&directory, [pg, mysql, api], config)).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_ironveil"))
+            .args(["run", "--config"])
+            .arg(&file)
+            .args(arguments)
+            .env("IRONVEIL_LOG", "info")
+            .stderr(log)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut proxy = Self { child, directory, pg, mysql, api };
+        proxy.wait_for("it takes connections", |proxy| {
+            assert!(proxy.child.try_wait().unwrap().is_none(), "the proxy ended: {}", proxy.log());
+            proxy.log().matches("IronVeil takes connections").count() == config.matches("://").count().min(2)
+        });
+        proxy
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap()
+    }
+
+    /// Puts another configuration in the place of the one before.
+    pub fn write(&self, config: &str) {
+        let ports = [self.pg, self.mysql, self.api];
+        fs::write(self.path("proxy.yaml"), text(&self.directory, ports, config)).unwrap();
+    }
+
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, if it does soon.
+    pub fn ended(&mut self) -> ExitStatus {
+        let mut status = None;
+        self.wait_for("it ends", |proxy| {
+            status = proxy.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+
+    /// Has the API read the configuration again; what it answers.
+    pub fn reload(&self) -> (u16, String) {
+        self.http("POST", "/config/reload")
+    }
+
+    pub fn http(&self, method: &str, path: &str) -> (u16, String) {
+        self.http_with(method, path, "")
+    }
+
+    pub fn http_with(&self, method: &str, path: &str, headers: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.api)).unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        write!(stream, "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n{headers}\r\n")
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+    }
+
+    /// Waits until something is so.
+    pub fn wait_for(&mut self, what: &str, mut is_so: impl FnMut(&mut Self) -> bool) {
+        let deadline = Instant::now() + SOON;
+        while !is_so(self) {
+            assert!(Instant::now() < deadline, "waited for: {what}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub async fn pg(&self) -> Client {
+        self.try_pg("postgres").await.unwrap()
+    }
+
+    pub async fn try_pg(&self, user: &str) -> Result<Client, tokio_postgres::Error> {
+        pg(self.pg, user).await
+    }
+
+    pub async fn mysql(&self) -> Conn {
+        self.try_mysql().await.unwrap()
+    }
+
+    pub async fn try_mysql(&self) -> Result<Conn, mysql_async::Error> {
+        let options = OptsBuilder::default()
+            .ip_or_hostname("127.0.0.1")
+            .tcp_port(self.mysql)
+            .user(Some(MySql::user()))
+            .pass(Some(MySql::user_password()))
+            .db_name(Some("shop"))
+            .prefer_socket(Some(false));
+        Conn::new(options).await
+    }
+}
+
+pub async fn pg(port: u16, user: &str) -> Result<Client, tokio_postgres::Error> {
+    let mut config = Config::new();
+    config.host("127.0.0.1").port(port).user(user).dbname("shop").connect_timeout(SOON);
+    let (client, connection) = config.connect(NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// An address on the first row, or why there is none.
+pub async fn pg_email(client: &Client) -> Result<String, tokio_postgres::Error> {
+    Ok(client.query_one("select email from users where id = 1", &[]).await?.get(0))
+}
+
+pub async fn mysql_email(client: &mut Conn) -> Result<String, mysql_async::Error> {
+    Ok(client.query_first::<String, _>("select email from users where id = 1").await?.unwrap_or_default())
+}
+
+/// The SQLSTATE that a server or the proxy sent.
+pub fn code(error: &tokio_postgres::Error) -> String {
+    error.code().map_or_else(|| format!("{error}"), |code| code.code().to_owned())
+}
+
+/// The number of the error that a server or the proxy sent.
+pub fn number(error: &mysql_async::Error) -> u16 {
+    match error {
+        mysql_async::Error::Server(error) => error.code,
+        other => panic!("{other}"),
+    }
+}
+
+fn text(directory: &tempfile::TempDir, [pg, mysql, api]: [u16; 3], config: &str) -> String {
+    let more = if config.contains("HAND_OVER") { ", reuse_port: true" } else { "" };
+    format!(
+        "listen: {{ postgres: '127.0.0.1:{pg}', mysql: '127.0.0.1:{mysql}'{more} }}\nkeys: {{ root: {{ file: '{0}/key' }} }}\n\
+         api: {{ listen: '127.0.0.1:{api}' }}\naudit: {{ file: '{0}/audit' }}\n{config}",
+        directory.path().display()
+    )
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let log = self.log();
+        if std::thread::panicking() {
+            eprintln!("the proxy's log:\n{log}");
+        } else {
+            assert!(!log.contains(SECRET) && !log.contains("panicked"), "{log}");
+        }
+    }
+}
