@@ -31,10 +31,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
             runtime()?.block_on(explain::run(explain))
         }
         Command::Mask(values) => mask::mask(&values),
-        Command::Unmask(values) => {
-            start_logs(true, "info");
-            mask::unmask(&values)
-        }
+        Command::Unmask(values) => mask::unmask(&values),
         Command::Demo(demo) => {
             start_logs(false, "warn");
             runtime()?.block_on(demo::run(&demo))

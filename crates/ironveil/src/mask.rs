@@ -1,10 +1,11 @@
 //! `ironveil mask` and `ironveil unmask`: values on the command line, by the rules of a configuration.
 
 use std::io::{self, BufRead, Write};
+use std::os::unix::fs::MetadataExt;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow, bail};
-use tracing::info;
+use veil_control::Audit;
 use veil_mask::{Cell, ColumnMask};
 use veil_model::pgtype::NAMES;
 use veil_model::{ColumnName, Format, PgType};
@@ -35,8 +36,20 @@ pub(crate) fn unmask(unmask: &Unmask) -> Result<()> {
             .with_context(|| format!("keys.previous has {} key(s)", config.previous_keys.len()))?,
     };
     let (rule, column) = column(&config, &secret, values)?;
-    let user = std::env::var("USER").unwrap_or_default();
-    info!(target: "audit", event = "unmask", column = values.column, rule, user, previous = unmask.previous);
+    let audit = match &config.audit {
+        Some(audit) => Audit::open(&audit.file)
+            .with_context(|| format!("audit.file: cannot open {}", audit.file.display()))?,
+        None => Audit::stderr(),
+    };
+    // Nothing is revealed that is not written down.
+    let facts = [
+        ("column", values.column.as_str().into()),
+        ("rule", rule.into()),
+        ("previous", unmask.previous.into()),
+        ("uid", own_uid()?.into()),
+        ("user", std::env::var("USER").unwrap_or_default().into()),
+    ];
+    audit.record("unmask", &facts).context("the audit cannot be written")?;
     each(
         values,
         |value, out| column.reveal(Format::Text, value, out),
@@ -50,6 +63,11 @@ pub(crate) fn unmask(unmask: &Unmask) -> Result<()> {
 
 fn root(config: &Config) -> Result<Secret> {
     config.root_key.clone().map_or_else(keys::default_root, Ok)
+}
+
+/// Who runs this, by what the system says.
+fn own_uid() -> Result<u32> {
+    Ok(std::fs::metadata("/proc/self").context("cannot tell who runs this")?.uid())
 }
 
 /// The rule on the column, and what it does.

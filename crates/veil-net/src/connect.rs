@@ -60,6 +60,38 @@ impl Target {
             .unwrap_or_else(|_| Err(self.unreachable(std::io::ErrorKind::TimedOut.into())))
     }
 
+    /// Connects, says something, and waits until the server has begun to answer: one that takes connections may be none.
+    ///
+    /// # Errors
+    /// Not reachable in time, or TLS not as it has to be.
+    pub async fn open(&self, first: &[u8]) -> Result<Connected, NetError> {
+        let opened = async {
+            let mut connected = self.connect_now().await?;
+            connected.stream.write_all(first).await?;
+            connected.stream.flush().await?;
+            if let Stream::Plain(tcp) = &connected.stream
+                && tcp.peek(&mut [0]).await? == 0
+            {
+                return Err(NetError::Closed);
+            }
+            Ok(connected)
+        };
+        timeout(self.timeout, opened)
+            .await
+            .unwrap_or_else(|_| Err(self.unreachable(std::io::ErrorKind::TimedOut.into())))
+    }
+
+    /// Whether a PostgreSQL server is there.
+    ///
+    /// # Errors
+    /// It is not.
+    pub async fn check(&self) -> Result<(), NetError> {
+        let Encryption::Off = self.encryption else { return self.connect().await.map(drop) };
+        let mut request = Vec::new();
+        startup::write_request(&mut request, startup::SSL_REQUEST);
+        self.open(&request).await.map(drop)
+    }
+
     /// Connects by TCP.
     pub(crate) async fn dial(&self) -> Result<TcpStream, NetError> {
         let address = (self.host.as_str(), self.port);
@@ -121,7 +153,7 @@ impl Target {
         Ok(Connected { stream: Stream::Tls(Box::new(TlsStream::Client(session))), end_point })
     }
 
-    fn unreachable(&self, source: std::io::Error) -> NetError {
+    pub(crate) fn unreachable(&self, source: std::io::Error) -> NetError {
         NetError::Unreachable { host: self.host.clone(), port: self.port, source }
     }
 }

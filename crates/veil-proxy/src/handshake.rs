@@ -15,6 +15,8 @@ enum Failure {
     Told,
     /// The client has to be told.
     Problem(Problem),
+    /// The server has not the role that is wanted.
+    WrongRole(Problem),
 }
 
 impl<E: Into<Problem>> From<E> for Failure {

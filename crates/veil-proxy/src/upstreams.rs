@@ -256,7 +256,7 @@ impl Upstreams {
     pub async fn check(&self, protocol: Protocol, target: &Arc<Target>) -> Result<(), NetError> {
         let ask = |target: Arc<Target>| async move {
             match protocol {
-                Protocol::Pg => target.connect().await.map(drop),
+                Protocol::Pg => target.check().await,
                 Protocol::MySql => veil_net::mysql::connect::check(&target).await,
             }
         };

@@ -45,6 +45,8 @@ pub struct PostgresOptions {
     pub tls: bool,
     /// Settings of `postgresql.conf`; they win over the kit's.
     pub settings: Vec<(String, String)>,
+    /// Whether it is a standby, of nobody, until it is promoted.
+    pub standby: bool,
 }
 
 /// A running PostgreSQL server on the loopback interface; stopped and deleted on drop.
@@ -154,6 +156,11 @@ impl Postgres {
         let data = dir.path().join("data");
         copy(&init_template(version)?, &data)?;
         fs::write(data.join("pg_hba.conf"), client_authentication(options.auth))?;
+        if options.standby {
+            let signal = data.join("standby.signal");
+            fs::write(&signal, "")?;
+            account.own(&signal)?;
+        }
         let mut settings = settings(port, dir.path(), options.auth);
         if options.tls {
             account.install_certificate(&authority, dir.path())?;

@@ -212,5 +212,5 @@ async fn no_statement_fails_or_shows_a_value_while_rules_change() {
     while let Some(ended) = running.join_next().await {
         ended.unwrap();
     }
-    println!("{} statements during {reloads} reloads", asked.load(Ordering::Relaxed));
+    eprintln!("{} statements during {reloads} reloads", asked.load(Ordering::Relaxed));
 }

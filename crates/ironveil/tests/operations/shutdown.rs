@@ -175,6 +175,6 @@ async fn a_successor_takes_over_without_a_refused_connection() {
     while let Some(ended) = clients.join_next().await {
         count += ended.unwrap();
     }
-    println!("{count} connections, none refused");
+    eprintln!("{count} connections, none refused");
     drop(successor);
 }

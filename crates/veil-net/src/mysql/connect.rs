@@ -1,7 +1,5 @@
 //! A connection to an upstream server, up to the point where it may be signed in on.
 
-use std::time::Duration;
-
 use tokio::time::timeout;
 use veil_wire::mysql::capability as cap;
 use veil_wire::mysql::limits;
@@ -13,17 +11,13 @@ use crate::connect::{Encryption, Target};
 use crate::error::NetError;
 use crate::stream::Stream;
 
-const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Connects and reads the server's greeting.
 ///
 /// # Errors
 /// Not reachable in time, or not a server that can be spoken to.
 pub async fn connect(target: &Target) -> Result<(Link, Greeting), NetError> {
     let mut link = Link::new(Stream::Plain(target.dial().await?), Vec::new());
-    let packet = timeout(GREETING_TIMEOUT, link.read(limits::AUTH_MAX))
-        .await
-        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))?;
+    let packet = read_in_time(target, &mut link).await?;
     if packet.first() == Some(&reply::ERR) {
         // Too many connections, a host that is not allowed.
         let error = Error::decode(&packet)?;
@@ -50,10 +44,14 @@ pub async fn check(target: &Target) -> Result<(), NetError> {
         attributes: Vec::new(),
     };
     link.write(|out| response.put(out)).await?;
-    timeout(GREETING_TIMEOUT, link.read(limits::AUTH_MAX))
+    read_in_time(target, &mut link).await.map(drop)
+}
+
+/// A server that takes connections and says nothing is not there.
+async fn read_in_time(target: &Target, link: &mut Link) -> Result<Vec<u8>, NetError> {
+    timeout(target.timeout, link.read(limits::AUTH_MAX))
         .await
-        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
-        .map(drop)
+        .unwrap_or_else(|_| Err(target.unreachable(std::io::ErrorKind::TimedOut.into())))
 }
 
 /// Sets TLS up, if it is wanted, before `response` is sent. Returns whether there is TLS now.

@@ -136,7 +136,7 @@ pub(crate) async fn open(proxy: &Arc<Proxy>, tcp: TcpStream, peer: SocketAddr) -
 }
 
 async fn tell(link: Link, failure: Failure, peer: SocketAddr) {
-    let Failure::Problem(problem) = failure else { return };
+    let (Failure::Problem(problem) | Failure::WrongRole(problem)) = failure else { return };
     info!(%peer, code = problem.code, reason = problem.message, "login failed");
     let packet = match link.sequence() {
         0 => problem.mysql_greeting(),

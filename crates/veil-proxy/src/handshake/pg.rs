@@ -105,7 +105,7 @@ async fn open_in_time(
             Some(ready.into_session(proxy, moment, &asked, Side::new(stream, unread), permit))
         }
         Err(Failure::Told) => None,
-        Err(Failure::Problem(problem)) => {
+        Err(Failure::Problem(problem) | Failure::WrongRole(problem)) => {
             info!(%peer, user = asked.user, code = problem.code, reason = problem.message, "login failed");
             relay::reject(&mut client.into_parts().0, &problem.fatal()).await;
             None
@@ -199,9 +199,14 @@ impl<'a> Asked<'a> {
     }
 
     async fn connect(&self, proxy: &Proxy, user: &str) -> Result<Reached, NetError> {
-        let reached =
-            proxy.upstreams.reach(&self.route.hosts, |target| async move { target.connect().await });
-        let (target, Connected { stream, end_point }) = reached.await?;
+        let fixed = [("user", user), ("database", self.server_database())];
+        let rest = self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut out = Vec::new();
+        startup::write_session(&mut out, self.spoken(), fixed.into_iter().chain(rest));
+        let first = out.as_slice();
+        let open = |target: Arc<Target>| async move { target.open(first).await };
+        let (target, Connected { stream, end_point }) =
+            proxy.upstreams.reach(&self.route.hosts, open).await?;
         if matches!(target.encryption, Encryption::Prefer(_)) && !stream.is_tls() {
             let sessions = proxy.count_prefer_in_clear();
             warn!(
@@ -209,13 +214,7 @@ impl<'a> Asked<'a> {
                 sessions, "sslmode=prefer: the upstream has no TLS, it is spoken to in clear"
             );
         }
-        let mut link = Link::new(stream);
-        let fixed = [("user", user), ("database", self.server_database())];
-        let rest = self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let mut out = Vec::new();
-        startup::write_session(&mut out, self.spoken(), fixed.into_iter().chain(rest));
-        link.write(&out).await?;
-        Ok(Reached { link, end_point, target })
+        Ok(Reached { link: Link::new(stream), end_point, target })
     }
 }
 
@@ -277,10 +276,17 @@ async fn sign_in(
             let secret = login::authenticate(client, account.verifier.clone(), end_point).await?;
             let (user, secret) =
                 account.upstream.as_ref().map_or((&asked.user, &secret), |(user, s)| (user, s));
-            let upstream = connect_as(proxy, asked, user, secret).await?;
+            let mut upstream = connect_as(proxy, asked, user, secret).await?;
             let mut out = Vec::new();
             Request::Ok.write(&mut out);
             client.write(&out).await?;
+            // Hosts are tried until one has the role.
+            for _ in 1..asked.route.hosts.all.len() {
+                match await_ready(proxy, client, upstream, asked).await {
+                    Err(Failure::WrongRole(_)) => upstream = connect_as(proxy, asked, user, secret).await?,
+                    other => return other,
+                }
+            }
             upstream
         }
         None => {
@@ -383,12 +389,8 @@ async fn await_ready(
                             "{}:{} has not the role that target_session_attrs wants",
                             target.host, target.port
                         );
-                        return Err(Problem::new(
-                            "08004",
-                            what,
-                            "Connect again; another host is tried then.",
-                        )
-                        .into());
+                        let hint = "Connect again; another host is tried then.";
+                        return Err(Failure::WrongRole(Problem::new("08004", what, hint)));
                     }
                 }
                 settings.push((name.to_vec(), value.to_vec()));
