@@ -78,17 +78,21 @@ impl Proxy {
     }
 
     pub fn start_with(config: &str, arguments: &[&str]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("key"), "00112233445566778899aabbccddeeff".repeat(2)).unwrap();
-        let ports = [free_port(), free_port(), free_port()];
-        Self::launch(directory, ports, config, arguments)
+        // A port that was free may be taken by the time that it is used.
+        let attempt = || {
+            let directory = tempfile::tempdir().unwrap();
+            fs::write(directory.path().join("key"), "00112233445566778899aabbccddeeff".repeat(2)).unwrap();
+            let ports = [free_port(), free_port(), free_port()];
+            Self::launch(directory, ports, config, arguments)
+        };
+        attempt().or_else(|| attempt()).or_else(attempt).expect("free ports")
     }
 
     /// One that stands in for this one at the same addresses, but for the API's.
     pub fn successor(&self, config: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         fs::copy(self.path("key"), directory.path().join("key")).unwrap();
-        Self::launch(directory, [self.pg, self.mysql, free_port()], config, &[])
+        Self::launch(directory, [self.pg, self.mysql, free_port()], config, &[]).expect("a free port")
     }
 
     fn launch(
@@ -96,7 +100,7 @@ impl Proxy {
         [pg, mysql, api]: [u16; 3],
         config: &str,
         arguments: &[&str],
-    ) -> Self {
+    ) -> Option<Self> {
         let log = fs::File::create(directory.path().join("log")).unwrap();
         let file = directory.path().join("proxy.yaml");
         fs::write(&file, text(&directory, [pg, mysql, api], config)).unwrap();
@@ -110,12 +114,17 @@ impl Proxy {
             .spawn()
             .unwrap();
         let mut proxy = Self { child, directory, pg, mysql, api };
+        let mut taken = false;
         proxy.wait_for("it takes connections", |proxy| {
-            assert!(proxy.child.try_wait().unwrap().is_none(), "the proxy ended: {}", proxy.log());
+            if proxy.child.try_wait().unwrap().is_some() {
+                assert!(proxy.log().contains("Address already in use"), "the proxy ended: {}", proxy.log());
+                taken = true;
+                return true;
+            }
             let kinds = ["postgres://", "mysql://"].iter().filter(|kind| config.contains(**kind)).count();
             proxy.log().matches("IronVeil takes connections").count() == kinds
         });
-        proxy
+        (!taken).then_some(proxy)
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
