@@ -47,6 +47,7 @@ test-full: test
 	    echo "$$server"; \
 	    IRONVEIL_MYSQL=$$server $(NEXTEST) -p ironveil -E 'binary(mysql) | test(mariadb_tells)' || exit 1; \
 	done
+	IRONVEIL_SESSIONS=10000 $(NEXTEST) -p ironveil -E 'test(many::)' --no-capture
 	$(MAKE) fuzz
 
 # Fuzzes each target for a while, on the stable toolchain.

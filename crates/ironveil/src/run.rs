@@ -33,6 +33,10 @@ const BACKLOG: i32 = 4096;
 
 /// Runs the proxy.
 pub(crate) fn serve(run: Run) -> Result<()> {
+    // Each session takes two files.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        warn!(%error, "the limit of open files cannot be raised");
+    }
     runtime()?.block_on(async {
         let running = Arc::new(Running::new(run)?);
         running.run().await

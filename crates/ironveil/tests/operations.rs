@@ -15,6 +15,8 @@ mod harness;
 
 #[path = "operations/limits.rs"]
 mod limits;
+#[path = "operations/many.rs"]
+mod many;
 #[path = "operations/reload.rs"]
 mod reload;
 #[path = "operations/shutdown.rs"]

@@ -85,7 +85,7 @@ impl Proxy {
             let ports = [free_port(), free_port(), free_port()];
             Self::launch(directory, ports, config, arguments)
         };
-        attempt().or_else(|| attempt()).or_else(attempt).expect("free ports")
+        attempt().or_else(&attempt).or_else(&attempt).expect("free ports")
     }
 
     /// One that stands in for this one at the same addresses, but for the API's.
@@ -144,6 +144,10 @@ impl Proxy {
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// How it ended, if it does soon.
@@ -240,7 +244,14 @@ pub fn number(error: &mysql_async::Error) -> u16 {
 }
 
 fn text(directory: &tempfile::TempDir, [pg, mysql, api]: [u16; 3], config: &str) -> String {
-    let more = if config.contains("HAND_OVER") { ", reuse_port: true" } else { "" };
+    let certificate = config.lines().find_map(|line| line.strip_prefix("# TLS ")?.split_once(' '));
+    let more = match certificate {
+        Some((certificate, key)) => {
+            format!(", tls: {{ mode: required, certificate: '{certificate}', key: '{key}' }}")
+        }
+        None if config.contains("HAND_OVER") => ", reuse_port: true".to_owned(),
+        None => String::new(),
+    };
     format!(
         "listen: {{ postgres: '127.0.0.1:{pg}', mysql: '127.0.0.1:{mysql}'{more} }}\nkeys: {{ root: {{ file: '{0}/key' }} }}\n\
          api: {{ listen: '127.0.0.1:{api}' }}\naudit: {{ file: '{0}/audit' }}\n{config}",
