@@ -143,6 +143,21 @@ fn run_tests(config: &Config, database: &str, server: &Server) -> Result<()> {
     bail!("{} of the configuration's tests fail in {database}:\n{}", failed.len(), failed.join("\n"))
 }
 
+/// Rules that are never reached.
+fn conflicts(config: &Config, path: &Path) -> Vec<String> {
+    let rules = config.rules.iter().enumerate();
+    let hidden = rules.filter(|(_, rule)| rule.line > 0).filter_map(|(at, rule)| {
+        let before = config.rules.iter().take(at).find(|before| before.hides(rule))?;
+        let (name, line) = (&rule.name, rule.line);
+        Some(format!(
+            "{}: line {line}: rules[{at}]: rule {name} is never reached: {} comes before it",
+            path.display(),
+            before.name
+        ))
+    });
+    hidden.collect()
+}
+
 fn check_config(check: &Check) -> Result<()> {
     start_logs(false, "warn");
     let config = read_config(&check.config)?;
@@ -154,17 +169,16 @@ fn check_config(check: &Check) -> Result<()> {
     for (at, key) in config.previous_keys.iter().enumerate() {
         keys::read_root(key).with_context(|| format!("keys.previous, number {}", at + 1))?;
     }
+    let conflicts = conflicts(&config, &check.config);
+    if !conflicts.is_empty() {
+        bail!("{}", conflicts.join("\n"));
+    }
     let (databases, rules, users) = (config.databases.len(), config.rules.len(), config.users.len());
     writeln!(
         io::stdout(),
         "{}: databases {databases}, rules {rules}, users {users}: no fault found",
         check.config.display()
     )?;
-    for (at, rule) in config.rules.iter().enumerate() {
-        if let Some(before) = config.rules.iter().take(at).find(|before| before.hides(rule)) {
-            writeln!(io::stdout(), "rule {} is never reached: {} comes before it", rule.name, before.name)?;
-        }
-    }
     if let (Some(database), Some(user)) = (&check.database, &check.user) {
         let report = runtime()?.block_on(async {
             let mut server = Server::open(&config, database, user).await?;

@@ -51,7 +51,9 @@ fn check_names_every_fault_with_file_line_and_key() {
     assert!(output.status.success(), "{}", text(&output));
     let hidden = good.replace("[{ column: a, strategy: email }]", "[{ name: first, column: a, strategy: email }, { name: mine, who: { user: me }, column: a, strategy: hash }, { name: last, table: t, column: a, strategy: name }, { name: wide, column: 'b*', strategy: hash }, { name: narrow, column: 'b?d', strategy: hash }, { name: other, column: '?b', strategy: hash }]");
     fs::write(&path, hidden).unwrap();
-    let said = text(&ironveil(&["check", path.to_str().unwrap()]));
+    let output = ironveil(&["check", path.to_str().unwrap()]);
+    let said = text(&output);
+    assert!(output.status.code() == Some(1) && said.contains("line 3: rules[1]: "), "{said}");
     for (name, before) in [("mine", "first"), ("last", "first"), ("narrow", "wide")] {
         assert!(said.contains(&format!("rule {name} is never reached: {before} comes before it")), "{said}");
     }

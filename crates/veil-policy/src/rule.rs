@@ -24,6 +24,8 @@ pub enum Action {
 pub struct Rule {
     /// The reason shown everywhere.
     pub name: String,
+    /// Line in the file; 0 if it stands in none.
+    pub line: usize,
     /// Database, by its name on the server.
     pub database: Glob,
     /// Schema.
@@ -68,6 +70,7 @@ impl Rule {
     pub fn new(name: String, action: Action) -> Self {
         Self {
             name,
+            line: 0,
             database: Glob::any(),
             schema: Glob::any(),
             table: Glob::any(),

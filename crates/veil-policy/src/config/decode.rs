@@ -418,7 +418,7 @@ fn rule(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {
         scope,
         ..Rule::new(String::new(), action)
     };
-    Some(Rule { when, min_group, writes, ..who_for })
+    Some(Rule { line: value.line(), when, min_group, writes, ..who_for })
 }
 
 fn rule_name(schema: &Glob, table: &Glob, column: &Glob) -> String {
