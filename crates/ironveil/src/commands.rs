@@ -129,12 +129,7 @@ fn run_tests(config: &Config, database: &str, server: &Server) -> Result<()> {
     let here = config.tests.iter().filter(|test| test.database == "*" || test.database == database);
     let mut failed = Vec::new();
     for (test, sql) in here.filter_map(|test| Some((test, test.sql()?))) {
-        let explained = server.explain(sql, &server.known_to(test));
-        let checked = match explained.as_deref() {
-            Ok([one]) => test.check_statement(one),
-            Ok(_) => Err("it is not one statement".to_owned()),
-            Err(what) => Err(format!("it holds {what}")),
-        };
+        let checked = server.known_to(test).check(test, sql, &server.database);
         failed.extend(checked.err().map(|what| format!("line {}: {what}", test.line)));
     }
     if failed.is_empty() {

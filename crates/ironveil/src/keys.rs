@@ -50,7 +50,11 @@ pub(crate) fn read_secret(secret: &Secret) -> Result<Sensitive<String>> {
         Secret::Command(words) => printed(words).with_context(|| format!("{secret} gives no secret"))?,
     };
     let text = Sensitive::new(text);
-    Ok(Sensitive::new(text.expose().trim().to_owned()))
+    let text = Sensitive::new(text.expose().trim().to_owned());
+    if text.expose().is_empty() {
+        return Err(anyhow!("{secret} is empty"));
+    }
+    Ok(text)
 }
 
 /// What a program prints; what it complains of goes to the terminal.

@@ -17,11 +17,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 use veil_control::{Api, Audit, Operations, Reloaded};
-use veil_policy::config::{Config, Listen, Proof, Protocol as Speaks, Secret};
+use veil_model::Sensitive;
+use veil_policy::config::{Config, Database, Listen, Proof, Protocol as Speaks, Secret};
+use veil_policy::{Labels, Policy};
 use veil_proxy::{Protocol, Proxy};
+use veil_sql::mysql::Mode;
 
 use crate::cli::Run;
 use crate::commands::{config_of, runtime};
+use crate::server::Known;
 use crate::{keys, wire_up};
 
 /// Files are looked at so often.
@@ -37,10 +41,14 @@ pub(crate) fn serve(run: Run) -> Result<()> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         warn!(%error, "the limit of open files cannot be raised");
     }
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let ended = runtime.block_on(async {
         let running = Arc::new(Running::new(run)?);
         running.run().await
-    })
+    });
+    // A reload that hangs holds nothing up.
+    runtime.shutdown_background();
+    ended
 }
 
 /// A proxy that runs.
@@ -52,6 +60,9 @@ struct Running {
     /// What cannot change while it runs.
     fixed: Fixed,
     files: Mutex<Vec<PathBuf>>,
+    api_key: Mutex<Option<Sensitive<String>>>,
+    /// What the files looked like when they were read first.
+    known: Mutex<Vec<Print>>,
     reloading: Mutex<()>,
     last: Mutex<Option<Reloaded>>,
     stopping: AtomicBool,
@@ -61,7 +72,9 @@ struct Running {
 #[derive(PartialEq)]
 struct Fixed {
     listen: Listen,
-    api: Option<veil_policy::config::operations::Api>,
+    api: Option<SocketAddr>,
+    /// Protocols that have a listener.
+    speaks: Vec<Speaks>,
     audit: Option<veil_policy::config::operations::Audit>,
 }
 
@@ -69,16 +82,27 @@ impl Fixed {
     fn of(config: &Config) -> Self {
         // Certificates are read again.
         let listen = Listen { tls: None, ..config.listen.clone() };
-        Self { listen, api: config.api.clone(), audit: config.audit.clone() }
+        let api = config.api.as_ref().map(|api| api.listen);
+        let kinds = [Speaks::Postgres, Speaks::MySql].into_iter();
+        let speaks = kinds.filter(|kind| config.has(*kind)).collect();
+        Self { listen, api, speaks, audit: config.audit.clone() }
+    }
+
+    /// Whether there is a listener for the databases of another configuration.
+    fn hears(&self, other: &Self, kind: Speaks) -> bool {
+        self.speaks.contains(&kind) || !other.speaks.contains(&kind)
     }
 
     /// The keys in which another differs.
     fn changed(&self, other: &Self) -> Vec<&'static str> {
         let keys = [
-            ("listen.postgres", self.listen.postgres == other.listen.postgres),
-            ("listen.mysql", self.listen.mysql == other.listen.mysql),
+            (
+                "listen.postgres",
+                self.listen.postgres == other.listen.postgres && self.hears(other, Speaks::Postgres),
+            ),
+            ("listen.mysql", self.listen.mysql == other.listen.mysql && self.hears(other, Speaks::MySql)),
             ("listen.reuse_port", self.listen.reuse_port == other.listen.reuse_port),
-            ("api", self.api == other.api),
+            ("api.listen", self.api == other.api),
             ("audit", self.audit == other.audit),
         ];
         keys.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
@@ -89,6 +113,8 @@ impl Running {
     fn new(run: Run) -> Result<Self> {
         let config = read(&run)?;
         let root = root(&run, &config)?;
+        let files = files(&run, &config, &root);
+        let known = prints(&files);
         let (settings, policy) = wire_up::parts(&config, &keys::read_root(&root)?, None)?;
         if config.rules.is_empty() {
             warn!("there are no rules: every value is shown");
@@ -103,7 +129,9 @@ impl Running {
             audit,
             began: Instant::now(),
             fixed: Fixed::of(&config),
-            files: Mutex::new(files(&run, &config, &root)),
+            files: Mutex::new(files),
+            known: Mutex::new(known),
+            api_key: Mutex::new(api_key(&config)?),
             reloading: Mutex::default(),
             last: Mutex::default(),
             stopping: AtomicBool::new(false),
@@ -113,39 +141,36 @@ impl Running {
 
     async fn run(self: Arc<Self>) -> Result<()> {
         let mut signals = Signals::new()?;
-        let mut listeners = Vec::new();
-        let Listen { postgres, mysql, reuse_port, .. } = self.fixed.listen;
-        let speaks: Vec<Protocol> = self.proxy.targets().into_iter().map(|(protocol, _)| protocol).collect();
-        for (protocol, address) in [(Protocol::Pg, postgres), (Protocol::MySql, mysql)] {
-            if speaks.contains(&protocol) {
-                listeners.push((protocol, listen(address, reuse_port)?));
-            }
-        }
         let mut tasks = JoinSet::new();
         self.serve_api(&mut tasks).await?;
-        self.look_at_upstreams().await?;
-        for (protocol, listener) in &listeners {
-            info!(address = %listener.local_addr()?, ?protocol, "IronVeil takes connections");
+        let looking = self.look_at_upstreams();
+        tokio::select! {
+            looked = looking => looked?,
+            () = signals.second() => return Ok(()),
         }
-        self.note("start", &[("version", json!(env!("CARGO_PKG_VERSION")))]);
-
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let mut serving = JoinSet::new();
-        for (protocol, listener) in listeners {
-            let mut stopped = stopped.clone();
-            serving.spawn(Arc::clone(&self.proxy).serve(protocol, listener, async move {
-                let _ = stopped.wait_for(|stopped| *stopped).await;
-            }));
+        let Listen { postgres, mysql, reuse_port, .. } = self.fixed.listen;
+        for (kind, protocol, address) in
+            [(Speaks::Postgres, Protocol::Pg, postgres), (Speaks::MySql, Protocol::MySql, mysql)]
+        {
+            if self.fixed.speaks.contains(&kind) {
+                let listener = listen(address, reuse_port)?;
+                info!(address = %listener.local_addr()?, ?protocol, "IronVeil takes connections");
+                let mut stopped = stopped.clone();
+                serving.spawn(Arc::clone(&self.proxy).serve(protocol, listener, async move {
+                    let _ = stopped.wait_for(|stopped| *stopped).await;
+                }));
+            }
         }
+        self.note("start", &[("version", json!(env!("CARGO_PKG_VERSION")))]);
         let proxy = Arc::clone(&self.proxy);
         tasks.spawn(async move { proxy.sessions.watch().await });
-        let proxy = Arc::clone(&self.proxy);
-        tasks.spawn(async move { proxy.upstreams.watch(|| proxy.targets()).await });
-        let running = Arc::clone(&self);
-        tasks.spawn(async move { running.watch_files().await });
+        tasks.spawn(Arc::clone(&self.proxy).watch_upstreams());
+        tasks.spawn(Arc::clone(&self).watch_files());
 
         while signals.next().await == Heard::Reload {
-            self.reload_apart("SIGHUP").await;
+            tokio::spawn(Arc::clone(&self).reload_apart("SIGHUP"));
         }
         self.stopping.store(true, Ordering::Release);
         info!(sessions = self.proxy.sessions.count(), "stopping; a second signal ends at once");
@@ -161,23 +186,24 @@ impl Running {
 
     /// Waits until all sessions have ended, or have been told to.
     async fn drained(&self, mut serving: JoinSet<()>) {
-        self.proxy.sessions.drain(Duration::from_secs(self.run.shutdown_timeout)).await;
-        let all = async { while serving.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(GOODBYE, all).await;
+        self.proxy.sessions.drain();
+        let limit = Duration::from_secs(self.run.shutdown_timeout);
+        let mut all = std::pin::pin!(async { while serving.join_next().await.is_some() {} });
+        if tokio::time::timeout(limit, &mut all).await.is_err() {
+            self.proxy.sessions.stop();
+            let _ = tokio::time::timeout(GOODBYE, all).await;
+        }
     }
 
     async fn serve_api(self: &Arc<Self>, tasks: &mut JoinSet<()>) -> Result<()> {
-        let Some(config) = &self.fixed.api else { return Ok(()) };
-        if config.key.is_none() && !config.listen.ip().is_loopback() {
-            bail!("api.listen: {} is not on this machine only, so \"api_key\" is needed", config.listen);
+        let Some(address) = self.fixed.api else { return Ok(()) };
+        if self.api_key().is_none() && !address.ip().is_loopback() {
+            bail!("api.listen: {address} is not on this machine only, so \"api_key\" is needed");
         }
-        let key = config.key.as_ref().map(keys::read_secret).transpose().context("api.api_key")?;
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .with_context(|| format!("api.listen: cannot listen on {}", config.listen))?;
+        let listener = listen(address, self.fixed.listen.reuse_port).context("api.listen")?;
         info!(address = %listener.local_addr()?, "the API takes requests");
         let operations: Arc<dyn Operations> = Arc::clone(self) as _;
-        let api = Api { proxy: Arc::clone(&self.proxy), operations, key, began: self.began };
+        let api = Api { proxy: Arc::clone(&self.proxy), operations, began: self.began };
         tasks.spawn(async move {
             if let Err(error) = api.serve(listener).await {
                 error!(%error, "the API has ended");
@@ -188,13 +214,17 @@ impl Running {
 
     /// Asks all servers whether they are there.
     async fn look_at_upstreams(&self) -> Result<()> {
+        let mut checks = JoinSet::new();
         for (protocol, target) in self.proxy.targets() {
-            if let Err(error) = self.proxy.upstreams.check(protocol, &target).await {
-                if self.run.require_upstream {
-                    bail!("an upstream cannot be reached: {error}");
-                }
-                warn!(%error, "an upstream cannot be reached; it is tried again");
+            let proxy = Arc::clone(&self.proxy);
+            checks.spawn(async move { proxy.check(protocol, &target).await });
+        }
+        while let Some(checked) = checks.join_next().await {
+            let Ok(Err(error)) = checked else { continue };
+            if self.run.require_upstream {
+                bail!("an upstream cannot be reached: {error}");
             }
+            warn!(%error, "an upstream cannot be reached; it is tried again");
         }
         Ok(())
     }
@@ -202,33 +232,77 @@ impl Running {
     /// Reads the configuration again whenever one of its files has become another.
     async fn watch_files(self: Arc<Self>) {
         let look = || prints(&self.files.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut known = look();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut seen = known.clone();
         loop {
             tokio::time::sleep(LOOK_INTERVAL).await;
             let now = look();
             if now != known && now == seen {
-                self.reload_apart("file").await;
-                known = look();
+                // What changes from here on is seen next time.
+                known = now.clone();
+                Arc::clone(&self).reload_apart("file").await;
+                if look().len() != known.len() {
+                    known = look();
+                }
             }
             seen = now;
         }
     }
 
-    async fn reload_apart(self: &Arc<Self>, by: &'static str) {
-        let running = Arc::clone(self);
-        let _ = tokio::task::spawn_blocking(move || running.reload(by)).await;
+    async fn reload_apart(self: Arc<Self>, by: &'static str) {
+        if tokio::task::spawn_blocking(move || self.reload(by)).await.is_err() {
+            error!(by, "reading the configuration has failed; this is a bug of IronVeil");
+        }
     }
 
     /// Goes on with the configuration as it is now; nothing changes if anything is wrong with it.
     fn read_again(&self) -> Result<Vec<&'static str>> {
         let config = read(&self.run)?;
         let root = root(&self.run, &config)?;
+        // A file that is missing now may come.
+        *self.files.lock().unwrap_or_else(PoisonError::into_inner) = files(&self.run, &config, &root);
         let before = self.proxy.policy();
         let (settings, policy) = wire_up::parts(&config, &keys::read_root(&root)?, Some(&before))?;
+        let policy = Arc::new(policy);
+        self.test_statements(&config, &policy)?;
+        let api_key = api_key(&config)?;
+        if api_key.is_none() && self.fixed.api.is_some_and(|api| !api.ip().is_loopback()) {
+            bail!("api.api_key: it is needed, since the API is not on this machine only");
+        }
+        *self.api_key.lock().unwrap_or_else(PoisonError::into_inner) = api_key;
         self.proxy.reload(settings, policy);
-        *self.files.lock().unwrap_or_else(PoisonError::into_inner) = files(&self.run, &config, &root);
         Ok(self.fixed.changed(&Fixed::of(&config)))
+    }
+
+    /// Runs the tests of statements, by the catalogs that have been read so far.
+    fn test_statements(&self, config: &Config, policy: &Arc<Policy>) -> Result<()> {
+        let mut failed = Vec::new();
+        for (test, sql) in config.tests.iter().filter_map(|test| Some((test, test.sql()?))) {
+            let served = |database: &&Database| test.database == "*" || database.name.matches(&test.database);
+            for database in config.databases.iter().filter(served) {
+                let upstream = &database.upstream;
+                let asked = if test.database == "*" { database.name.as_str() } else { &test.database };
+                let name = upstream.database.as_deref().unwrap_or(asked);
+                let target = wire_up::target(upstream)?;
+                let rights = test.rights(policy, SystemTime::now());
+                let known = match upstream.protocol {
+                    Speaks::Postgres => self.proxy.slots.catalog(&target, Some(name)).map(|catalog| {
+                        Known::Postgres(Labels::new(Arc::clone(policy), catalog, name, &rights))
+                    }),
+                    Speaks::MySql => self.proxy.mysql_slots.catalog(&target, None).map(|catalog| {
+                        let labels = veil_policy::mysql::Labels::new(Arc::clone(policy), catalog, &rights);
+                        Known::MySql(labels, Mode::default())
+                    }),
+                };
+                let checked = known.map_or(Ok(()), |known| known.check(test, sql, name));
+                failed.extend(checked.err().map(|what| format!("line {}: {what}", test.line)));
+            }
+        }
+        failed.dedup();
+        if !failed.is_empty() {
+            bail!("tests of the configuration fail:\n{}", failed.join("\n"));
+        }
+        Ok(())
     }
 
     fn note(&self, event: &str, facts: &[(&str, serde_json::Value)]) {
@@ -240,7 +314,9 @@ impl Running {
 
 impl Operations for Running {
     fn reload(&self, by: &str) -> Reloaded {
-        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(_one_at_a_time) = self.reloading.try_lock() else {
+            return Reloaded { faults: vec!["it is being read already".to_owned()], restart: Vec::new() };
+        };
         let reloaded = match self.read_again() {
             Ok(restart) => {
                 info!(by, ?restart, "the configuration has been read again");
@@ -260,6 +336,10 @@ impl Operations for Running {
         self.note("reload", &facts);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reloaded.clone());
         reloaded
+    }
+
+    fn api_key(&self) -> Option<Sensitive<String>> {
+        self.api_key.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn last_reload(&self) -> Option<Reloaded> {
@@ -293,6 +373,12 @@ fn root(run: &Run, config: &Config) -> Result<Secret> {
     }
 }
 
+/// What whoever uses the API has to know.
+fn api_key(config: &Config) -> Result<Option<Sensitive<String>>> {
+    let key = config.api.as_ref().and_then(|api| api.key.as_ref());
+    key.map(keys::read_secret).transpose().context("api.api_key")
+}
+
 /// The files that a configuration is made of.
 fn files(run: &Run, config: &Config, root: &Secret) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = run.config_path().into_iter().collect();
@@ -302,6 +388,7 @@ fn files(run: &Run, config: &Config, root: &Secret) -> Vec<PathBuf> {
         }
     };
     secret(root);
+    config.api.iter().flat_map(|api| &api.key).for_each(&mut secret);
     for user in &config.users {
         match &user.proof {
             Proof::VerifierAt(at) | Proof::Password(at) => secret(at),

@@ -31,6 +31,38 @@ pub(crate) enum Known {
     MySql(mysql::Labels, Mode),
 }
 
+impl Known {
+    /// What becomes of the statements of a text in a database.
+    ///
+    /// # Errors
+    /// What it holds that cannot be read.
+    pub(crate) fn explain(&self, sql: &str, database: &str) -> Result<Vec<Explanation>, String> {
+        match self {
+            Self::Postgres(labels) => veil_sql::analyse::analyse(sql)
+                .map(|all| all.iter().map(|one| explain(one, labels)).collect())
+                .map_err(|what| what.to_string()),
+            Self::MySql(labels, mode) => veil_sql::mysql::analyse::analyse(sql, *mode)
+                .map(|all| {
+                    let each = all.statements.iter();
+                    each.map(|one| mysql::explain(one, labels, Some(database))).collect()
+                })
+                .map_err(|what| what.to_string()),
+        }
+    }
+
+    /// What is wrong with what becomes of a test's statement in a database.
+    ///
+    /// # Errors
+    /// What was expected, and what is.
+    pub(crate) fn check(&self, test: &Test, sql: &str, database: &str) -> Result<(), String> {
+        match self.explain(sql, database).as_deref() {
+            Ok([one]) => test.check_statement(one),
+            Ok(_) => Err("it is not one statement".to_owned()),
+            Err(what) => Err(format!("it holds {what}")),
+        }
+    }
+}
+
 /// A session in a database, by its name on the server.
 pub(crate) struct Server {
     pub(crate) known: Known,
@@ -76,17 +108,7 @@ impl Server {
     /// # Errors
     /// What it holds that cannot be read.
     pub(crate) fn explain(&self, sql: &str, known: &Known) -> Result<Vec<Explanation>, String> {
-        match known {
-            Known::Postgres(labels) => veil_sql::analyse::analyse(sql)
-                .map(|all| all.iter().map(|one| explain(one, labels)).collect())
-                .map_err(|what| what.to_string()),
-            Known::MySql(labels, mode) => veil_sql::mysql::analyse::analyse(sql, *mode)
-                .map(|all| {
-                    let each = all.statements.iter();
-                    each.map(|one| mysql::explain(one, labels, Some(&self.database))).collect()
-                })
-                .map_err(|what| what.to_string()),
-        }
+        known.explain(sql, &self.database)
     }
 
     /// What is said of literals and parameters in a text.

@@ -26,37 +26,52 @@ use crate::keys;
 /// PostgreSQL's verifiers begin so.
 const SCRAM: &str = "SCRAM-SHA-256$";
 
+/// What is wrong, all of it.
+#[derive(Default)]
+struct Faults(Vec<String>);
+
+impl Faults {
+    fn note<T>(&mut self, result: Result<T>) -> Option<T> {
+        result.map_err(|fault| self.0.push(format!("{fault:#}"))).ok()
+    }
+}
+
 /// What `config` describes, with the masks of `key`; after another policy, if there was one.
 pub(crate) fn parts(config: &Config, key: &RootKey, before: Option<&Policy>) -> Result<(Settings, Policy)> {
-    let tls = config.listen.tls.as_ref().map(server_tls).transpose()?;
-    let of =
-        |protocol| config.databases.iter().filter(move |database| database.upstream.protocol == protocol);
+    let mut faults = Faults::default();
+    let tls = config.listen.tls.as_ref().and_then(|tls| faults.note(server_tls(tls)));
     let (mut accounts, mut mysql_accounts) = (HashMap::new(), HashMap::new());
     for user in &config.users {
-        let proof = read_proof(user).with_context(|| format!("user {}", user.name))?;
-        let name = || user.name.clone();
-        if let Some(account) = account(user, &proof).with_context(|| format!("user {}", user.name))? {
-            accounts.insert(name(), account);
-        }
-        if let Some(account) = mysql_account(user, &proof).with_context(|| format!("user {}", user.name))? {
-            mysql_accounts.insert(name(), account);
-        }
+        let context = || format!("user {}", user.name);
+        let Some(proof) = faults.note(read_proof(user).with_context(context)) else { continue };
+        let found = faults.note(account(user, &proof).with_context(context)).flatten();
+        accounts.extend(found.map(|account| (user.name.clone(), account)));
+        let found = faults.note(mysql_account(user, &proof).with_context(context)).flatten();
+        mysql_accounts.extend(found.map(|account| (user.name.clone(), account)));
     }
-    if config.protection.mode.unknown_functions {
-        tracing::warn!("protection.mode is permissive: functions that are not known run over masked columns");
-    }
-    if config.protection.mode.observes {
-        tracing::warn!(
-            "protection.mode is observe: nothing is masked or refused; the log says what would be"
-        );
+    let (mut routes, mut mysql_routes) = (Vec::new(), Vec::new());
+    for database in &config.databases {
+        match database.upstream.protocol {
+            Protocol::Postgres => routes.extend(faults.note(route(database))),
+            Protocol::MySql => mysql_routes.extend(faults.note(mysql_route(database))),
+        }
     }
     let policy = policy(config, key, before);
-    run_tests(config, &policy)?;
+    faults.note(run_tests(config, &policy));
+    if !faults.0.is_empty() {
+        bail!("{}", faults.0.join("\n"));
+    }
+    if config.protection.mode.unknown_functions {
+        warn!("protection.mode is permissive: functions that are not known run over masked columns");
+    }
+    if config.protection.mode.observes {
+        warn!("protection.mode is observe: nothing is masked or refused; the log says what would be");
+    }
     let settings = Settings {
         tls,
-        routes: of(Protocol::Postgres).map(route).collect::<Result<_>>()?,
+        routes,
         accounts,
-        mysql_routes: of(Protocol::MySql).map(mysql_route).collect::<Result<_>>()?,
+        mysql_routes,
         mysql_accounts,
         local_files: config.protection.local_infile,
         limits: limits(&config.limits),

@@ -3,10 +3,13 @@
 //! Who has no key is told no more than whether the proxy serves. Without a key in the configuration the listener is on the machine itself, and requests
 //! of web pages (which have an `Origin`) are refused.
 
+use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
@@ -15,7 +18,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use veil_model::Sensitive;
 use veil_proxy::Proxy;
 use veil_proxy::upstreams::{Circuit, Health};
@@ -34,6 +39,9 @@ pub trait Operations: Send + Sync + 'static {
     /// Reads the configuration again.
     fn reload(&self, by: &str) -> Reloaded;
 
+    /// What whoever sees and does everything has to know; none if only this machine can ask.
+    fn api_key(&self) -> Option<Sensitive<String>>;
+
     /// What became of it when that was done last.
     fn last_reload(&self) -> Option<Reloaded>;
 
@@ -47,8 +55,6 @@ pub struct Api {
     pub proxy: Arc<Proxy>,
     /// What may be done with it.
     pub operations: Arc<dyn Operations>,
-    /// What whoever changes something has to know.
-    pub key: Option<Sensitive<String>>,
     /// When it began.
     pub began: Instant,
 }
@@ -66,16 +72,22 @@ impl Api {
             .route("/config/reload", post(reload))
             .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is no such resource") })
             .with_state(Arc::new(self));
-        axum::serve(listener, routes.into_make_service_with_connect_info::<SocketAddr>()).await
+        let listener = Few { listener, places: Arc::new(Semaphore::new(CONNECTIONS_MAX)) };
+        axum::serve(listener, routes).await
     }
 
     /// Whether a request comes from somebody who may see and do everything.
     fn knows(&self, headers: &HeaderMap) -> bool {
-        let Some(key) = &self.key else { return !headers.contains_key(header::ORIGIN) };
         let named = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let Some(key) = self.operations.api_key() else {
+            // A web page has an origin, or a name for this machine that is its own.
+            let host = named("host").unwrap_or_default();
+            let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+            return !headers.contains_key(header::ORIGIN) && HERE.contains(&host);
+        };
         let bearer = named("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        let given = bearer.or_else(|| named("x-api-key")).unwrap_or_default();
-        bool::from(given.as_bytes().ct_eq(key.expose().as_bytes()))
+        let given = bearer.or_else(|| named("x-api-key"));
+        given.is_some_and(|given| bool::from(given.as_bytes().ct_eq(key.expose().as_bytes())))
     }
 
     /// The servers, each once.
@@ -99,6 +111,9 @@ impl Api {
         }
     }
 }
+
+/// Names of this machine.
+const HERE: [&str; 4] = ["localhost", "127.0.0.1", "[::1]", "::1"];
 
 /// A problem document (RFC 9457).
 fn problem(status: StatusCode, detail: &str) -> Response {
@@ -171,4 +186,65 @@ async fn reload(State(api): State<Arc<Api>>, headers: HeaderMap) -> Response {
         return axum::Json(json!({ "restart_needed_for": reloaded.restart })).into_response();
     }
     problem(StatusCode::UNPROCESSABLE_ENTITY, &reloaded.faults.join("\n"))
+}
+
+/// Connections to the API at one time; others wait.
+const CONNECTIONS_MAX: usize = 64;
+/// Connections last so long at most.
+const CONNECTION_MAX: Duration = Duration::from_secs(60);
+
+/// A listener that takes so many connections.
+struct Few {
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+}
+
+/// A connection with its place.
+struct Placed {
+    tcp: TcpStream,
+    until: Pin<Box<tokio::time::Sleep>>,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl axum::serve::Listener for Few {
+    type Io = Placed;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Placed, SocketAddr) {
+        let place = Arc::clone(&self.places).acquire_owned().await.ok();
+        let (tcp, peer) = axum::serve::Listener::accept(&mut self.listener).await;
+        let until = Box::pin(tokio::time::sleep(CONNECTION_MAX));
+        (Placed { tcp, until, _place: place }, peer)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+impl AsyncRead for Placed {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.until.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Pin::new(&mut self.tcp).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Placed {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
 }

@@ -153,7 +153,9 @@ impl Target {
         Ok(Connected { stream: Stream::Tls(Box::new(TlsStream::Client(session))), end_point })
     }
 
-    pub(crate) fn unreachable(&self, source: std::io::Error) -> NetError {
+    /// The error of one that cannot be reached.
+    #[must_use]
+    pub fn unreachable(&self, source: std::io::Error) -> NetError {
         NetError::Unreachable { host: self.host.clone(), port: self.port, source }
     }
 }

@@ -15,7 +15,8 @@ pub use upstream::{Protocol, Role, SslMode, Upstream};
 
 use crate::expect::Test;
 use crate::glob::Glob;
-use crate::rule::{ProtectionMode, Rule};
+use crate::protection::ProtectionMode;
+use crate::rule::Rule;
 
 /// Something wrong in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]

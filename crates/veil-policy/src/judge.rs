@@ -15,8 +15,8 @@ use veil_sql::{
 use crate::copy::copied;
 use crate::labels::{Label, Labels, Standing};
 use crate::lineage::{Columns, Flow};
+use crate::protection::Predicates;
 use crate::question::refuse_mixed;
-use crate::rule::Predicates;
 
 /// Why a statement is not run.
 #[derive(Clone, Debug, PartialEq, Eq)]

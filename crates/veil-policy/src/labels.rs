@@ -12,7 +12,8 @@ use veil_sql::{Catalog, Place, QualifiedName, Relation, RelationKind, Statement,
 use crate::beside::Cases;
 use crate::judge::{self, Untraced};
 use crate::lineage::{Columns, Flow};
-use crate::rule::{Masking, Policy, Writes};
+use crate::protection::Writes;
+use crate::rule::{Masking, Policy};
 use crate::translate::Translation;
 use crate::verdicts::{Judged, Verdict, Verdicts};
 use crate::who::Rights;

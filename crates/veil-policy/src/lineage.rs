@@ -14,7 +14,7 @@ use veil_sql::{Alias, AliasSource, Facts, Field, Kind, RelationKind, Statement};
 
 use crate::judge::{self, named};
 use crate::labels::{Fate, Label, Labels, Standing};
-use crate::rule::Predicates;
+use crate::protection::Predicates;
 
 /// Names that are made of each other are followed until nothing changes, so often at most.
 const ROUNDS_MAX: usize = 32;

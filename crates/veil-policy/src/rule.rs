@@ -1,6 +1,7 @@
 //! The ordered list of rules: the first that matches a column and a user decides.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use veil_mask::{Masker, RootKey, Shown, Strategy};
@@ -8,6 +9,7 @@ use veil_model::ColumnName;
 
 use crate::beside::{Cases, When};
 use crate::glob::{Case, Glob};
+use crate::protection::{Predicates, ProtectionMode, Writes};
 use crate::who::{Day, Facts, Holds, InForce, Principal, Rights, Who};
 
 /// What happens to a column that a rule matches.
@@ -154,60 +156,16 @@ pub struct Masking {
     pub cases: Option<Arc<Cases>>,
 }
 
-/// How values are taken that clients write to masked columns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Writes {
-    /// As masks, if the key finds values from them.
-    #[default]
-    Guard,
-    /// As they are.
-    Plain,
-}
-
-/// Whether clients may ask questions about masked columns: conditions, joins and orders over them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Predicates {
-    /// They may, and learn which rows answer.
-    Allow,
-    /// They may ask so many in an hour, of constants only; it is logged.
-    #[default]
-    Audit,
-    /// Such statements are refused.
-    Deny,
-}
-
-/// What clients may do with masked columns besides to look at them; each mode of the configuration stands for one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProtectionMode {
-    /// Whether they may ask questions about them.
-    pub predicates: Predicates,
-    /// How many in an hour, where they are counted.
-    pub budget: u32,
-    /// Functions that are not known may run together with masked columns, and what they return is NULL.
-    pub unknown_functions: bool,
-    /// How values are taken that clients write, where the rule does not say it.
-    pub writes: Writes,
-    /// Nothing is changed; what would be is said.
-    pub observes: bool,
-}
-
-impl Default for ProtectionMode {
-    fn default() -> Self {
-        Self {
-            predicates: Predicates::default(),
-            budget: 100,
-            unknown_functions: false,
-            writes: Writes::Guard,
-            observes: false,
-        }
-    }
-}
-
 /// Masks that are remembered after they were shown.
 const SHOWN_MAX: usize = 1 << 18;
 
+/// How many policies there have been.
+static POLICIES: AtomicU64 = AtomicU64::new(0);
+
 /// The rules, ready for use.
 pub struct Policy {
+    /// Its own.
+    number: u64,
     rules: Vec<Armed>,
     key: RootKey,
     shown: Arc<Shown>,
@@ -251,6 +209,7 @@ impl Policy {
             rule,
         };
         Self {
+            number: POLICIES.fetch_add(1, Ordering::Relaxed),
             rules: rules.into_iter().map(arm).collect(),
             key: key.clone(),
             shown,
@@ -336,7 +295,8 @@ impl Policy {
         };
         let rules: Arc<[InForce]> = self.rules.iter().map(in_force).collect();
         let by_role = rules.iter().any(|in_force| matches!(in_force, InForce::ByRole { .. }));
-        Rights { user: if by_role { principal.upstream.as_str().into() } else { "".into() }, rules }
+        let user = if by_role { principal.upstream.as_str().into() } else { "".into() };
+        Rights { policy: self.number, user, rules }
     }
 
     /// Whether rights change with time.
@@ -358,7 +318,7 @@ impl Policy {
             (known, _) => known.clone(),
         };
         let rules = self.rules.iter().zip(rights.rules.iter()).map(settled).collect();
-        Rights { user: Arc::clone(&rights.user), rules }
+        Rights { policy: rights.policy, user: Arc::clone(&rights.user), rules }
     }
 
     /// Whether users vouch for a function, by its name with or without schema.

@@ -25,7 +25,7 @@ pub(crate) use self::written::{Written, refuse_computed, refuse_deciding};
 use crate::judge::{Refusal, named};
 use crate::labels::Labels;
 use crate::lineage::{Columns, Flow};
-use crate::rule::Predicates;
+use crate::protection::Predicates;
 
 /// What the masks in a statement stand for.
 #[derive(Debug)]

@@ -265,6 +265,8 @@ impl Who {
 /// Which rules are for one session, as long as nothing changes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rights {
+    /// The policy that they are of: what is made by them holds for no other.
+    pub(crate) policy: u64,
     /// Whose roles count; empty if none do.
     pub(crate) user: Arc<str>,
     /// For each rule.

@@ -118,6 +118,8 @@ pub struct View<L: Labelling> {
     rights: Rights,
     /// When they were looked at, if they may change.
     looked_at: Option<Instant>,
+    /// Since when another policy or other rights are waited with.
+    deferred_since: Option<Instant>,
     /// How often they have changed.
     changes: u64,
     generation: u64,
@@ -152,6 +154,7 @@ impl<L: Labelling> View<L> {
             signed_in,
             rights,
             looked_at,
+            deferred_since: None,
             changes: 0,
             generation,
             labels,
@@ -162,13 +165,17 @@ impl<L: Labelling> View<L> {
     }
 
     /// Looks at what policy there is and what time it is, on which rights depend. Says whether a catalog of the session's own has to be read
-    /// again.
-    pub fn look_at_rights(&mut self, now: Instant) -> bool {
+    /// again. While answers are under way that another policy would cut off, it waits for them, but not for long.
+    pub fn look_at_rights(&mut self, now: Instant, answering: bool) -> bool {
         let due = |at: Instant| now.saturating_duration_since(at) >= RIGHTS_INTERVAL;
         let past = self.policies.is_past(self.current.epoch);
         if !past && !self.looked_at.is_some_and(due) {
             return false;
         }
+        if answering && !due(*self.deferred_since.get_or_insert(now)) {
+            return false;
+        }
+        self.deferred_since = None;
         if past {
             self.current = self.policies.current();
         }
@@ -307,6 +314,17 @@ impl<L: Labelling> Slots<L> {
         }
         let make = || Arc::new(Slot::new(name.to_owned()));
         Arc::clone(known.entry(key).or_insert_with(make))
+    }
+
+    /// A catalog of a server that has been read: that of a database, or of any account where there is no `name`.
+    #[must_use]
+    pub fn catalog(&self, target: &Target, name: Option<&str>) -> Option<Arc<L::Catalog>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |(host, port, of): &&Place| {
+            (host, *port) == (&target.host, target.port) && name.is_none_or(|name| name == of)
+        };
+        let mut slots = known.iter().filter(|(place, _)| fits(place));
+        slots.find_map(|(_, slot)| slot.catalog())
     }
 
     /// Objects of a server were defined or changed.
@@ -485,16 +503,16 @@ mod tests {
         let mut view = view(hour(17));
         let before = view.generation();
         assert_eq!(view.labels().standing(&users), Standing::Clean);
-        assert!(!view.look_at_rights(began + Duration::from_secs(3599)));
+        assert!(!view.look_at_rights(began + Duration::from_secs(3599), false));
         assert_eq!((view.labels().standing(&users), view.generation()), (Standing::Clean, before));
-        assert!(!view.look_at_rights(began + Duration::from_secs(3601)));
+        assert!(!view.look_at_rights(began + Duration::from_secs(3601), false));
         view.refresh();
         assert_eq!(view.labels().standing(&users), Standing::Guarded);
         // What was judged before is judged again.
         assert_ne!(view.generation(), before);
         // What only the session sees is read again.
         view.adopt(veil_sql::Catalog::default(), began);
-        assert!(view.look_at_rights(began + Duration::from_secs(15 * 3600)));
+        assert!(view.look_at_rights(began + Duration::from_secs(15 * 3600), false));
     }
 
     #[test]
@@ -507,9 +525,12 @@ mod tests {
         let mut view = View::new(Arc::clone(&slot), Arc::clone(&policies), signed_in());
         let before = view.generation();
         assert_eq!(view.labels().standing(&users), Standing::Guarded);
-        policies.set(Policy::new(Vec::new(), Vec::new(), &RootKey::from_bytes([7; 32])));
+        policies.set(Arc::new(Policy::new(Vec::new(), Vec::new(), &RootKey::from_bytes([7; 32]))));
         assert_eq!(view.labels().standing(&users), Standing::Guarded);
-        assert!(!view.look_at_rights(began));
+        // What is under way is waited for, for a second.
+        assert!(!view.look_at_rights(began, true));
+        assert_eq!(view.labels().standing(&users), Standing::Guarded);
+        assert!(!view.look_at_rights(began + Duration::from_secs(2), true));
         assert_eq!(view.labels().standing(&users), Standing::Clean);
         assert_ne!(view.generation(), before);
         // Labels of the policy before are not taken for those of this one, by whoever comes late either.

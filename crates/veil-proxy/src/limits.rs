@@ -171,22 +171,65 @@ impl Drop for Waiting<'_> {
     }
 }
 
+impl Permit {
+    /// The client wants to be another user.
+    ///
+    /// # Errors
+    /// That one has too many sessions.
+    pub(crate) fn becomes(&mut self, limits: &Limits, user: &str) -> Result<(), Problem> {
+        if user == self.user {
+            return Ok(());
+        }
+        let mut state = self.admission.state();
+        let count = state.by_user.get(user).copied().unwrap_or(0);
+        if limits.per_user > 0 && count >= limits.per_user {
+            return Err(Problem::new("53300", "too many connections for this user", HINT));
+        }
+        less(&mut state.by_user, &self.user);
+        *state.by_user.entry(user.to_owned()).or_default() += 1;
+        user.clone_into(&mut self.user);
+        Ok(())
+    }
+}
+
+fn less(by: &mut HashMap<String, u32>, name: &str) {
+    if let Some(count) = by.get_mut(name) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            by.remove(name);
+        }
+    }
+}
+
 impl State {
     fn pace(&mut self, limits: &Limits, address: IpAddr, now: Instant) -> Result<(), Problem> {
+        // Who comes too fast takes nothing from the others.
+        self.pace_address(limits.rate_per_address, address, now)?;
         let rate = limits.rate;
         if rate.per_second > 0 && !self.bucket.get_or_insert_with(|| Bucket::full(rate, now)).take(rate, now)
         {
             return Err(Problem::new("53300", "too many new connections in this second", HINT));
         }
-        let rate = limits.rate_per_address;
+        Ok(())
+    }
+
+    fn pace_address(&mut self, rate: Rate, address: IpAddr, now: Instant) -> Result<(), Problem> {
         if rate.per_second == 0 {
             return Ok(());
         }
+        // Whoever has an IPv6 network has all of its addresses.
+        let address = match address {
+            IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
+            v4 @ IpAddr::V4(_) => v4,
+        };
         if self.by_address.len() >= ADDRESSES_MAX {
             self.by_address.retain(|_, bucket| {
                 bucket.refill(rate, now);
                 bucket.tokens < rate.burst.max(1).into()
             });
+        }
+        if self.by_address.len() >= ADDRESSES_MAX {
+            self.by_address.clear();
         }
         let bucket = self.by_address.entry(address).or_insert_with(|| Bucket::full(rate, now));
         if bucket.take(rate, now) {
@@ -223,17 +266,8 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut state = self.admission.state();
         state.total = state.total.saturating_sub(1);
-        let less = |by: &mut HashMap<String, u32>, name: &str| {
-            if let Some(count) = by.get_mut(name) {
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    by.remove(name);
-                }
-            }
-        };
         less(&mut state.by_user, &self.user);
-        let State { by_database, .. } = &mut *state;
-        less(by_database, &self.database);
+        less(&mut state.by_database, &self.database);
         drop(state);
         self.admission.left.notify_waiters();
     }

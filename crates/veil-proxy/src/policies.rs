@@ -40,10 +40,10 @@ impl Policies {
     }
 
     /// Puts a policy in the place of the one before.
-    pub fn set(&self, policy: Policy) {
+    pub fn set(&self, policy: Arc<Policy>) {
         let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
         let epoch = now.epoch + 1;
-        *now = Current { policy: Arc::new(policy), epoch };
+        *now = Current { policy, epoch };
         self.epoch.store(epoch, Ordering::Release);
     }
 }

@@ -12,7 +12,9 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 use veil_model::Sensitive;
+use veil_net::NetError;
 use veil_net::connect::Target;
+use veil_net::mysql::connect;
 use veil_net::mysql::password::rsa::ServerKey;
 use veil_net::mysql::password::sha2::Quick;
 use veil_net::mysql::password::{native, sha2};
@@ -155,8 +157,10 @@ pub struct Proxy {
     pub(crate) budgets: Budgets,
     pub(crate) analyser: Arc<Analyser>,
     pub(crate) mysql_analyser: Arc<veil_sql::mysql::analyse::Analyser>,
-    pub(crate) slots: Slots<Labels>,
-    pub(crate) mysql_slots: Arc<Slots<mysql::Labels>>,
+    /// The catalogs of PostgreSQL's databases.
+    pub slots: Slots<Labels>,
+    /// What accounts see of MySQL's servers.
+    pub mysql_slots: Arc<Slots<mysql::Labels>>,
     pub(crate) cancels: Arc<Registry>,
     pub(crate) connections: Arc<Connections>,
     /// The sessions that run.
@@ -202,12 +206,14 @@ impl Proxy {
     }
 
     /// Goes on with other settings and another policy: new sessions by both, sessions that run by the policy from their next statement on.
-    pub fn reload(&self, settings: Settings, policy: Policy) {
+    pub fn reload(&self, settings: Settings, policy: Arc<Policy>) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         self.budgets.set_limit(policy.budget());
+        self.policies.set(policy);
         // What was learnt of a password may be that of another now.
         self.quick.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.policies.set(policy);
+        // Who only listens looks up as well.
+        self.sessions.wake();
     }
 
     /// The policy of now.
@@ -226,6 +232,39 @@ impl Proxy {
         pg.chain(of_mysql.map(|target| (Protocol::MySql, target)))
             .map(|(protocol, target)| (protocol, Arc::clone(target)))
             .collect()
+    }
+
+    /// Asks a server whether it is there.
+    ///
+    /// # Errors
+    /// It is not.
+    pub async fn check(&self, protocol: Protocol, target: &Arc<Target>) -> Result<(), NetError> {
+        match protocol {
+            Protocol::Pg => {
+                self.upstreams.try_one(target, |target| async move { target.check().await }).await
+            }
+            Protocol::MySql => {
+                let check = |target: Arc<Target>| async move { connect::check(&target).await };
+                let greeting = self.upstreams.try_one(target, check).await?;
+                self.set_greeting(target, greeting);
+                Ok(())
+            }
+        }
+    }
+
+    /// Asks servers that nobody has tried for a while, for as long as it runs.
+    pub async fn watch_upstreams(self: Arc<Self>) {
+        loop {
+            let mut checks = JoinSet::new();
+            for (protocol, target) in self.targets() {
+                if self.upstreams.is_due(&target) {
+                    let proxy = Arc::clone(&self);
+                    checks.spawn(async move { drop(proxy.check(protocol, &target).await) });
+                }
+            }
+            while checks.join_next().await.is_some() {}
+            Upstreams::rest().await;
+        }
     }
 
     /// The settings and the policy of now. Whoever keeps them has to look whether the policy is past.
@@ -260,9 +299,8 @@ impl Proxy {
             }
         }
         // Who has been let in by the system is served.
-        while let Poll::Ready(Ok(accepted)) =
-            std::future::poll_fn(|cx| Poll::Ready(listener.poll_accept(cx))).await
-        {
+        let waiting = || std::future::poll_fn(|cx| Poll::Ready(listener.poll_accept(cx)));
+        while let Poll::Ready(Ok(accepted)) = tokio::task::unconstrained(waiting()).await {
             self.begin(protocol, accepted, &mut sessions);
         }
         drop(listener);
@@ -323,8 +361,12 @@ impl Proxy {
         self.quick.lock().unwrap_or_else(PoisonError::into_inner).get(user).cloned()
     }
 
-    pub(crate) fn learn_quick(&self, user: &str, quick: Quick) {
-        self.quick.lock().unwrap_or_else(PoisonError::into_inner).insert(user.to_owned(), quick);
+    /// Keeps what was learnt of a password, unless the users may have become others since `epoch`.
+    pub(crate) fn learn_quick(&self, user: &str, quick: Quick, epoch: u64) {
+        let mut known = self.quick.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.policies.is_past(epoch) {
+            known.insert(user.to_owned(), quick);
+        }
     }
 
     /// The key by which clients without TLS send passwords, made when the first one asks for it.

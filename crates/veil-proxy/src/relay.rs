@@ -25,6 +25,8 @@ use crate::standing::Standing;
 const READ: usize = 16 << 10;
 /// Above this many bytes that wait for a peer, nothing more is read for it.
 const WAITING_MAX: usize = 64 << 10;
+/// While the proxy stops, a client that has just been let in has so long for its first statement.
+const FIRST_STATEMENT: std::time::Duration = std::time::Duration::from_secs(1);
 /// Turns before other tasks get theirs.
 const TURNS: usize = 16;
 
@@ -213,22 +215,28 @@ impl Relay {
         let (activity, answers) = (self.engine.activity(), self.engine.answers());
         let anew = answers != std::mem::replace(&mut self.answers, answers);
         self.seat.note(activity, anew);
-        let ask = self.seat.asked();
-        if ask == Ask::Nothing {
-            return None;
-        }
         // What it says last is delivered first.
         let delivered = self.client.out.waiting().is_empty();
         let activity = if delivered { activity } else { Activity::Running };
-        let problem = ask.ends(activity);
-        if problem.is_none() && ask.passes() {
-            self.seat.withdraw(ask);
+        for ask in self.seat.asked() {
+            // Who has been let in may ask something.
+            if ask == Ask::Drain && answers == 0 && self.seat.began.elapsed() < FIRST_STATEMENT {
+                continue;
+            }
+            match ask.ends(activity) {
+                Some(problem) => return Some(End::Broken(problem)),
+                None if ask.passes() => self.seat.withdraw(ask),
+                None => {}
+            }
         }
-        problem.map(End::Broken)
+        None
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         self.seat.listen(cx.waker());
+        if let Err(problem) = self.standing.look() {
+            return Poll::Ready(End::Broken(problem));
+        }
         for _ in 0..TURNS {
             let (up, down) = (self.turn(cx, Way::Up), self.turn(cx, Way::Down));
             if let Some(change) = self.engine.take_change() {
@@ -247,6 +255,9 @@ impl Relay {
                 _ => {}
             }
         }
+        if let Some(end) = self.look_up() {
+            return Poll::Ready(end);
+        }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -259,13 +270,10 @@ impl Relay {
         };
         let lost = |error: io::Error| lost(way, &error);
         let mut moved = to.write(cx).map_err(|error| write_lost(way, &error))?;
-        if to.full() {
+        if to.full() || way == Way::Up && self.seat.is_giving_up() {
             return Ok(moved);
         }
         let kept = std::mem::take(&mut from.unread);
-        if way == Way::Up && !kept.is_empty() {
-            self.standing.look().map_err(End::Broken)?;
-        }
         let used = use_bytes(&mut self.engine, way, &kept, from, to);
         // What was let through before an error goes first.
         to.write_span(cx, &kept).map_err(|error| write_lost(way, &error))?;

@@ -10,8 +10,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
-
 use crate::problem::Problem;
 use crate::proxy::Protocol;
 
@@ -26,11 +24,9 @@ pub enum Activity {
     InTransaction,
 }
 
-/// What a session is asked to do, the stronger behind the weaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What a session is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// To go on.
-    Nothing,
     /// To end if it is idle.
     EndIdle,
     /// To end if a transaction is open and nothing is asked.
@@ -47,20 +43,13 @@ pub enum Ask {
     Stop,
 }
 
-const ASKS: [Ask; 8] = [
-    Ask::Nothing,
-    Ask::EndIdle,
-    Ask::EndTransaction,
-    Ask::EndOld,
-    Ask::Drain,
-    Ask::Cancel,
-    Ask::Kill,
-    Ask::Stop,
-];
+/// The stronger first.
+const ASKS: [Ask; 7] =
+    [Ask::Stop, Ask::Kill, Ask::Cancel, Ask::Drain, Ask::EndOld, Ask::EndTransaction, Ask::EndIdle];
 
 impl Ask {
-    fn number(self) -> u8 {
-        ASKS.iter().position(|ask| *ask == self).and_then(|at| u8::try_from(at).ok()).unwrap_or(0)
+    fn bit(self) -> u8 {
+        1 << ASKS.iter().position(|ask| *ask == self).unwrap_or(0)
     }
 
     /// Whether it is over once it did not concern a session.
@@ -134,10 +123,12 @@ pub struct Seat {
     /// Gives up the statement.
     cancel: Option<Cancel>,
     cancelled: AtomicBool,
+    /// A cancel request is under way: it must not meet the next statement.
+    giving_up: AtomicBool,
 }
 
 /// What gives up a session's statement on its server.
-pub type Cancel = Box<dyn Fn() + Send + Sync>;
+pub type Cancel = Box<dyn Fn(Arc<Seat>) + Send + Sync>;
 
 /// Bits for how busy a session is.
 const ACTIVITY_BITS: u32 = 2;
@@ -173,22 +164,38 @@ impl Seat {
         (activity, self.began + Duration::from_millis(since >> ACTIVITY_BITS))
     }
 
-    /// Asks something of it, unless more is asked already.
-    pub fn ask(&self, what: Ask) {
-        self.asked.fetch_max(what.number(), Ordering::AcqRel);
+    /// The server has taken the cancel request.
+    pub(crate) fn has_given_up(&self) {
+        self.giving_up.store(false, Ordering::Release);
+        self.wake();
+    }
+
+    /// Whether the client's next statement has to wait.
+    pub(crate) fn is_giving_up(&self) -> bool {
+        self.giving_up.load(Ordering::Acquire)
+    }
+
+    fn wake(&self) {
         if let Some(waker) = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take() {
             waker.wake();
         }
     }
 
-    /// What is asked of it.
-    pub(crate) fn asked(&self) -> Ask {
-        ASKS.get(usize::from(self.asked.load(Ordering::Acquire))).copied().unwrap_or(Ask::Nothing)
+    /// Asks something of it.
+    pub fn ask(&self, what: Ask) {
+        self.asked.fetch_or(what.bit(), Ordering::AcqRel);
+        self.wake();
+    }
+
+    /// What is asked of it, the stronger first.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = Ask> {
+        let asked = self.asked.load(Ordering::Acquire);
+        ASKS.into_iter().filter(move |ask| asked & ask.bit() != 0)
     }
 
     /// What was asked did not concern it any more.
     pub(crate) fn withdraw(&self, what: Ask) {
-        let _ = self.asked.compare_exchange(what.number(), 0, Ordering::AcqRel, Ordering::Relaxed);
+        self.asked.fetch_and(!what.bit(), Ordering::AcqRel);
     }
 
     /// Has `waker` woken when something is asked.
@@ -200,7 +207,10 @@ impl Seat {
     }
 
     /// Asks what the time says.
-    fn look(&self, now: Instant) {
+    fn look(self: &Arc<Self>, now: Instant) {
+        if self.asked.load(Ordering::Acquire) != 0 {
+            self.wake();
+        }
         let (activity, since) = self.activity();
         let lasted = now.saturating_duration_since(since);
         let over = |limit: Option<Duration>| limit.is_some_and(|limit| lasted >= limit);
@@ -213,7 +223,8 @@ impl Seat {
                 // The server says that it has given it up.
                 Some(cancel) if !over(self.timeouts.query.map(|limit| limit + CANCEL_GRACE)) => {
                     if !self.cancelled.swap(true, Ordering::Relaxed) {
-                        cancel();
+                        self.giving_up.store(true, Ordering::Release);
+                        cancel(Arc::clone(self));
                     }
                 }
                 _ => self.ask(Ask::Cancel),
@@ -234,8 +245,6 @@ pub struct Sessions {
     next: AtomicU64,
     /// The proxy stops: sessions that begin now end as soon as they are idle.
     draining: AtomicBool,
-    /// One has ended.
-    left: Notify,
 }
 
 /// A session's place among all; it is given up when the session ends.
@@ -278,6 +287,7 @@ impl Sessions {
             waker: Mutex::default(),
             cancel,
             cancelled: AtomicBool::new(false),
+            giving_up: AtomicBool::new(false),
         });
         self.all().insert(number, Arc::clone(&seat));
         if self.draining.load(Ordering::Acquire) {
@@ -302,22 +312,20 @@ impl Sessions {
         self.all().len()
     }
 
-    /// Asks all of them, and those that begin later, to end when they are idle; and those that are left after `limit` to end at once.
-    pub async fn drain(&self, limit: Duration) {
+    /// Asks all of them, and those that begin later, to end when they are idle.
+    pub fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         self.list().iter().for_each(|seat| seat.ask(Ask::Drain));
-        let gone = async {
-            loop {
-                let left = self.left.notified();
-                if self.count() == 0 {
-                    return;
-                }
-                left.await;
-            }
-        };
-        if tokio::time::timeout(limit, gone).await.is_err() {
-            self.list().iter().for_each(|seat| seat.ask(Ask::Stop));
-        }
+    }
+
+    /// Asks all of them to end at once.
+    pub fn stop(&self) {
+        self.list().iter().for_each(|seat| seat.ask(Ask::Stop));
+    }
+
+    /// Has all of them look up.
+    pub(crate) fn wake(&self) {
+        self.list().iter().for_each(|seat| seat.wake());
     }
 
     /// Ends sessions that have been what they are for too long.
@@ -333,6 +341,5 @@ impl Sessions {
 impl Drop for Seated {
     fn drop(&mut self) {
         self.sessions.all().remove(&self.seat.number);
-        self.sessions.left.notify_waiters();
     }
 }

@@ -6,16 +6,20 @@ use veil_policy::rule::Scope;
 use veil_policy::who::Principal;
 
 use crate::problem::Problem;
-use crate::proxy::{Moment, Protocol, Proxy};
+use crate::proxy::{Moment, Protocol, Proxy, Settings};
 
 /// By which policy an engine was chosen.
 pub(crate) struct Standing {
     proxy: Arc<Proxy>,
     epoch: u64,
     protocol: Protocol,
-    /// As the client named it.
-    database: String,
+    /// The name of its entry in the configuration.
+    route: String,
+    /// The database on the server; as the entry says it for MySQL.
+    database: Option<String>,
     principal: Principal,
+    /// It gets rows as the server writes them down.
+    replicates: bool,
     /// Its engine masks.
     guarded: bool,
     /// Nothing is changed, and what would be is said.
@@ -27,7 +31,7 @@ impl Standing {
         proxy: &Arc<Proxy>,
         moment: &Moment,
         protocol: Protocol,
-        database: &str,
+        (route, database): (&str, Option<&str>),
         principal: Principal,
         scope: Scope,
     ) -> Self {
@@ -35,14 +39,21 @@ impl Standing {
             proxy: Arc::clone(proxy),
             epoch: moment.epoch,
             protocol,
-            database: database.to_owned(),
+            route: route.to_owned(),
+            database: database.map(str::to_owned),
             principal,
+            replicates: false,
             guarded: scope == Scope::Guarded,
             observes: moment.policy.observes(),
         }
     }
 
-    /// Before anything that the client says goes on: whether the policy has become another that makes another engine necessary. One that masks goes
+    /// The same, of a session that gets rows as the server writes them down.
+    pub(crate) fn replicating(self, replicates: bool) -> Self {
+        Self { replicates, ..self }
+    }
+
+    /// Before anything goes on: whether the policy has become another that makes another engine necessary. One that masks goes
     /// on, whatever the policy is.
     ///
     /// # Errors
@@ -53,18 +64,26 @@ impl Standing {
         }
         let moment = self.proxy.moment();
         self.epoch = moment.epoch;
-        let gone = |_| Problem::new("57P01", "this database is not served any more", "");
-        let scope = match self.protocol {
+        let Settings { routes, mysql_routes, .. } = &*moment.settings;
+        let (entry, scope) = match self.protocol {
             Protocol::Pg => {
-                let route = moment.settings.route(&self.database).map_err(gone)?;
-                moment.policy.scope(route.database.as_ref().unwrap_or(&self.database), &self.principal)
+                let entry = routes.iter().find(|route| route.name.as_str() == self.route);
+                let database = self.database.as_deref().unwrap_or_default();
+                (entry.map(|route| route.database.as_deref()), moment.policy.scope(database, &self.principal))
             }
             Protocol::MySql => {
-                moment.settings.mysql_route(&self.database).map_err(gone)?;
-                moment.policy.scope_mysql(&self.principal)
+                let entry = mysql_routes.iter().find(|route| route.name.as_str() == self.route);
+                (entry.map(|route| route.database.as_deref()), moment.policy.scope_mysql(&self.principal))
             }
         };
-        let other = scope == Scope::Guarded && !self.guarded || moment.policy.observes() != self.observes;
+        // Without a name of its own an entry is for whatever the client names.
+        if !entry.is_some_and(|database| database.is_none() || database == self.database.as_deref()) {
+            return Err(Problem::new("57P01", "this database is not served any more", ""));
+        }
+        let replicates = self.replicates && moment.policy.masks_anything() && !moment.policy.observes();
+        let other = scope == Scope::Guarded && !self.guarded
+            || replicates && scope != Scope::Exempt
+            || moment.policy.observes() != self.observes;
         if other {
             return Err(Problem::new("57P01", "the rules for this session have changed", "Connect again."));
         }

@@ -12,8 +12,6 @@ use tracing::{info, warn};
 use veil_net::NetError;
 use veil_net::connect::Target;
 
-use crate::proxy::Protocol;
-
 /// The role that a host has to have (libpq's `target_session_attrs`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Want {
@@ -44,6 +42,8 @@ const OPEN_MAX: Duration = Duration::from_secs(30);
 /// Attempts of one session on a host that refuses, and the time before the second.
 const ATTEMPTS: u32 = 3;
 const ATTEMPT_FIRST: Duration = Duration::from_millis(50);
+/// Whoever gives up after so long has found the host silent.
+const GIVEN_UP: Duration = Duration::from_secs(2);
 /// A host that no session has tried for so long is asked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -196,8 +196,8 @@ impl Upstreams {
     {
         self.admit(target)?;
         // Whoever is gone before it is known leaves the next one to try.
-        let mut trial = Trial { upstreams: self, target, done: false };
         let began = Instant::now();
+        let mut trial = Trial { upstreams: self, target, began, done: false };
         let mut pause = ATTEMPT_FIRST;
         for _ in 1..ATTEMPTS {
             match attempt(Arc::clone(target)).await {
@@ -232,35 +232,23 @@ impl Upstreams {
         }
     }
 
-    /// Asks hosts that nobody has tried for a while, for as long as it runs.
-    pub async fn watch(&self, hosts: impl Fn() -> Vec<(Protocol, Arc<Target>)>) {
-        loop {
-            for (protocol, target) in hosts() {
-                let due = {
-                    let all = self.all();
-                    let tried_at = all.get(&place(&target)).and_then(|state| state.tried_at);
-                    tried_at.is_none_or(|at| at.elapsed() >= CHECK_INTERVAL)
-                };
-                if due {
-                    let _ = self.check(protocol, &target).await;
-                }
-            }
-            tokio::time::sleep(jittered(CHECK_INTERVAL / 5)).await;
-        }
+    /// Whether nobody has tried a host for a while.
+    pub(crate) fn is_due(&self, target: &Target) -> bool {
+        let all = self.all();
+        let tried_at = all.get(&place(target)).and_then(|state| state.tried_at);
+        tried_at.is_none_or(|at| at.elapsed() >= CHECK_INTERVAL)
     }
 
-    /// Asks a host whether it is there.
-    ///
-    /// # Errors
-    /// It is not.
-    pub async fn check(&self, protocol: Protocol, target: &Arc<Target>) -> Result<(), NetError> {
-        let ask = |target: Arc<Target>| async move {
-            match protocol {
-                Protocol::Pg => target.check().await,
-                Protocol::MySql => veil_net::mysql::connect::check(&target).await,
-            }
-        };
-        self.try_one(target, ask).await
+    /// Waits until it may be time to ask hosts again.
+    pub(crate) async fn rest() {
+        tokio::time::sleep(jittered(CHECK_INTERVAL / 5)).await;
+    }
+}
+
+impl Hosts {
+    /// How long it may take to try all of them.
+    pub(crate) fn patience(&self) -> Duration {
+        self.all.iter().map(|target| target.timeout).sum()
     }
 }
 
@@ -305,7 +293,8 @@ impl State {
             standby: None,
             ..self.health.clone()
         };
-        if half_open || self.failures >= FAILURES_MAX {
+        // Those that were under way when it opened say nothing new.
+        if half_open || self.failures >= FAILURES_MAX && self.health.circuit == Circuit::Closed {
             let open = OPEN_FIRST * 2u32.saturating_pow(self.opened.min(10));
             self.opened += 1;
             self.not_before = Instant::now() + jittered(open.min(OPEN_MAX));
@@ -318,6 +307,7 @@ impl State {
 struct Trial<'a> {
     upstreams: &'a Upstreams,
     target: &'a Target,
+    began: Instant,
     done: bool,
 }
 
@@ -339,9 +329,11 @@ impl Trial<'_> {
 
 impl Drop for Trial<'_> {
     fn drop(&mut self) {
-        if let (false, Some(state)) = (self.done, self.upstreams.all().get_mut(&place(self.target)))
-            && state.health.circuit == Circuit::HalfOpen
-        {
+        let mut all = self.upstreams.all();
+        let (false, Some(state)) = (self.done, all.get_mut(&place(self.target))) else { return };
+        if self.began.elapsed() >= GIVEN_UP {
+            state.fail(&self.target.unreachable(std::io::ErrorKind::TimedOut.into()));
+        } else if state.health.circuit == Circuit::HalfOpen {
             state.health.circuit = Circuit::Open;
         }
     }

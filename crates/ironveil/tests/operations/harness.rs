@@ -170,9 +170,13 @@ impl Proxy {
     }
 
     pub fn http_with(&self, method: &str, path: &str, headers: &str) -> (u16, String) {
+        self.http_as(method, path, "localhost", headers)
+    }
+
+    pub fn http_as(&self, method: &str, path: &str, host: &str, headers: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.api)).unwrap();
         stream.set_read_timeout(Some(SOON)).unwrap();
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n{headers}\r\n")
+        write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n{headers}\r\n")
             .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();

@@ -26,11 +26,11 @@ pub async fn connect(target: &Target) -> Result<(Link, Greeting), NetError> {
     Ok((link, Greeting::decode(&packet)?))
 }
 
-/// Whether a server is there. A handshake that is broken off would count against this host (`max_connect_errors`); a login that is refused does not.
+/// Whether a server is there, and what it says of itself. A handshake that is broken off would count against this host (`max_connect_errors`); a login that is refused does not.
 ///
 /// # Errors
 /// It is not, or takes nobody.
-pub async fn check(target: &Target) -> Result<(), NetError> {
+pub async fn check(target: &Target) -> Result<Greeting, NetError> {
     let (mut link, greeting) = connect(target).await?;
     let response = Response {
         capabilities: cap::DEMANDED & greeting.capabilities,
@@ -44,7 +44,8 @@ pub async fn check(target: &Target) -> Result<(), NetError> {
         attributes: Vec::new(),
     };
     link.write(|out| response.put(out)).await?;
-    read_in_time(target, &mut link).await.map(drop)
+    read_in_time(target, &mut link).await?;
+    Ok(greeting)
 }
 
 /// A server that takes connections and says nothing is not there.
@@ -76,7 +77,9 @@ pub async fn secure(
     let request = Response { capabilities: response.capabilities | cap::SSL, ..response.clone() };
     link.write(|out| request.put_tls_request(out)).await?;
     let Stream::Plain(tcp) = link.take_stream() else { return Err(NetError::Closed) };
-    let stream = target.secure(tcp, config).await?.stream;
+    let secured = timeout(target.timeout, target.secure(tcp, config)).await;
+    let stream =
+        secured.unwrap_or_else(|_| Err(target.unreachable(std::io::ErrorKind::TimedOut.into())))?.stream;
     link.set_stream(stream);
     Ok(true)
 }

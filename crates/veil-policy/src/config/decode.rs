@@ -17,7 +17,8 @@ use super::{
 };
 use crate::glob::Glob;
 use crate::labels::UNCLASSIFIED;
-use crate::rule::{Action, Predicates, ProtectionMode, Rule};
+use crate::protection::{Predicates, ProtectionMode};
+use crate::rule::{Action, Rule};
 use crate::yaml::{self, Faults, Map, Value};
 
 use self::expect::test;

@@ -11,7 +11,8 @@ use veil_sql::lineage::Spot;
 use crate::config::rule_from_argument;
 use crate::explain::How;
 use crate::lineage::{Columns, Flow};
-use crate::rule::{Policy, Predicates};
+use crate::protection::Predicates;
+use crate::rule::Policy;
 use crate::who::Principal;
 use crate::{Labels, Untraced, judge};
 
@@ -564,20 +565,22 @@ fn plans_hold_for_the_rights_that_they_were_made_by() {
         modifier: -1,
         binary: false,
     };
-    let laid_for = |user: &str| {
+    let policy = || {
         let rules = "databases: [ { name: x, upstream: 'postgres://localhost' } ]\nrules:\n  \
             - { who: { user: dba }, column: id, unmask: true, reason: x }\n  - { table: users, column: email, strategy: email }\n";
-        let policy = Policy::new(
-            crate::config::Config::parse(rules).unwrap().rules,
-            Vec::new(),
-            &RootKey::from_bytes([1; 32]),
-        );
+        let rules = crate::config::Config::parse(rules).unwrap().rules;
+        Arc::new(Policy::new(rules, Vec::new(), &RootKey::from_bytes([1; 32])))
+    };
+    let laid_for = |policy: &Arc<Policy>, user: &str| {
         let rights = policy.rights(&Principal::user(user), std::time::UNIX_EPOCH);
         let mut results = <[Vec<Row>; veil_sql::catalog::QUERIES.len()]>::default();
         (results[0], results[1]) = (rows("16400|public|users|r"), rows("16400|2|email|"));
-        Labels::new(Arc::new(policy), Arc::new(Catalog::from_rows(&results)), "shop", &rights)
+        Labels::new(Arc::clone(policy), Arc::new(Catalog::from_rows(&results)), "shop", &rights)
     };
-    let (dba, app, other) = (laid_for("dba"), laid_for("app"), laid_for("other"));
+    let (one, same) = (policy(), policy());
+    let (dba, app, other) = (laid_for(&one, "dba"), laid_for(&one, "app"), laid_for(&one, "other"));
     let plan = crate::Plan::new(&[field], Untraced::Show, None, &app);
     assert!(plan.holds(&app) && plan.holds(&other) && !plan.holds(&dba));
+    // Nor under another policy, whatever it says.
+    assert!(!plan.holds(&laid_for(&same, "app")));
 }

@@ -14,8 +14,8 @@ use crate::judge::{
     HINT_DIRECT, HINT_SELECT, HINT_TRUST, Refusal, Run, Untraced, refuse, refuse_own_columns, refuse_question,
 };
 use crate::labels::Standing;
+use crate::protection::Predicates;
 use crate::question::refuse_mixed;
-use crate::rule::Predicates;
 
 /// Judges a statement of a session whose database is `database`. A name that is not known makes it closed.
 ///

@@ -23,7 +23,7 @@ pub(super) use self::scope::perhaps_same;
 use self::scope::{Known, Scope, Source};
 use super::judge;
 use super::labels::Labels;
-use crate::rule::Predicates;
+use crate::protection::Predicates;
 
 /// Queries inside queries deeper than this are closed.
 const DEPTH_MAX: usize = 64;

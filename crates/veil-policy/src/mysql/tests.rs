@@ -8,7 +8,8 @@ use super::lineage::{Flow, Outputs, outputs};
 use super::{Labels, judge};
 use crate::glob::Glob;
 use crate::judge::Untraced;
-use crate::rule::{Action, Policy, Predicates, ProtectionMode, Rule};
+use crate::protection::{Predicates, ProtectionMode};
+use crate::rule::{Action, Policy, Rule};
 use crate::who::Principal;
 
 fn catalog(folds: &str) -> Catalog {

@@ -13,7 +13,7 @@ use super::labels::Labels;
 use super::lineage::{Flow, perhaps_same};
 use crate::judge::Refusal;
 use crate::labels::Label;
-use crate::rule::{Predicates, Writes};
+use crate::protection::{Predicates, Writes};
 use crate::translate::{Escapes, Parameter, Translation, Type, Written, refuse_computed, refuse_deciding};
 
 /// Of a statement; `None` if there are no masks in it.

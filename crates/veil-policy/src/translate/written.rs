@@ -5,7 +5,7 @@ use veil_sql::{QualifiedName, RelationKind};
 
 use crate::judge::{Refusal, named, refuse};
 use crate::labels::{Fate, Label, Labels};
-use crate::rule::{Predicates, Writes};
+use crate::protection::{Predicates, Writes};
 
 /// What stands in a column that is written to.
 #[derive(Clone)]

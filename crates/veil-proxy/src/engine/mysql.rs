@@ -3,6 +3,7 @@
 //! A session asks one thing at a time: a client's next command waits until the one before has been answered. So the
 //! proxy can answer in the server's place, and ask the server something of its own in between.
 
+mod answer;
 pub mod guarded;
 mod hidden;
 mod judge;

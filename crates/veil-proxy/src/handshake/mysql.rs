@@ -6,11 +6,12 @@ pub(crate) mod greeting;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::rand;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 use veil_net::connect::{Encryption, Target};
 use veil_net::mysql::password::Nonce;
 use veil_net::mysql::{Link, accept, connect};
@@ -55,7 +56,7 @@ pub(crate) struct Session {
     relay: Relay,
     facts: Facts,
     _seated: Seated,
-    _permit: Permit,
+    permit: Permit,
 }
 
 /// What stays the same while users change.
@@ -75,7 +76,7 @@ struct Facts {
 impl Session {
     /// Relays to the end, through every change of user.
     pub(crate) async fn run(self) -> SessionEnd {
-        let Self { proxy, mut relay, facts, _seated: seated, _permit } = self;
+        let Self { proxy, mut relay, facts, _seated: seated, mut permit } = self;
         loop {
             let change = match relay.run().await {
                 SessionEnd::Change(change) => change,
@@ -87,8 +88,9 @@ impl Session {
             // The command was packet 0.
             client.set_sequence(1);
             let moment = proxy.moment();
-            let changing = change_user(&proxy, &moment, &mut client, &mut upstream, &facts, *change);
-            let (engine, standing) = match timeout(moment.settings.login_timeout, changing).await {
+            let changing =
+                change_user(&proxy, &moment, &mut client, &mut upstream, (&facts, &mut permit), *change);
+            let (engine, standing) = match timeout(patience(&moment.settings), changing).await {
                 Ok(Ok(changed)) => changed,
                 Ok(Err(failure)) => {
                     tell(client, failure, facts.peer).await;
@@ -111,9 +113,10 @@ fn side(link: Link) -> Side {
 pub(crate) async fn open(proxy: &Arc<Proxy>, tcp: TcpStream, peer: SocketAddr) -> Option<Session> {
     let moment = proxy.moment();
     let mut link = Link::new(Stream::Plain(tcp), Vec::new());
-    match timeout(moment.settings.login_timeout, sign_in(proxy, &moment, &mut link, peer)).await {
+    match timeout(patience(&moment.settings), sign_in(proxy, &moment, &mut link, peer)).await {
         Err(_) => {
-            debug!(%peer, "login timed out");
+            let hint = "login_timeout says how long.";
+            tell(link, Problem::new("08006", "signing in has taken too long", hint).into(), peer).await;
             None
         }
         Ok(Ok(SignedIn { upstream, engine, standing, facts, user, permit })) => {
@@ -126,13 +129,19 @@ pub(crate) async fn open(proxy: &Arc<Proxy>, tcp: TcpStream, peer: SocketAddr) -
             let seated = proxy.sessions.seat(guest, facts.route.timeouts, None);
             let seat = Arc::clone(&seated.seat);
             let relay = Relay::new(side(link), side(upstream), engine, standing, seat);
-            Some(Session { proxy: Arc::clone(proxy), relay, facts, _seated: seated, _permit: permit })
+            Some(Session { proxy: Arc::clone(proxy), relay, facts, _seated: seated, permit })
         }
         Ok(Err(failure)) => {
             tell(link, failure, peer).await;
             None
         }
     }
+}
+
+/// How long signing in may take: the client's part twice, and the servers'.
+fn patience(settings: &Settings) -> Duration {
+    let hosts = settings.mysql_routes.iter().map(|route| route.hosts.patience());
+    2 * settings.login_timeout + settings.limits.queue_timeout + hosts.sum::<Duration>()
 }
 
 async fn tell(link: Link, failure: Failure, peer: SocketAddr) {
@@ -174,7 +183,8 @@ async fn sign_in(
     let nonce = Nonce::from_random(nonce);
     let registered = proxy.connections.register();
     let greeting = greeting::of_proxy(proxy, settings, *nonce.as_bytes(), registered.number()).await?;
-    let mut response = match accept::greet(client, &greeting, settings.tls.as_ref()).await {
+    let greeted = timeout(settings.login_timeout, accept::greet(client, &greeting, settings.tls.as_ref()));
+    let mut response = match greeted.await.unwrap_or(Err(NetError::Closed)) {
         Ok(response) => response,
         Err(NetError::Closed) => return Err(Failure::Told),
         Err(error) => return Err(error.into()),
@@ -211,7 +221,7 @@ async fn sign_in(
     let principal = principal(settings, &user, (peer, client.certificate_names()), &response.attributes);
     let asked = Asked { scope: policy.scope_mysql(&principal), user, response: &response };
 
-    let (target, upstream, number) = authenticate(proxy, settings, client, route, &asked, nonce).await?;
+    let (target, upstream, number) = authenticate(proxy, moment, client, route, &asked, nonce).await?;
     info!(%peer, user = asked.user, database, tls = client.is_tls(), scope = ?asked.scope, "session opened");
     registered.stands_for(Arc::clone(&target), number);
     let capabilities = response.capabilities;
@@ -229,17 +239,17 @@ fn text(bytes: &[u8]) -> Result<String, Failure> {
 /// Signs the client in at its upstream. Returns the upstream's link and the connection's number there.
 async fn authenticate(
     proxy: &Proxy,
-    settings: &Settings,
+    moment: &Moment,
     client: &mut Link,
     route: &MySqlRoute,
     asked: &Asked<'_>,
     nonce: Nonce,
 ) -> Result<(Arc<Target>, Link, u32), Failure> {
-    let account = settings.mysql_accounts.get(&asked.user);
+    let account = moment.settings.mysql_accounts.get(&asked.user);
     let proven = match account {
         Some(account) => {
             let proof = account::Proof { plugin: &asked.response.plugin, nonce, data: &asked.response.proof };
-            Some(account::prove(proxy, client, account, &asked.user, Some(proof)).await?)
+            Some(account::prove((proxy, moment.epoch), client, account, &asked.user, Some(proof)).await?)
         }
         None => None,
     };
@@ -308,14 +318,15 @@ async fn change_user(
     moment: &Moment,
     client: &mut Link,
     upstream: &mut Link,
-    facts: &Facts,
+    (facts, permit): (&Facts, &mut Permit),
     change: ChangeUser,
 ) -> Result<(Engine, Standing), Failure> {
     let settings = &moment.settings;
     let user = user_name(&change.user)?;
+    permit.becomes(&settings.limits, &user)?;
     let account = settings.mysql_accounts.get(&user);
     let proven = match account {
-        Some(account) => Some(account::prove(proxy, client, account, &user, None).await?),
+        Some(account) => Some(account::prove((proxy, moment.epoch), client, account, &user, None).await?),
         None => None,
     };
     let name = account.and_then(|account| account.upstream.as_ref()).map_or(user.as_str(), |(user, _)| user);
@@ -367,7 +378,8 @@ fn engine(
     principal: Principal,
     scope: Scope,
 ) -> (Engine, Standing) {
-    let standing = Standing::new(proxy, moment, Protocol::MySql, &facts.database, principal.clone(), scope);
+    let place = (facts.route.name.as_str(), facts.route.database.as_deref());
+    let standing = Standing::new(proxy, moment, Protocol::MySql, place, principal.clone(), scope);
     let connections =
         OfServer { connections: Arc::clone(&proxy.connections), target: Arc::clone(&facts.target) };
     let engine = Engine::MySql(match scope {

@@ -5,6 +5,7 @@ mod query;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -28,10 +29,12 @@ use crate::limits::{Applicant, Permit};
 use crate::problem::Problem;
 use crate::proxy::{Account, Moment, Protocol, Proxy, Route};
 use crate::relay::{self, End, Relay, Side};
-use crate::sessions::{Cancel, Guest, Seated};
+use crate::sessions::{Cancel, Guest, Seat, Seated};
 use crate::standing::Standing;
 use crate::upstreams::Upstreams;
 
+/// A server has so long to take a cancel request.
+const GIVE_UP_MAX: Duration = Duration::from_secs(5);
 /// Bytes of a name that a server tells apart.
 const NAME_MAX: usize = 63;
 
@@ -52,22 +55,13 @@ impl Session {
 
 /// Does all that comes before a session. `None` if there will be none; the client has been told why.
 pub(crate) async fn open(proxy: &Arc<Proxy>, tcp: TcpStream, peer: SocketAddr) -> Option<Session> {
-    let moment = proxy.moment();
-    let opened = timeout(moment.settings.login_timeout, open_in_time(proxy, &moment, tcp, peer));
-    let Ok(session) = opened.await else {
-        debug!(%peer, "login timed out");
+    let moment = &proxy.moment();
+    let settings = &moment.settings;
+    let Ok(opened) = timeout(settings.login_timeout, accept::open(tcp, settings.tls.as_ref())).await else {
+        debug!(%peer, "the client says nothing");
         return None;
     };
-    session
-}
-
-async fn open_in_time(
-    proxy: &Arc<Proxy>,
-    moment: &Moment,
-    tcp: TcpStream,
-    peer: SocketAddr,
-) -> Option<Session> {
-    let (mut stream, version, parameters) = match accept::open(tcp, moment.settings.tls.as_ref()).await {
+    let (mut stream, version, parameters) = match opened {
         Ok(Opened::Session { stream, version, parameters }) => (stream, version, parameters),
         Ok(Opened::Cancel { process, key }) => {
             cancel(proxy, process, &key).await;
@@ -97,7 +91,10 @@ async fn open_in_time(
         }
     };
     let mut client = Link::new(stream);
-    match sign_in(proxy, moment, &mut client, &asked).await {
+    let limit = settings.login_timeout + asked.route.hosts.patience();
+    let late = || Problem::new("08006", "signing in has taken too long", "login_timeout says how long.");
+    let signed_in = timeout(limit, sign_in(proxy, moment, &mut client, &asked)).await;
+    match signed_in.unwrap_or_else(|_| Err(late().into())) {
         Ok(ready) => {
             let tls = client.is_tls();
             info!(%peer, user = asked.user, database = asked.database, tls, scope = ?asked.scope, "session opened");
@@ -126,6 +123,7 @@ struct Asked<'a> {
     /// For the server: all but user and database.
     parameters: Vec<(String, String)>,
     scope: Scope,
+    replicates: bool,
 }
 
 impl<'a> Asked<'a> {
@@ -166,6 +164,7 @@ impl<'a> Asked<'a> {
         let scope = policy.scope(route.database.as_ref().unwrap_or(&database), &principal);
         let replication = value("replication").is_some_and(|value| !is_false(&value));
         let observes = policy.observes();
+        let replicates = replication;
         let scope = if replication && observes { Scope::Unprotected } else { scope };
         if replication && scope != Scope::Exempt && policy.masks_anything() && !observes {
             return Err(Problem::new(
@@ -180,7 +179,7 @@ impl<'a> Asked<'a> {
             .filter(|(name, _)| !matches!(name.as_str(), "user" | "database"))
             .partition(|(name, _)| known(name));
         let unknown = unknown.into_iter().map(|(name, _)| name).collect();
-        Ok(Self { route, peer, version, unknown, user, principal, database, parameters, scope })
+        Ok(Self { route, peer, version, unknown, user, principal, database, parameters, scope, replicates })
     }
 
     fn applicant(&self) -> Applicant<'_> {
@@ -252,8 +251,10 @@ async fn give_up(running: &Running) {
         let _ = link.read(0).await;
         Ok::<(), NetError>(())
     };
-    if let Err(error) = sent.await {
-        warn!(%error, "a cancel request did not reach the upstream");
+    match timeout(GIVE_UP_MAX, sent).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => warn!(%error, "a cancel request did not reach the upstream"),
+        Err(_) => warn!("a cancel request was not answered"),
     }
 }
 
@@ -345,8 +346,10 @@ impl Ready {
         permit: Permit,
     ) -> Session {
         let (stream, unread) = self.upstream.into_parts();
-        let (database, principal) = (asked.database.as_str(), asked.principal.clone());
-        let standing = Standing::new(proxy, moment, Protocol::Pg, database, principal, asked.scope);
+        let (place, principal) =
+            ((asked.route.name.as_str(), Some(asked.server_database())), asked.principal.clone());
+        let standing = Standing::new(proxy, moment, Protocol::Pg, place, principal, asked.scope)
+            .replicating(asked.replicates);
         let guest = Guest {
             protocol: Protocol::Pg,
             address: asked.peer.ip(),
@@ -354,9 +357,12 @@ impl Ready {
             database: asked.database.clone(),
         };
         let giving_up = self.running.map(|running| -> Cancel {
-            Box::new(move || {
+            Box::new(move |seat: Arc<Seat>| {
                 let running = running.clone();
-                tokio::spawn(async move { give_up(&running).await });
+                tokio::spawn(async move {
+                    give_up(&running).await;
+                    seat.has_given_up();
+                });
             })
         });
         let seated = proxy.sessions.seat(guest, asked.route.timeouts, giving_up);

@@ -4,7 +4,7 @@ use saphyr::Scalar;
 
 use super::wrong;
 use crate::beside::When;
-use crate::rule::Writes;
+use crate::protection::Writes;
 use crate::yaml::{Faults, Value};
 
 /// `{ column: country, is: [DE, AT] }`, or `is_not`.

@@ -1,7 +1,8 @@
 //! Every fault has its line and path, and all are found at once.
 
 use super::super::*;
-use crate::rule::{Action, Writes};
+use crate::protection::Writes;
+use crate::rule::Action;
 
 const WHOLE: &str = "\
 listen:

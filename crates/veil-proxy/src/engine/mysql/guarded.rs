@@ -323,6 +323,7 @@ impl Guarded {
             Then::Database => self.settings = None,
             Then::Reset => {
                 self.settings = None;
+                self.in_transaction = false;
                 self.counted = false;
                 self.statements.clear();
                 self.named.clear();

@@ -136,7 +136,7 @@ impl Judge {
 
     /// Goes by the rights of the moment.
     pub(super) fn look_at_rights(&mut self, now: Instant) {
-        if self.view.look_at_rights(now) {
+        if self.view.look_at_rights(now, false) {
             self.distrust();
         }
     }

@@ -7,9 +7,9 @@ use veil_policy::mysql::Labels;
 use veil_wire::mysql::command::{self, Command};
 use veil_wire::mysql::frame::{self, HEADER, Header};
 use veil_wire::mysql::limits;
-use veil_wire::mysql::reply::{self, End, status};
 use veil_wire::mysql::startup::ChangeUser;
 
+use super::answer::{Answers, HEAD};
 use super::{Parts, hidden};
 use crate::catalogs::Slots;
 use crate::connections::OfServer;
@@ -35,35 +35,10 @@ pub struct Watcher {
     defining: bool,
     change: Option<ChangeUser>,
     commands: u32,
-    /// A command has been sent, and nothing has come back since.
-    asked: bool,
+    answers: Answers,
     from_server: Parts,
-    last: Last,
-}
-
-/// The server's last packet.
-#[derive(Clone, Copy, Debug, Default)]
-struct Last {
+    /// Number of the server's last packet.
     sequence: u8,
-    /// The first bytes of its payload.
-    head: [u8; HEAD],
-    length: usize,
-}
-
-/// An OK packet has its status in so many bytes.
-const HEAD: usize = 24;
-
-impl Last {
-    /// The status that an answer ends with; `None` if it is no end, or an error.
-    fn status(&self) -> Option<u16> {
-        let payload = self.head.get(..self.length.min(HEAD))?;
-        match payload.first()? {
-            &reply::EOF if self.length == 5 => End::decode_eof(payload, 0).ok(),
-            &reply::OK | &reply::EOF => End::decode_ok(payload).ok(),
-            _ => None,
-        }
-        .map(|end| end.status)
-    }
 }
 
 impl Watcher {
@@ -79,9 +54,9 @@ impl Watcher {
             defining: false,
             change: None,
             commands: 0,
-            asked: false,
+            answers: Answers::default(),
             from_server: Parts::default(),
-            last: Last::default(),
+            sequence: 0,
         }
     }
 
@@ -107,18 +82,14 @@ impl Watcher {
                 header.sequence == 0 && !self.from_client.continues && header.body > 0 && !self.inside_file;
             if commands {
                 let Some(first) = rest.get(HEADER) else { return Ok(at) };
-                self.commands = self.commands.wrapping_add(1);
-                self.asked = !matches!(
-                    Command::decode(*first),
-                    Command::StmtClose | Command::StmtSendLongData | Command::Quit
-                );
                 match self.command(Command::decode(*first), header, rest, (input, &mut *up))? {
                     Some(0) => return Ok(at),
                     Some(used) => {
+                        self.begin(*first);
                         at += used;
                         continue;
                     }
-                    None => {}
+                    None => self.begin(*first),
                 }
             }
             // A file ends with an empty piece; commands have the number 0.
@@ -183,12 +154,22 @@ impl Watcher {
         words.starts_with("kill").then(|| format!("{words} {number}"))
     }
 
-    pub(super) fn activity(&self) -> Activity {
-        let status = self.last.status().unwrap_or_default();
-        if self.asked || self.from_server.active() || status & status::MORE_RESULTS != 0 {
-            return Activity::Running;
+    fn begin(&mut self, first: u8) {
+        self.commands = self.commands.wrapping_add(1);
+        // A change of user is answered elsewhere.
+        if self.change.is_none() {
+            if self.answers.are_over() {
+                self.sequence = 0;
+            }
+            self.answers.begin(Command::decode(first));
         }
-        if status & status::IN_TRANSACTION == 0 { Activity::Idle } else { Activity::InTransaction }
+    }
+
+    pub(super) fn activity(&self) -> Activity {
+        match self.answers.activity() {
+            _ if self.from_server.active() || self.from_server.continues => Activity::Running,
+            activity => activity,
+        }
     }
 
     pub(super) const fn commands(&self) -> u32 {
@@ -197,9 +178,9 @@ impl Watcher {
 
     /// The error that ends the session, unless a packet is under way.
     pub(super) fn fatal(&self, problem: &Problem) -> Option<Vec<u8>> {
-        let idle = self.asked || self.activity() != Activity::Running;
-        let sequence = if idle { 1 } else { self.last.sequence.wrapping_add(1) };
-        (!self.from_server.active()).then(|| problem.mysql(sequence))
+        let sequence = if self.answers.are_over() { 1 } else { self.sequence.wrapping_add(1) };
+        let inside = self.from_server.active() || self.from_server.continues;
+        (!inside).then(|| problem.mysql(sequence))
     }
 
     pub(super) fn server(&mut self, input: &[u8], down: &mut Out) -> Result<usize, Problem> {
@@ -218,9 +199,10 @@ impl Watcher {
             if seen.len() < header.body.min(HEAD) {
                 return Ok(at);
             }
-            self.asked = false;
-            self.last = Last { sequence: header.sequence, length: header.body, ..Last::default() };
-            self.last.head.iter_mut().zip(seen).for_each(|(to, from)| *to = *from);
+            if !self.from_server.continues {
+                self.answers.packet(seen, header.body, self.capabilities);
+            }
+            self.sequence = header.sequence;
             self.from_server.begin(header.total(), false, header.continues());
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use veil_wire::pg::command;
 use veil_wire::pg::frame::Header;
 use veil_wire::pg::reply::Tag;
 
@@ -21,6 +22,12 @@ pub struct Watcher {
     from_client: Streamed,
     /// Answers that the server owes, as far as they end with ReadyForQuery.
     owed: usize,
+    /// Commands have been sent that no Sync has ended yet.
+    grouped: bool,
+    /// Syncs behind the last Execute: a COPY that it begins makes the server ignore them.
+    syncs: usize,
+    /// The server waits for COPY data, and ignores Syncs.
+    copying: bool,
     answers: u32,
     in_transaction: bool,
 }
@@ -30,7 +37,17 @@ impl Watcher {
     #[must_use]
     pub fn new(slot: Arc<Slot>) -> Self {
         let (streamed, from_client) = (Streamed::default(), Streamed::default());
-        Self { slot, streamed, from_client, owed: 0, answers: 0, in_transaction: false }
+        Self {
+            slot,
+            streamed,
+            from_client,
+            owed: 0,
+            grouped: false,
+            syncs: 0,
+            copying: false,
+            answers: 0,
+            in_transaction: false,
+        }
     }
 
     pub(super) const fn inside_message(&self) -> bool {
@@ -39,6 +56,7 @@ impl Watcher {
 
     pub(super) const fn activity(&self) -> Activity {
         match (self.owed, self.in_transaction) {
+            _ if self.grouped || self.copying => Activity::Running,
             (0, false) => Activity::Idle,
             (0, true) => Activity::InTransaction,
             _ => Activity::Running,
@@ -58,8 +76,23 @@ impl Watcher {
                 return Ok(at);
             }
             let Some(header) = Header::decode(rest).map_err(Problem::protocol)? else { return Ok(at) };
-            // Query, Sync and FunctionCall.
-            self.owed += usize::from(matches!(header.tag, b'Q' | b'S' | b'F'));
+            match command::Tag::decode(header.tag) {
+                Ok(command::Tag::Query | command::Tag::FunctionCall) => {
+                    (self.owed, self.syncs) = (self.owed + 1, 0);
+                }
+                Ok(command::Tag::Sync) if self.copying => {}
+                Ok(command::Tag::Sync) => {
+                    self.owed += 1;
+                    self.syncs += usize::from(self.grouped || self.syncs > 0);
+                    self.grouped = false;
+                }
+                Ok(command::Tag::CopyDone | command::Tag::CopyFail) => self.copying = false,
+                Ok(command::Tag::Execute) => (self.grouped, self.syncs) = (true, 0),
+                Ok(
+                    command::Tag::Parse | command::Tag::Bind | command::Tag::Describe | command::Tag::Close,
+                ) => self.grouped = true,
+                _ => {}
+            }
             self.from_client = Streamed { left: header.total(), swallow: false };
         }
     }
@@ -73,6 +106,13 @@ impl Watcher {
                 return Ok(at);
             }
             let Some(header) = Header::decode(rest).map_err(Problem::protocol)? else { return Ok(at) };
+            if matches!(Tag::decode(header.tag), Ok(Tag::CopyInResponse | Tag::CopyBothResponse)) {
+                self.copying = true;
+                self.owed = self.owed.saturating_sub(std::mem::take(&mut self.syncs));
+            }
+            if Tag::decode(header.tag) == Ok(Tag::ErrorResponse) {
+                self.copying = false;
+            }
             if Tag::decode(header.tag) == Ok(Tag::ReadyForQuery) {
                 let Some(message) = rest.get(..header.total()) else { return Ok(at) };
                 self.in_transaction = message.last() != Some(&b'I');

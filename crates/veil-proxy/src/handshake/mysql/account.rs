@@ -40,7 +40,7 @@ enum Secret {
 
 /// Checks that the client knows the account's password.
 pub(super) async fn prove(
-    proxy: &Proxy,
+    (proxy, epoch): (&Proxy, u64),
     client: &mut Link,
     account: &MySqlAccount,
     user: &str,
@@ -87,7 +87,7 @@ pub(super) async fn prove(
             if !matches.unwrap_or(false) {
                 return Err(denied());
             }
-            proxy.learn_quick(user, sha2::Quick::from_password(password.expose()));
+            proxy.learn_quick(user, sha2::Quick::from_password(password.expose()), epoch);
             Ok(Proven { secret: secret(account, Secret::Password(password)), unanswered: None })
         }
         MySqlProof::Native(_) => Err(denied()),

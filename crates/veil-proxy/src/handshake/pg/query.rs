@@ -2,8 +2,10 @@
 //!
 //! Nothing that the client sent goes into that connection but the user's name, as a parameter.
 
+use std::sync::Arc;
+
 use tracing::warn;
-use veil_net::connect::Connected;
+use veil_net::connect::{Connected, Target};
 use veil_net::scram::Verifier;
 use veil_net::{Link, NetError, login};
 use veil_wire::Malformed;
@@ -21,9 +23,6 @@ pub(super) async fn verifier(
     auth_query: &AuthQuery,
     user: &str,
 ) -> Result<Option<Verifier>, NetError> {
-    let reached = proxy.upstreams.reach(&route.hosts, |target| async move { target.connect().await });
-    let (_, Connected { stream, end_point }) = reached.await?;
-    let mut link = Link::new(stream);
     let parameters = [
         ("user", auth_query.user.as_str()),
         ("database", database),
@@ -32,7 +31,10 @@ pub(super) async fn verifier(
     ];
     let mut out = Vec::new();
     startup::write_session(&mut out, Version::V3_0, parameters.into_iter());
-    link.write(&out).await?;
+    let first = out.as_slice();
+    let open = |target: Arc<Target>| async move { target.open(first).await };
+    let (_, Connected { stream, end_point }) = proxy.upstreams.reach(&route.hosts, open).await?;
+    let mut link = Link::new(stream);
     login::sign_in(&mut link, &auth_query.user, &auth_query.secret, end_point.as_deref()).await?;
 
     out.clear();

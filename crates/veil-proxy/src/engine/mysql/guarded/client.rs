@@ -14,6 +14,7 @@ use veil_wire::mysql::frame::{self, HEADER, Header, Message};
 use veil_wire::mysql::startup::ChangeUser;
 use veil_wire::mysql::{capability as cap, limits};
 
+use self::statements::{cursor_is_past, nothing_prepared};
 use super::{
     Guarded, Hidden, Judged, Phase, Place, Reply, Settings, Stage, Then, decode_text, problem, refusal,
 };
@@ -167,7 +168,10 @@ impl Guarded {
                 Some(Reply::new(vec![Judged::closed(Kind::Show(Show::Processes))], Stage::First))
             }
             Command::StmtFetch => match self.number(command::statement(body)?) {
-                Some(number) => Some(self.fetch(number, ways.now)),
+                Some(number) => match self.fetch(number, ways.now) {
+                    Some(reply) => Some(reply),
+                    None => return Ok(self.pass_over(header, cursor_is_past())),
+                },
                 None => return Ok(self.pass_over(header, nothing_prepared())),
             },
             Command::InitDb => Some(Reply { then: Then::Database, ..Reply::new(Vec::new(), Stage::Single) }),
@@ -465,10 +469,6 @@ fn warnings_withheld() -> Refusal {
 /// Whether a text reads and writes nothing.
 fn sets_only(analysis: &Analysis) -> bool {
     analysis.statements.iter().all(|statement| matches!(statement.kind, Kind::Set { .. }))
-}
-
-fn nothing_prepared() -> Problem {
-    Problem::new("26000", "there is no statement that was prepared last", "")
 }
 
 /// A prepared statement runs only while the session reads texts as it did then: the server may read it again.

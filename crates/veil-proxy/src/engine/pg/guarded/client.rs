@@ -113,7 +113,8 @@ impl Guarded {
             Tag::Parse => return self.parse(message, body, up, now),
             Tag::Execute => {
                 let portal = command::decode_execute(body)?;
-                self.judge.look_at_rights(now);
+                let answering = !self.session.settled();
+                self.judge.look_at_rights(now, answering);
                 let known = self.session.portal_sent(portal).and_then(|portal| portal.statement.as_ref());
                 if let Some(refusal) = known.and_then(|known| self.refusal_of_named(known)) {
                     return self.refuse_bind(message, refusal, up);
@@ -159,7 +160,8 @@ impl Guarded {
         let names = BindNames::decode(message.available(), message.header.body)?;
         let Some(BindNames { portal, statement }) = names else { return Ok(Step::Wait) };
         // What was prepared long ago runs by the catalog of now.
-        self.judge.refresh(now);
+        let answering = !self.session.settled();
+        self.judge.refresh(now, answering);
         let open = self.session.transaction() == Transaction::Open;
         let first = self.session.statement_sent(statement).is_some_and(|known| known.may_begin());
         if !((open && first) || self.has_catalog(message.input, up, now, (false, true))?) {
@@ -348,7 +350,8 @@ impl Guarded {
         up: &mut Out,
         now: Instant,
     ) -> Result<Option<Judged>, Problem> {
-        self.judge.refresh(now);
+        let answering = !self.session.settled();
+        self.judge.refresh(now, answering);
         let judged = self.judge.statements(text);
         let mut all = judged.iter().flatten();
         let missing = all.any(|statement| statement.copies_by_place() || self.judge.names_missing(statement));
@@ -396,7 +399,9 @@ impl Guarded {
     fn describe_first(&mut self, portal: &[u8], input: &[u8], up: &mut Out) -> Result<(), Problem> {
         let known = self.session.portal_sent(portal);
         let needless = known.is_some_and(|portal| {
-            portal.described || portal.statement.as_ref().is_some_and(|s| self.judge.passes_undescribed(s))
+            let holds = portal.plan.as_ref().is_none_or(|plan| plan.holds(self.labels()));
+            portal.described && holds
+                || portal.statement.as_ref().is_some_and(|s| self.judge.passes_undescribed(s))
         });
         if needless {
             return Ok(());

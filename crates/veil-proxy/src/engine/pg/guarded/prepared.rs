@@ -109,14 +109,14 @@ impl Judge {
     }
 
     /// Takes the newest labels.
-    pub(super) fn refresh(&mut self, now: Instant) {
-        self.look_at_rights(now);
+    pub(super) fn refresh(&mut self, now: Instant, answering: bool) {
+        self.look_at_rights(now, answering);
         self.view.refresh();
     }
 
     /// Goes by the rights of the moment.
-    pub(super) fn look_at_rights(&mut self, now: Instant) {
-        if self.view.look_at_rights(now) {
+    pub(super) fn look_at_rights(&mut self, now: Instant, answering: bool) {
+        if self.view.look_at_rights(now, answering) {
             self.view.distrust();
         }
     }

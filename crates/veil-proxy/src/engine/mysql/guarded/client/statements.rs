@@ -17,7 +17,7 @@ use veil_wire::mysql::limits;
 use super::super::{Judged, refusal, unknown};
 use super::{
     Guarded, Hidden, Reading, Reply, Stage, Step, Ways, asks_back, check_reading, check_unicode, no_form,
-    nothing_prepared, problem, translated, warnings_withheld,
+    problem, translated, warnings_withheld,
 };
 use crate::budget::GIVEN_MAX;
 use crate::engine::observe;
@@ -219,12 +219,14 @@ impl Guarded {
         if asked == LAST_PREPARED { self.last_prepared } else { Some(asked) }
     }
 
-    pub(super) fn fetch(&mut self, number: u32, now: Instant) -> Reply {
+    /// The next rows of a cursor; `None` if it is older than the rights that are in force.
+    pub(super) fn fetch(&mut self, number: u32, now: Instant) -> Option<Reply> {
         self.judge.look_at_rights(now);
         let plan = self.statements.get(&number).and_then(|prepared| prepared.cursor.clone());
-        // A cursor may be older than the rights that are in force.
-        let plan = plan.filter(|plan| plan.holds(self.judge.labels()));
-        Reply { format: Format::Binary, plan, ..Reply::new(Vec::new(), Stage::Rows) }
+        if plan.as_ref().is_some_and(|plan| !plan.holds(self.judge.labels())) {
+            return None;
+        }
+        Some(Reply { format: Format::Binary, plan, ..Reply::new(Vec::new(), Stage::Rows) })
     }
 }
 
@@ -273,4 +275,15 @@ fn text_of((code, flags): ParameterType, value: &[u8], charset: Charset) -> Opti
         }
         _ => None,
     }
+}
+
+/// A cursor was opened by other rules.
+pub(super) fn cursor_is_past() -> Problem {
+    let hint = "Execute the statement again.";
+    Problem::new("26000", "the rules have changed since this cursor was opened", hint)
+}
+
+/// The last prepared statement is asked for.
+pub(super) fn nothing_prepared() -> Problem {
+    Problem::new("26000", "there is no statement that was prepared last", "")
 }
