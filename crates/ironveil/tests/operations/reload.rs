@@ -38,6 +38,42 @@ async fn new_rules_hold_from_the_next_statement_of_running_sessions() {
     assert!(mysql_email(&mut mysql).await.unwrap().contains(SECRET));
 }
 
+/// What one policy has shown in clear is not shown so by the plan of before.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rest_of_a_portal_goes_by_the_new_rules() {
+    let servers = Servers::start();
+    let config = |rules: &str| format!("{}{rules}", servers.databases());
+    let proxy = Proxy::start(&config(RULES));
+    let mut pg = proxy.pg().await;
+    let transaction = pg.transaction().await.unwrap();
+    let portal = transaction.bind("select email, note from users order by id", &[]).await.unwrap();
+    let row = async |count| {
+        let rows = transaction.query_portal(&portal, count).await.unwrap();
+        (rows[0].get::<_, String>(0), rows[0].get::<_, String>(1))
+    };
+    let (email, note) = row(1).await;
+    assert!(email.contains("@example.") && note == "n1", "{email} {note}");
+    // As many rules as before.
+    proxy.write(&config(NOTES));
+    assert_eq!(proxy.reload().0, 200);
+    let (email, note) = row(1).await;
+    assert!(email.contains(SECRET) && note.len() == 32, "{email} {note}");
+}
+
+/// Who only listens is told of nothing any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_say_nothing_end_as_well() {
+    let servers = Servers::start();
+    let config = |rules: &str| format!("{}{rules}", servers.databases());
+    let mut proxy = Proxy::start(&config("rules: []\n"));
+    let listening = proxy.pg().await;
+    listening.batch_execute("listen rows").await.unwrap();
+    proxy.write(&config(RULES));
+    assert_eq!(proxy.reload().0, 200);
+    proxy.wait_for("it has ended", |proxy| proxy.log().contains("the rules for this session have changed"));
+    assert!(listening.is_closed());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_without_masks_end_when_they_get_some() {
     let servers = Servers::start();
