@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
 
-use crate::harness::{Proxy, RULES, SOON, Servers, code, databases, mysql_email, pg_email};
+use veil_testkit::MySql;
+
+use crate::harness::{Proxy, RULES, SOON, Servers, code, databases, mysql_email, number, pg_email};
 
 fn config(servers: &Servers, timeouts: &str, of_database: &str, rules: &str) -> String {
     let databases = databases(servers.pg.port(), servers.mysql.port(), of_database);
@@ -85,6 +87,30 @@ async fn statements_may_not_run_for_too_long() {
         let error = mysql.query_drop("select sleep(30)").await.unwrap_err().to_string();
         assert!(error.contains("statement timeout"), "{error}");
         mysql_email(&mut proxy.mysql().await).await.unwrap();
+    }
+}
+
+/// Where the proxy knows the password, a statement of MySQL's is given up on the server, and the session goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_of_listed_users_are_given_up_on_the_server() {
+    let servers = Servers::start();
+    let password = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(password.path(), MySql::user_password()).unwrap();
+    let users = format!(
+        "users:\n  - {{ name: {}, password: {{ file: '{}' }} }}\n",
+        MySql::user(),
+        password.path().display()
+    );
+    for rules in BOTH {
+        let proxy = Proxy::start(&config(&servers, "query_timeout: 700ms", "", &format!("{users}{rules}")));
+        let mut mysql = proxy.mysql().await;
+        let sleeping = "select count(*) from information_schema.processlist where info like 'select count(*) from users a%'";
+        let long =
+            "select count(*) from users a, users b, users c, users d, users e, users f, users g, users h";
+        let error = mysql.query_drop(long).await.unwrap_err();
+        assert_eq!(number(&error), 1317);
+        assert_eq!(servers.mysql.sql("", sleeping).unwrap(), "0");
+        mysql_email(&mut mysql).await.unwrap();
     }
 }
 

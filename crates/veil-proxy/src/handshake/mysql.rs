@@ -3,6 +3,7 @@
 mod account;
 mod bridge;
 pub(crate) mod greeting;
+mod kill;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use veil_wire::mysql::auth::plugin;
 use veil_wire::mysql::capability as cap;
 use veil_wire::mysql::startup::{self, ChangeUser, Response};
 
+use self::kill::Killer;
 use super::{Failure, signed_in};
 use crate::catalogs::View;
 use crate::connections::{OfServer, Registered};
@@ -29,7 +31,7 @@ use crate::engine::Engine;
 use crate::engine::mysql::{self, Guarded, Watcher};
 use crate::limits::{Applicant, Permit};
 use crate::problem::Problem;
-use crate::proxy::{Moment, MySqlRoute, Protocol, Proxy, Settings};
+use crate::proxy::{Moment, MySqlAccount, MySqlRoute, Protocol, Proxy, Settings};
 use crate::relay::{self, End as SessionEnd, Relay, Side};
 use crate::sessions::{Guest, Seated};
 use crate::standing::Standing;
@@ -119,14 +121,15 @@ pub(crate) async fn open(proxy: &Arc<Proxy>, tcp: TcpStream, peer: SocketAddr) -
             tell(link, Problem::new("08006", "signing in has taken too long", hint).into(), peer).await;
             None
         }
-        Ok(Ok(SignedIn { upstream, engine, standing, facts, user, permit })) => {
+        Ok(Ok(SignedIn { upstream, engine, standing, facts, user, permit, killer })) => {
             let guest = Guest {
                 protocol: Protocol::MySql,
                 address: peer.ip(),
                 user,
                 database: facts.database.clone(),
             };
-            let seated = proxy.sessions.seat(guest, facts.route.timeouts, None);
+            let cancel = killer.map(Killer::into_cancel);
+            let seated = proxy.sessions.seat(guest, facts.route.timeouts, cancel);
             let seat = Arc::clone(&seated.seat);
             let relay = Relay::new(side(link), side(upstream), engine, standing, seat);
             Some(Session { proxy: Arc::clone(proxy), relay, facts, _seated: seated, permit })
@@ -169,6 +172,8 @@ struct SignedIn {
     facts: Facts,
     user: String,
     permit: Permit,
+    /// Ends its statements.
+    killer: Option<Killer>,
 }
 
 async fn sign_in(
@@ -228,7 +233,15 @@ async fn sign_in(
     let facts =
         Facts { route: Arc::clone(route), target, database, peer, capabilities, _registered: registered };
     let (engine, standing) = engine(proxy, moment, &facts, principal, asked.scope);
-    Ok(SignedIn { upstream, engine, standing, facts, user: asked.user, permit })
+    let account = settings.mysql_accounts.get(&asked.user);
+    let killer = account.and_then(account::known_password).map(|password| Killer {
+        proxy: Arc::clone(proxy),
+        target: Arc::clone(&facts.target),
+        user: upstream_name(account, &asked.user).to_owned(),
+        password: password.clone(),
+        number,
+    });
+    Ok(SignedIn { upstream, engine, standing, facts, user: asked.user, permit, killer })
 }
 
 fn text(bytes: &[u8]) -> Result<String, Failure> {
@@ -255,11 +268,18 @@ async fn authenticate(
     };
     let (target, mut upstream, number) = reach(proxy, route, asked, account).await?;
     let last = match proven {
-        Some(proven) => account::sign_in(proxy, client, &mut upstream, &asked.user, proven, &target).await?,
+        Some(proven) => {
+            account::sign_in(proxy, Some(&mut *client), &mut upstream, &asked.user, proven, &target).await?
+        }
         None => bridge::run(proxy, client, &mut upstream, &target).await?,
     };
     client.write(|out| out.extend(&last)).await?;
     Ok((target, upstream, number))
+}
+
+/// Whom a user is upstream.
+fn upstream_name<'a>(account: Option<&'a MySqlAccount>, user: &'a str) -> &'a str {
+    account.and_then(|account| account.upstream.as_ref()).map_or(user, |(name, _)| name)
 }
 
 /// Connects to the upstream and sends the response that has it ask for its own plugin.
@@ -267,7 +287,7 @@ async fn reach(
     proxy: &Proxy,
     route: &MySqlRoute,
     asked: &Asked<'_>,
-    account: Option<&crate::proxy::MySqlAccount>,
+    account: Option<&MySqlAccount>,
 ) -> Result<(Arc<Target>, Link, u32), Failure> {
     let reached =
         proxy.upstreams.reach(&route.hosts, |target| async move { connect::connect(&target).await });
@@ -282,8 +302,7 @@ async fn reach(
         )
         .into());
     }
-    let user =
-        account.and_then(|account| account.upstream.as_ref()).map_or(asked.user.as_str(), |(user, _)| user);
+    let user = upstream_name(account, &asked.user);
     let mut response = Response {
         user: user.as_bytes().to_vec(),
         proof: Vec::new(),
@@ -329,7 +348,7 @@ async fn change_user(
         Some(account) => Some(account::prove((proxy, moment.epoch), client, account, &user, None).await?),
         None => None,
     };
-    let name = account.and_then(|account| account.upstream.as_ref()).map_or(user.as_str(), |(user, _)| user);
+    let name = upstream_name(account, &user);
     let mut asking = ChangeUser {
         user: name.as_bytes().to_vec(),
         proof: Vec::new(),
@@ -342,7 +361,9 @@ async fn change_user(
     upstream.set_sequence(0);
     upstream.write(|out| asking.put(facts.capabilities, out)).await?;
     let last = match proven {
-        Some(proven) => account::sign_in(proxy, client, upstream, &user, proven, &facts.target).await?,
+        Some(proven) => {
+            account::sign_in(proxy, Some(&mut *client), upstream, &user, proven, &facts.target).await?
+        }
         None => bridge::run(proxy, client, upstream, &facts.target).await?,
     };
     client.write(|out| out.extend(&last)).await?;
@@ -361,7 +382,7 @@ fn principal(
     attributes: &[u8],
 ) -> Principal {
     let account = settings.mysql_accounts.get(user);
-    let upstream = account.and_then(|account| account.upstream.as_ref()).map_or(user, |(name, _)| name);
+    let upstream = upstream_name(account, user);
     Principal {
         user: user.to_owned(),
         address: Some(peer.ip()),

@@ -31,6 +31,13 @@ pub(super) struct Proven {
     unanswered: Option<Nonce>,
 }
 
+impl Proven {
+    /// A password that is known.
+    pub(super) const fn password(password: Sensitive<Vec<u8>>) -> Self {
+        Self { secret: Secret::Password(password), unanswered: None }
+    }
+}
+
 /// What serves to sign in upstream.
 enum Secret {
     Password(Sensitive<Vec<u8>>),
@@ -94,14 +101,17 @@ pub(super) async fn prove(
     }
 }
 
+/// The password by which an account signs in upstream, if the configuration has it.
+pub(super) fn known_password(account: &MySqlAccount) -> Option<&Sensitive<Vec<u8>>> {
+    match (&account.upstream, &account.proof) {
+        (Some((_, password)), _) | (None, MySqlProof::Password(password)) => Some(password),
+        (None, _) => None,
+    }
+}
+
 /// The account's own password serves wherever it is known.
 fn secret(account: &MySqlAccount, proven: Secret) -> Secret {
-    match (&account.upstream, &account.proof) {
-        (Some((_, password)), _) | (None, MySqlProof::Password(password)) => {
-            Secret::Password(password.clone())
-        }
-        (None, _) => proven,
-    }
+    known_password(account).map_or(proven, |password| Secret::Password(password.clone()))
 }
 
 async fn switch(client: &mut Link, name: &[u8]) -> Result<(Nonce, Vec<u8>), Failure> {
@@ -126,7 +136,7 @@ fn denied(user: &str, password: bool) -> Failure {
 /// Signs in upstream, which has been sent who wants to; returns its OK packet.
 pub(super) async fn sign_in(
     proxy: &Proxy,
-    client: &mut Link,
+    mut client: Option<&mut Link>,
     upstream: &mut Link,
     user: &str,
     mut proven: Proven,
@@ -137,7 +147,7 @@ pub(super) async fn sign_in(
         let message = upstream.read(AUTH_MAX).await?;
         match Request::decode(&message)? {
             Request::Ok => {
-                if proven.unanswered.is_some() {
+                if let (Some(_), Some(client)) = (&proven.unanswered, &mut client) {
                     client.write(|out| auth::put_more(out, &[sha2_wire::FAST_OK])).await?;
                 }
                 return Ok(message);
@@ -152,7 +162,7 @@ pub(super) async fn sign_in(
                     Nonce::parse(data).map_err(|_| Problem::protocol("a challenge that is not 20 bytes"))?;
                 nonce = Some(challenge);
                 if name == plugin::SHA256 {
-                    let password = password(proxy, client, &mut proven).await?;
+                    let password = password(proxy, client.as_deref_mut(), &mut proven).await?;
                     give_password(upstream, challenge, &password, sha2_wire::KEY_REQUEST_SHA256).await?;
                 } else {
                     let answer = answer(&proven.secret, name, &challenge)?;
@@ -162,7 +172,7 @@ pub(super) async fn sign_in(
             Request::More([sha2_wire::FAST_OK]) => {}
             Request::More([sha2_wire::FULL]) => {
                 let challenge = nonce.ok_or_else(|| Problem::protocol("no challenge"))?;
-                let password = password(proxy, client, &mut proven).await?;
+                let password = password(proxy, client.as_deref_mut(), &mut proven).await?;
                 give_password(upstream, challenge, &password, sha2_wire::KEY_REQUEST).await?;
             }
             Request::More(_) | Request::Other(_) => {
@@ -191,13 +201,13 @@ fn answer(secret: &Secret, name: &[u8], nonce: &Nonce) -> Result<Vec<u8>, NetErr
 /// The password itself: known, or asked of the client, which still waits for an answer to its proof.
 async fn password(
     proxy: &Proxy,
-    client: &mut Link,
+    client: Option<&mut Link>,
     proven: &mut Proven,
 ) -> Result<Sensitive<Vec<u8>>, Failure> {
     if let Secret::Password(password) = &proven.secret {
         return Ok(password.clone());
     }
-    let Some(nonce) = proven.unanswered.take() else {
+    let (Some(nonce), Some(client)) = (proven.unanswered.take(), client) else {
         return Err(NetError::Method("the password itself, which the client's proof does not reveal").into());
     };
     ask_password(proxy, client, nonce).await
