@@ -94,23 +94,21 @@ pub(super) fn read(root: Node<'_>) -> Questions {
             Node::DeleteStmt(delete) => asked.extend(conditions(delete.where_clause())),
             Node::MergeStmt(merge) => asked.extend(conditions(merge.join_condition())),
             Node::MergeWhenClause(when) => asked.extend(conditions(when.condition())),
+            Node::InsertStmt(insert) => asked.extend(any_conflict(insert)),
             Node::OnConflictClause(conflict) => {
                 asked.extend(conditions(conflict.where_clause()));
                 // What is in conflict tells what is there.
-                match conflict.infer().map(nodes::InferClause::index_elems) {
-                    Some(by) if !by.is_empty() => asked.extend(by.iter().map(|by| match by {
-                        Node::IndexElem(by) => {
-                            let named = by.name().map(|name| column(Some(name)));
-                            about(
-                                named.into_iter().chain(inside(by.expr())).collect(),
-                                Asks::Alike,
-                                &[by.expr()],
-                            )
-                        }
-                        _ => about(vec![Expr::Unknown], Asks::Alike, &[]),
-                    })),
-                    _ => asked.push(about(vec![Expr::Unknown], Asks::Alike, &[])),
-                }
+                asked.extend(arbiters(conflict).map(|by| match by {
+                    Node::IndexElem(by) => {
+                        let named = by.name().map(|name| column(Some(name)));
+                        about(
+                            named.into_iter().chain(inside(by.expr())).collect(),
+                            Asks::Alike,
+                            &[by.expr()],
+                        )
+                    }
+                    _ => about(vec![Expr::Unknown], Asks::Alike, &[]),
+                }));
             }
             Node::JoinExpr(join) => {
                 asked.extend(conditions(join.quals()));
@@ -134,6 +132,29 @@ pub(super) fn read(root: Node<'_>) -> Questions {
     // A condition on a group comes before what it says of the group.
     asked.iter_mut().flat_map(|question| &mut question.about).for_each(Expr::ungroup);
     found
+}
+
+/// What a conflict is looked for by.
+fn arbiters(conflict: &nodes::OnConflictClause) -> impl Iterator<Item = Node<'_>> {
+    conflict.infer().into_iter().flat_map(|infer| infer.index_elems().iter())
+}
+
+/// A conflict with any unique index, which is over columns that are written, or computed from them.
+fn any_conflict(insert: &nodes::InsertStmt) -> Vec<Asked> {
+    match insert.on_conflict_clause() {
+        Some(conflict) if arbiters(conflict).next().is_none() => {}
+        Some(_) | None => return Vec::new(),
+    }
+    let name = |target: Node<'_>| match target {
+        Node::ResTarget(target) => column(target.name()),
+        _ => Expr::Unknown,
+    };
+    let written = insert.cols().iter().map(|target| about(vec![name(target)], Asks::Alike, &[]));
+    let written: Vec<Asked> = written.collect();
+    match written.is_empty() {
+        true => vec![about(vec![Expr::Unknown], Asks::Alike, &[])],
+        false => written,
+    }
 }
 
 fn keeps(select: &nodes::SelectStmt) -> bool {
