@@ -1,6 +1,7 @@
 //! From PostgreSQL's trees to lineage.
 
 mod asked;
+mod chosen;
 mod group;
 mod met;
 
@@ -338,28 +339,15 @@ pub(super) fn expr(node: Node<'_>, depth: usize) -> Expr {
             Expr::Chosen { among, by }
         }
         Node::SubLink(link) => sublink(link, depth + 1),
-        Node::FuncCall(call) => match chosen_argument(call) {
+        Node::FuncCall(call) => match chosen::argument(call) {
             Some(argument) => one_of(vec![deeper(argument)]),
-            None => match group::aggregated(call) {
-                Some(argument) => Expr::Aggregate(Box::new(deeper(argument))),
-                None => Expr::From(parts(node, depth + 1)),
+            None => match (group::aggregated(call), chosen::of_other_row(call, depth + 1)) {
+                (Some(argument), _) => Expr::Aggregate(Box::new(deeper(argument))),
+                (None, Some(chosen)) => chosen,
+                (None, None) => Expr::From(parts(node, depth + 1)),
             },
         },
         other => Expr::From(parts(other, depth + 1)),
-    }
-}
-
-/// The argument whose value an aggregate returns as it is.
-fn chosen_argument(call: &nodes::FuncCall) -> Option<Node<'_>> {
-    let name = qualified(call.funcname())?;
-    let builtin = name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog");
-    let plain = call.over().is_none()
-        && matches!(call.agg_filter(), Node::None)
-        && call.agg_order().is_empty()
-        && !call.agg_within_group;
-    match (name.name.as_str(), call.args().len(), call.args().get(0)) {
-        ("min" | "max", 1, Some(argument)) if builtin && plain => Some(argument),
-        _ => None,
     }
 }
 

@@ -101,11 +101,7 @@ pub(super) fn read(root: Node<'_>) -> Questions {
                 asked.extend(arbiters(conflict).map(|by| match by {
                     Node::IndexElem(by) => {
                         let named = by.name().map(|name| column(Some(name)));
-                        about(
-                            named.into_iter().chain(inside(by.expr())).collect(),
-                            Asks::Alike,
-                            &[by.expr()],
-                        )
+                        about(named.into_iter().chain(inside(by.expr())).collect(), Asks::Alike, &[by.expr()])
                     }
                     _ => about(vec![Expr::Unknown], Asks::Alike, &[]),
                 }));

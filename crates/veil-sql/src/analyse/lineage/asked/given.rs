@@ -3,7 +3,7 @@
 use pg_raw_parse::raw::{A_Expr_Kind, SubLinkType};
 use pg_raw_parse::{ConstValue, Node, nodes};
 
-use super::super::{arms, chosen_argument};
+use super::super::{arms, chosen};
 use super::{descend, expr};
 use crate::analyse::last_name;
 use crate::lineage::{Expr, Output};
@@ -176,7 +176,7 @@ pub(super) fn guesses(value: Node<'_>, depth: usize) -> u32 {
             });
             results.chain([case.defresult()]).map(deeper).fold(0, u32::saturating_add)
         }
-        Node::FuncCall(call) => chosen_argument(call).map_or(0, deeper),
+        Node::FuncCall(call) => chosen::argument(call).map_or(0, deeper),
         Node::SubLink(link) => match link.subselect() {
             Node::SelectStmt(select) => {
                 let shown = arms(select, SHALLOW).into_iter().flatten();
