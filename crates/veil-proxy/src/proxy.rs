@@ -410,3 +410,48 @@ impl Settings {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use veil_mask::RootKey;
+
+    use super::*;
+    use crate::limits::Applicant;
+    use crate::sessions::Guest;
+
+    /// A session that ends by a panic gives its place back, and is counted.
+    #[tokio::test]
+    async fn a_panic_ends_one_session_only() {
+        let settings = Settings {
+            tls: None,
+            routes: Vec::new(),
+            accounts: HashMap::new(),
+            mysql_routes: Vec::new(),
+            mysql_accounts: HashMap::new(),
+            local_files: false,
+            limits: Limits { connections: 1, ..Limits::default() },
+            login_timeout: Duration::from_secs(1),
+        };
+        let policy = Policy::new(Vec::new(), Vec::new(), &RootKey::from_bytes([7; 32]));
+        let proxy = Arc::new(Proxy::new(settings, policy, [0; 32]));
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let limits = &proxy.moment().settings.limits;
+        let applicant = Applicant { address, user: "app", database: "shop", database_max: 0 };
+        let permit = proxy.admission.admit(limits, applicant).await.unwrap();
+        let guest =
+            Guest { protocol: Protocol::Pg, address, user: "app".to_owned(), database: "shop".to_owned() };
+        let seated = proxy.sessions.seat(guest, Timeouts::default(), None);
+        assert!(proxy.admission.admit(limits, applicant).await.is_err());
+        let mut sessions = JoinSet::new();
+        sessions.spawn(async move {
+            let _held = (permit, seated);
+            panic!("a bug");
+        });
+        proxy.report_panic(sessions.join_next().await.unwrap());
+        assert_eq!(proxy.counters.panics.load(Ordering::Relaxed), 1);
+        assert_eq!(proxy.sessions.count(), 0);
+        assert!(proxy.admission.admit(limits, applicant).await.is_ok());
+    }
+}

@@ -248,6 +248,8 @@ pub fn number(error: &mysql_async::Error) -> u16 {
 }
 
 fn text(directory: &tempfile::TempDir, [pg, mysql, api]: [u16; 3], config: &str) -> String {
+    let key = config.lines().find_map(|line| line.strip_prefix("# KEY "));
+    let key = key.map(|key| format!(", api_key: {{ file: '{key}' }}")).unwrap_or_default();
     let certificate = config.lines().find_map(|line| line.strip_prefix("# TLS ")?.split_once(' '));
     let more = match certificate {
         Some((certificate, key)) => {
@@ -258,7 +260,7 @@ fn text(directory: &tempfile::TempDir, [pg, mysql, api]: [u16; 3], config: &str)
     };
     format!(
         "listen: {{ postgres: '127.0.0.1:{pg}', mysql: '127.0.0.1:{mysql}'{more} }}\nkeys: {{ root: {{ file: '{0}/key' }} }}\n\
-         api: {{ listen: '127.0.0.1:{api}' }}\naudit: {{ file: '{0}/audit' }}\n{config}",
+         api: {{ listen: '127.0.0.1:{api}'{key} }}\naudit: {{ file: '{0}/audit' }}\n{config}",
         directory.path().display()
     )
 }

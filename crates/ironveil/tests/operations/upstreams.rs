@@ -82,6 +82,70 @@ async fn servers_that_say_nothing_are_not_waited_for() {
     assert!(mysql_email(&mut proxy.mysql().await).await.unwrap().contains("@example."));
 }
 
+/// The server takes the connection and does not answer the request for TLS.
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_are_those_that_say_nothing_about_tls() {
+    let server = Postgres::start(PostgresOptions { tls: true, ..PostgresOptions::default() }).unwrap();
+    server.psql("postgres", "create database shop").unwrap();
+    let fault = FaultProxy::start(server.port()).unwrap();
+    let ca = server.ca().ca_pem().display().to_string();
+    let mut proxy = Proxy::start(&format!(
+        "timeouts: {{ connect_timeout: 500ms }}\ndatabases:\n  \
+         - {{ name: shop, upstream: 'postgres://localhost:{}/?sslmode=verify-full&sslrootcert={ca}' }}\n{RULES}",
+        fault.port()
+    ));
+    let one = async |proxy: &Proxy| {
+        let client = proxy.try_pg("postgres").await?;
+        client.query_one("select 1", &[]).await.map(|row| row.get::<_, i32>(0))
+    };
+    assert_eq!(one(&proxy).await.unwrap(), 1);
+    fault.stop_reading(true);
+    let error = tokio::time::timeout(SOON, one(&proxy)).await.unwrap().unwrap_err();
+    assert_eq!(code(&error), "08006");
+    fault.stop_reading(false);
+    proxy.wait_for("it answers again", |proxy| proxy.http("GET", "/readyz").1 == "ok\n");
+    assert_eq!(one(&proxy).await.unwrap(), 1);
+}
+
+/// Who has the key is told more.
+#[test]
+fn the_api_tells_details_to_whom_has_its_key() {
+    let key = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(key.path(), "sesame\n").unwrap();
+    let port = veil_testkit::free_port();
+    let config = format!(
+        "databases:\n  - {{ name: a, upstream: 'postgres://127.0.0.1:{port}' }}\n{RULES}# KEY {}\n",
+        key.path().display()
+    );
+    let mut proxy = Proxy::start(&config);
+    for headers in
+        ["", "Authorization: Bearer \r\n", "X-API-Key: sesam\r\n", "Authorization: Basic sesame\r\n"]
+    {
+        assert_eq!(
+            proxy.http_with("GET", "/health", headers),
+            (503, "{\"status\":\"unavailable\"}".to_owned())
+        );
+        assert_eq!(proxy.http_with("POST", "/config/reload", headers).0, 401);
+    }
+    for headers in ["Authorization: Bearer sesame\r\n", "X-API-Key: sesame\r\n"] {
+        let (status, health) = proxy.http_with("GET", "/health", headers);
+        assert!(
+            status == 503 && health.contains(&port.to_string()) && health.contains("last_error"),
+            "{health}"
+        );
+        assert_eq!(proxy.http_with("POST", "/config/reload", headers).0, 200);
+    }
+    // Another key is taken when its file says so; none is not.
+    std::fs::write(key.path(), "abracadabra").unwrap();
+    let other = "X-API-Key: abracadabra\r\n";
+    proxy
+        .wait_for("the key is read again", |proxy| proxy.http_with("POST", "/config/reload", other).0 == 200);
+    assert_eq!(proxy.http_with("POST", "/config/reload", "X-API-Key: sesame\r\n").0, 401);
+    std::fs::write(key.path(), "").unwrap();
+    assert_eq!(proxy.http_with("POST", "/config/reload", other).0, 422);
+    assert_eq!(proxy.http_with("POST", "/config/reload", "X-API-Key: \r\n").0, 401);
+}
+
 /// An address that takes no connection: the queue of its listener is full.
 fn black_hole() -> (Socket, Vec<Socket>, u16) {
     let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();

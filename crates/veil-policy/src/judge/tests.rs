@@ -308,7 +308,7 @@ fn values_are_followed_to_the_columns_of_a_result() {
         ("select email collate \"C\", email::text, (email) from users", "mxm"),
         (
             "select row_number() over (order by id), rank() over (order by email), lag(email) over (order by id) from users",
-            "-xx",
+            "-xm",
         ),
         (
             "select first_value(note) over w, sum(id) over (w rows 1 preceding), grouping(email) from users window w as (order by id)",

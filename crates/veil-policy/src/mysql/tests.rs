@@ -207,6 +207,8 @@ fn values_are_followed_to_the_columns_of_a_result() {
             "mx-",
         ),
         ("select first_value(note) over w from users window w as (order by id)", "-"),
+        // A value of the client's own would be masked like the column.
+        ("select lag(email, 1, 'none') over (order by id) from users", "x"),
         ("select first_value(note) over w from users window w as (order by email)", "x"),
         ("select first_value(note) over (w order by id) from users window w as (partition by email)", "x"),
         (
