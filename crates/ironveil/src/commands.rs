@@ -12,7 +12,7 @@ use veil_policy::config::{
 use veil_policy::glob::Glob;
 
 use crate::cli::{Check, Cli, Command, Keys, Run};
-use crate::server::Server;
+use crate::server::{Server, SignIn};
 use crate::{demo, explain, keys, mask, report, run, wire_up};
 
 /// Statements are parsed on these threads, by a parser that recurses.
@@ -101,6 +101,7 @@ fn config_from_arguments(url: &str, rules: &[String]) -> Result<Config> {
             name: Glob::any(),
             upstream,
             auth_query: None,
+            check: None,
             timeouts: Timeouts::default(),
             max_connections: 0,
         }],
@@ -176,7 +177,7 @@ fn check_config(check: &Check) -> Result<()> {
     )?;
     if let (Some(database), Some(user)) = (&check.database, &check.user) {
         let report = runtime()?.block_on(async {
-            let mut server = Server::open(&config, database, user).await?;
+            let mut server = Server::open(&config, database, SignIn::of_environment(user)).await?;
             run_tests(&config, database, &server)?;
             report::report(&config, &mut server, user).await
         })?;

@@ -7,7 +7,7 @@ use veil_policy::explain::Explanation;
 
 use crate::cli::Explain;
 use crate::commands;
-use crate::server::Server;
+use crate::server::{Server, SignIn};
 
 /// Prints what becomes of each statement.
 pub(crate) async fn run(mut args: Explain) -> Result<()> {
@@ -15,7 +15,7 @@ pub(crate) async fn run(mut args: Explain) -> Result<()> {
     if args.statements.is_empty() {
         args.statements = io::stdin().lock().lines().collect::<io::Result<_>>()?;
     }
-    let server = Server::open(&config, &args.database, &args.user).await?;
+    let server = Server::open(&config, &args.database, SignIn::of_environment(&args.user)).await?;
     args.statements
         .iter()
         .try_for_each(|sql| print(sql, server.explain(sql, &server.known), &server.meetings(sql)))

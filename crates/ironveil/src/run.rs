@@ -25,13 +25,15 @@ use veil_sql::mysql::Mode;
 
 use crate::cli::Run;
 use crate::commands::{config_of, runtime};
-use crate::server::Known;
+use crate::server::{Known, Server, SignIn};
 use crate::{keys, wire_up};
 
 /// Files are looked at so often.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Sessions that were told to end have so long to tell their clients.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// A server has so long to show its catalog at the start.
+const CHECK_MAX: Duration = Duration::from_secs(30);
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 4096;
 
@@ -43,8 +45,8 @@ pub(crate) fn serve(run: Run) -> Result<()> {
     }
     let runtime = runtime()?;
     let ended = runtime.block_on(async {
-        let running = Arc::new(Running::new(run)?);
-        running.run().await
+        let (running, config) = Running::new(run)?;
+        Arc::new(running).run(config).await
     });
     // A reload that hangs holds nothing up.
     runtime.shutdown_background();
@@ -110,7 +112,8 @@ impl Fixed {
 }
 
 impl Running {
-    fn new(run: Run) -> Result<Self> {
+    /// With the configuration that it begins with.
+    fn new(run: Run) -> Result<(Self, Config)> {
         let config = read(&run)?;
         let root = root(&run, &config)?;
         let files = files(&run, &config, &root);
@@ -124,7 +127,7 @@ impl Running {
                 .with_context(|| format!("audit.file: cannot open {}", audit.file.display()))?,
             None => Audit::stderr(),
         };
-        Ok(Self {
+        let running = Self {
             proxy: Arc::new(Proxy::new(settings, policy, keys::random()?)),
             audit,
             began: Instant::now(),
@@ -136,14 +139,16 @@ impl Running {
             last: Mutex::default(),
             stopping: AtomicBool::new(false),
             run,
-        })
+        };
+        // As the command line has it.
+        Ok((running, Config { root_key: Some(root), ..config }))
     }
 
-    async fn run(self: Arc<Self>) -> Result<()> {
+    async fn run(self: Arc<Self>, config: Config) -> Result<()> {
         let mut signals = Signals::new()?;
         let mut tasks = JoinSet::new();
         self.serve_api(&mut tasks).await?;
-        let looking = self.look_at_upstreams();
+        let looking = self.look_at_upstreams(config);
         tokio::select! {
             looked = looking => looked?,
             () = signals.second() => return Ok(()),
@@ -212,8 +217,8 @@ impl Running {
         Ok(())
     }
 
-    /// Asks all servers whether they are there.
-    async fn look_at_upstreams(&self) -> Result<()> {
+    /// Asks all servers whether they are there, and signs in where the configuration says as whom.
+    async fn look_at_upstreams(&self, config: Config) -> Result<()> {
         let mut checks = JoinSet::new();
         for (protocol, target) in self.proxy.targets() {
             let proxy = Arc::clone(&self.proxy);
@@ -225,6 +230,25 @@ impl Running {
                 bail!("an upstream cannot be reached: {error}");
             }
             warn!(%error, "an upstream cannot be reached; it is tried again");
+        }
+        for database in &config.databases {
+            let Some(check) = &database.check else { continue };
+            let sign_in =
+                SignIn { user: check.user.clone(), password: Some(keys::read_secret(&check.password)?) };
+            let opened = tokio::time::timeout(
+                CHECK_MAX,
+                Server::at(&config, database, database.name.as_str(), sign_in),
+            );
+            let error = match opened.await {
+                Ok(Ok(_)) => continue,
+                Ok(Err(error)) => error,
+                Err(late) => late.into(),
+            };
+            let what = format!("databases, {}: the check fails: {error:#}", database.name);
+            if self.run.require_upstream {
+                bail!("{what}");
+            }
+            warn!("{what}");
         }
         Ok(())
     }
@@ -398,6 +422,7 @@ fn files(run: &Run, config: &Config, root: &Secret) -> Vec<PathBuf> {
     }
     for database in &config.databases {
         database.auth_query.iter().for_each(|auth_query| secret(&auth_query.login.password));
+        database.check.iter().for_each(|login| secret(&login.password));
     }
     for upstream in config.databases.iter().map(|database| &database.upstream) {
         files.extend(upstream.root_cert.clone());

@@ -7,7 +7,8 @@ use anyhow::{Context, Result, bail};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, OptsBuilder, Row, SslOpts};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
-use veil_policy::config::{Config, Protocol, SslMode, Upstream};
+use veil_model::Sensitive;
+use veil_policy::config::{Config, Database, Protocol, SslMode, Upstream};
 use veil_policy::expect::Test;
 use veil_policy::explain::{Explanation, explain, meetings};
 use veil_policy::who::{Principal, Rights};
@@ -63,6 +64,19 @@ impl Known {
     }
 }
 
+/// Who signs in.
+pub(crate) struct SignIn {
+    pub(crate) user: String,
+    pub(crate) password: Option<Sensitive<String>>,
+}
+
+impl SignIn {
+    /// With the password that is in the environment.
+    pub(crate) fn of_environment(user: &str) -> Self {
+        Self { user: user.to_owned(), password: std::env::var(PASSWORD).ok().map(Sensitive::new) }
+    }
+}
+
 /// A session in a database, by its name on the server.
 pub(crate) struct Server {
     pub(crate) known: Known,
@@ -84,17 +98,27 @@ enum Session {
 
 impl Server {
     /// Signs in to the server of `database`, and reads its catalog.
-    pub(crate) async fn open(config: &Config, database: &str, user: &str) -> Result<Self> {
-        let root = config.root_key.clone().map_or_else(keys::default_root, Ok)?;
-        let policy = Arc::new(wire_up::policy(config, &keys::read_root(&root)?, None));
+    pub(crate) async fn open(config: &Config, database: &str, sign_in: SignIn) -> Result<Self> {
         let Some(found) = config.databases.iter().find(|known| known.name.matches(database)) else {
             bail!("no entry of \"databases\" in the configuration has the name {database}")
         };
-        let upstream = &found.upstream;
+        Self::at(config, found, database, sign_in).await
+    }
+
+    /// The same, of an entry of the configuration.
+    pub(crate) async fn at(
+        config: &Config,
+        entry: &Database,
+        database: &str,
+        sign_in: SignIn,
+    ) -> Result<Self> {
+        let root = config.root_key.clone().map_or_else(keys::default_root, Ok)?;
+        let policy = Arc::new(wire_up::policy(config, &keys::read_root(&root)?, None));
+        let upstream = &entry.upstream;
         let database = upstream.database.as_deref().unwrap_or(database);
         match upstream.protocol {
-            Protocol::Postgres => postgres(upstream, policy, database, user).await,
-            Protocol::MySql => mysql(upstream, policy, database, user).await,
+            Protocol::Postgres => postgres(upstream, policy, database, &sign_in).await,
+            Protocol::MySql => mysql(upstream, policy, database, &sign_in).await,
         }
     }
 
@@ -159,12 +183,17 @@ async fn mysql_rows(connection: &mut Conn, query: &str) -> Result<Rows> {
     Ok(answer.into_iter().map(cells).collect())
 }
 
-async fn postgres(upstream: &Upstream, policy: Arc<Policy>, database: &str, user: &str) -> Result<Server> {
+async fn postgres(
+    upstream: &Upstream,
+    policy: Arc<Policy>,
+    database: &str,
+    SignIn { user, password }: &SignIn,
+) -> Result<Server> {
     let connected = wire_up::target(upstream)?.connect().await?;
     let mut config = tokio_postgres::Config::new();
     config.user(user).dbname(database);
-    if let Ok(password) = std::env::var(PASSWORD) {
-        config.password(password);
+    if let Some(password) = password {
+        config.password(password.expose());
     }
     let (client, connection) =
         config.connect_raw(connected.stream, NoTls).await.context("cannot sign in to the server")?;
@@ -180,8 +209,8 @@ async fn postgres(upstream: &Upstream, policy: Arc<Policy>, database: &str, user
     Ok(Server { known, database: database.to_owned(), policy, catalog, session })
 }
 
-async fn mysql(upstream: &Upstream, policy: Arc<Policy>, database: &str, user: &str) -> Result<Server> {
-    let options = options(upstream, database, user);
+async fn mysql(upstream: &Upstream, policy: Arc<Policy>, database: &str, sign_in: &SignIn) -> Result<Server> {
+    let (user, options) = (&sign_in.user, options(upstream, database, sign_in));
     let mut connection = Box::new(Conn::new(options).await.context("cannot sign in to the server")?);
     let settings: Option<(String, String)> =
         connection.query_first("select @@sql_mode, version()").await.context("cannot read the settings")?;
@@ -197,7 +226,7 @@ async fn mysql(upstream: &Upstream, policy: Arc<Policy>, database: &str, user: &
     Ok(Server { known, database: database.to_owned(), policy, catalog, session })
 }
 
-fn options(upstream: &Upstream, database: &str, user: &str) -> Opts {
+fn options(upstream: &Upstream, database: &str, SignIn { user, password }: &SignIn) -> Opts {
     let tls = (upstream.sslmode != SslMode::Disable).then(|| {
         let named = upstream.sslmode == SslMode::VerifyFull;
         let verifies = named || upstream.sslmode == SslMode::VerifyCa || upstream.root_cert.is_some();
@@ -210,7 +239,7 @@ fn options(upstream: &Upstream, database: &str, user: &str) -> Opts {
         .ip_or_hostname(&upstream.host)
         .tcp_port(upstream.port)
         .user(Some(user))
-        .pass(std::env::var(PASSWORD).ok())
+        .pass(password.as_ref().map(|password| password.expose().clone()))
         .db_name(Some(database))
         .prefer_socket(Some(false))
         .ssl_opts(tls)

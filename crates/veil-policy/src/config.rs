@@ -136,6 +136,8 @@ pub struct Database {
     pub upstream: Upstream,
     /// How the verifiers of users who are not listed are found.
     pub auth_query: Option<AuthQuery>,
+    /// Who signs in at the start, to see whether that works.
+    pub check: Option<Login>,
     /// How long its sessions may be what they are.
     pub timeouts: Timeouts,
     /// Sessions there may be; 0 for any number.

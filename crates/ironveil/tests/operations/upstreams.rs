@@ -253,6 +253,27 @@ fn require_upstream_ends_a_start_without_one() {
     assert!(output.status.code() == Some(1) && said.contains(&format!("127.0.0.1:{port}")), "{said}");
 }
 
+/// Whether signing in works, and the catalog can be read.
+#[test]
+fn the_start_signs_in_where_it_is_told_to() {
+    let servers = Servers::start();
+    let password = tempfile::NamedTempFile::new().unwrap();
+    let check = format!(
+        ", check: {{ user: {}, password: {{ file: '{}' }} }}",
+        MySql::user(),
+        password.path().display()
+    );
+    let config = format!("{}{RULES}", databases(servers.pg.port(), servers.mysql.port(), &check));
+    servers.pg.psql("shop", &format!("create role {} login", MySql::user())).unwrap();
+    std::fs::write(password.path(), "wrong").unwrap();
+    let proxy = Proxy::start(&config);
+    // PostgreSQL trusts here.
+    assert_eq!(proxy.log().matches("the check fails").count(), 1, "{}", proxy.log());
+    std::fs::write(password.path(), MySql::user_password()).unwrap();
+    let proxy = Proxy::start_with(&config, &["--require-upstream"]);
+    assert!(!proxy.log().contains("fails"), "{}", proxy.log());
+}
+
 /// Checks of a server must not get this host blocked (`max_connect_errors`).
 #[tokio::test(flavor = "multi_thread")]
 async fn mysql_does_not_take_checks_for_attacks() {

@@ -206,11 +206,23 @@ fn database(value: &Value<'_>, timeouts: Timeouts, faults: &mut Faults) -> Optio
     let name = map.need("name", faults).and_then(|value| value.text(faults));
     let upstream = map.need("upstream", faults).and_then(|value| upstream(&value, faults));
     let auth_query = map.take("auth_query").and_then(|value| auth_query(&value, faults));
+    let check = map.take("check").and_then(|value| own_login(&value, faults));
     let max_connections = map.take("max_connections").and_then(|value| count(&value, faults));
     let timeouts = take_timeouts(&mut map, timeouts, faults);
-    map.end(faults, &[&["name", "upstream", "auth_query", "max_connections"], TIMEOUTS.as_slice()].concat());
+    map.end(
+        faults,
+        &[&["name", "upstream", "auth_query", "check", "max_connections"], TIMEOUTS.as_slice()].concat(),
+    );
     let max_connections = max_connections.unwrap_or_default();
-    Some(Database { name: Glob::new(&name?), upstream: upstream?, auth_query, timeouts, max_connections })
+    let (name, upstream) = (name?, upstream?);
+    if check.is_some() && upstream.database.is_none() && name.contains(['*', '?']) {
+        return wrong(
+            value,
+            faults,
+            "\"check\" needs a database in \"upstream\", since the name has wildcards",
+        );
+    }
+    Some(Database { name: Glob::new(&name), upstream, auth_query, check, timeouts, max_connections })
 }
 
 fn upstream(value: &Value<'_>, faults: &mut Faults) -> Option<Upstream> {
@@ -237,17 +249,20 @@ fn login(map: &mut Map<'_>, faults: &mut Faults) -> Option<Login> {
     Some(Login { user: user?, password: password? })
 }
 
+/// A login that stands by itself.
+fn own_login(value: &Value<'_>, faults: &mut Faults) -> Option<Login> {
+    let mut map = value.map(faults)?;
+    let found = login(&mut map, faults);
+    map.end(faults, &["user", "password"]);
+    found
+}
+
 fn user(value: &Value<'_>, faults: &mut Faults) -> Option<User> {
     let mut map = value.map(faults)?;
     let name = map.need("name", faults).and_then(|value| value.text(faults));
     let verifier = map.take("verifier").and_then(|value| verifier(&value, faults));
     let password = map.take("password").and_then(|value| secret(&value, faults)).map(Proof::Password);
-    let upstream = map.take("upstream").and_then(|value| {
-        let mut map = value.map(faults)?;
-        let found = login(&mut map, faults);
-        map.end(faults, &["user", "password"]);
-        found
-    });
+    let upstream = map.take("upstream").and_then(|value| own_login(&value, faults));
     map.end(faults, &["name", "verifier", "password", "upstream"]);
     match (verifier, password) {
         (Some(proof), None) | (None, Some(proof)) => Some(User { name: name?, proof, upstream }),
