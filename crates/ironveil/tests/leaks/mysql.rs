@@ -145,9 +145,9 @@ impl Session {
                 "begin",
                 sql,
                 "show warnings",
-                "select * from items",
-                "select id, note, score, joined from users",
-                "select id, user_id, amount from orders",
+                "select * from items order by id",
+                "select id, note, score, joined from users order by id",
+                "select id, user_id, amount from orders order by id",
                 "rollback",
             ]),
         };
