@@ -9,6 +9,7 @@ mod mask;
 mod report;
 mod run;
 mod server;
+mod signals;
 mod wire_up;
 
 use std::io;

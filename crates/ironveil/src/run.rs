@@ -13,7 +13,6 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 use veil_control::{Api, Audit, Operations, Reloaded};
@@ -26,6 +25,7 @@ use veil_sql::mysql::Mode;
 use crate::cli::Run;
 use crate::commands::{config_of, runtime};
 use crate::server::{Known, Server, SignIn};
+use crate::signals::{Heard, Signals};
 use crate::{keys, wire_up};
 
 /// Files are looked at so often.
@@ -57,7 +57,7 @@ pub(crate) fn serve(run: Run) -> Result<()> {
 struct Running {
     run: Run,
     proxy: Arc<Proxy>,
-    audit: Audit,
+    audit: Arc<Audit>,
     began: Instant,
     /// What cannot change while it runs.
     fixed: Fixed,
@@ -129,7 +129,7 @@ impl Running {
         };
         let running = Self {
             proxy: Arc::new(Proxy::new(settings, policy, keys::random()?)),
-            audit,
+            audit: Arc::new(audit),
             began: Instant::now(),
             fixed: Fixed::of(&config),
             files: Mutex::new(files),
@@ -168,6 +168,10 @@ impl Running {
                 }));
             }
         }
+        let writer = self.fixed.audit.is_some().then(|| {
+            let (audit, events) = (Arc::clone(&self.audit), self.proxy.events.listen());
+            std::thread::spawn(move || audit.follow(&events))
+        });
         self.note("start", &[("version", json!(env!("CARGO_PKG_VERSION")))]);
         let proxy = Arc::clone(&self.proxy);
         tasks.spawn(async move { proxy.sessions.watch().await });
@@ -184,6 +188,11 @@ impl Running {
             () = self.drained(serving) => true,
             () = signals.second() => false,
         };
+        // What was told of last is on the disk before the end is.
+        self.proxy.events.close();
+        if let Some(writer) = writer {
+            let _ = tokio::time::timeout(GOODBYE, tokio::task::spawn_blocking(|| drop(writer.join()))).await;
+        }
         self.note("stop", &[("sessions_cut", json!(self.proxy.sessions.count()))]);
         info!(ended, "stopped");
         Ok(())
@@ -459,40 +468,4 @@ fn listen(address: SocketAddr, reuse_port: bool) -> Result<TcpListener> {
         TcpListener::from_std(socket.into())
     };
     bound().with_context(|| format!("cannot listen on {address}"))
-}
-
-/// What a signal asks for.
-#[derive(PartialEq)]
-enum Heard {
-    Reload,
-    Stop,
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Heard {
-        tokio::select! {
-            _ = self.terminate.recv() => Heard::Stop,
-            _ = self.interrupt.recv() => Heard::Stop,
-            _ = self.hang_up.recv() => Heard::Reload,
-        }
-    }
-
-    /// Another signal to stop.
-    async fn second(&mut self) {
-        while self.next().await == Heard::Reload {}
-    }
 }

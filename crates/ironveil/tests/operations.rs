@@ -13,6 +13,8 @@
 #[path = "operations/harness.rs"]
 mod harness;
 
+#[path = "operations/audit.rs"]
+mod audit;
 #[path = "operations/limits.rs"]
 mod limits;
 #[path = "operations/many.rs"]

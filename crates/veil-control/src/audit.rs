@@ -4,10 +4,13 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::mpsc::Receiver;
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
+use veil_proxy::Protocol;
+use veil_proxy::events::Event;
 
 /// Where it is written down who did what.
 pub struct Audit(Mutex<Box<dyn Write + Send>>);
@@ -33,16 +36,96 @@ impl Audit {
     /// # Errors
     /// It is not on the disk.
     pub fn record(&self, event: &str, facts: &[(&str, Value)]) -> io::Result<()> {
-        let mut line = Map::new();
-        line.insert("time".to_owned(), timestamp(SystemTime::now()).into());
-        line.insert("event".to_owned(), event.into());
-        line.extend(facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-        let mut text = serde_json::to_vec(&line)?;
-        text.push(b'\n');
+        self.write(&line(event, facts)?)
+    }
+
+    /// Adds lines, which are on the disk then.
+    fn write(&self, lines: &[u8]) -> io::Result<()> {
         let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // In one piece: other processes may add to the same file.
-        out.write_all(&text)?;
+        out.write_all(lines)?;
         out.flush()
+    }
+
+    /// Adds what the data plane tells of, until it tells of nothing more. What cannot be written is counted in the log.
+    pub fn follow(&self, events: &Receiver<Event>) {
+        while let Ok(first) = events.recv() {
+            // As many as wait go to the disk together.
+            let together = std::iter::once(first).chain(events.try_iter().take(TOGETHER_MAX));
+            let (mut lines, mut count) = (Vec::new(), 0);
+            for event in together {
+                let (name, facts) = told(event);
+                lines.extend(line(name, &facts).unwrap_or_default());
+                count += 1;
+            }
+            if let Err(error) = self.write(&lines) {
+                tracing::error!(%error, events = count, "events could not be written to the audit");
+            }
+        }
+    }
+}
+
+/// Events that go to the disk together.
+const TOGETHER_MAX: usize = 1000;
+
+fn line(event: &str, facts: &[(&str, Value)]) -> io::Result<Vec<u8>> {
+    let mut line = Map::new();
+    line.insert("time".to_owned(), timestamp(SystemTime::now()).into());
+    line.insert("event".to_owned(), event.into());
+    line.extend(facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    let mut text = serde_json::to_vec(&line)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// An event's name, and what belongs to it.
+fn told(event: Event) -> (&'static str, Vec<(&'static str, Value)>) {
+    let speaks = |protocol: Protocol| match protocol {
+        Protocol::Pg => "postgres",
+        Protocol::MySql => "mysql",
+    };
+    match event {
+        Event::Opened { protocol, address, user, database, scope } => (
+            "login",
+            vec![
+                ("protocol", speaks(protocol).into()),
+                ("address", address.to_string().into()),
+                ("user", user.into()),
+                ("database", database.into()),
+                ("scope", scope.to_lowercase().into()),
+            ],
+        ),
+        Event::Denied { protocol, address, user, code } => (
+            "login_denied",
+            vec![
+                ("protocol", speaks(protocol).into()),
+                ("address", address.to_string().into()),
+                ("user", user.into()),
+                ("code", code.into()),
+            ],
+        ),
+        Event::Ended { protocol, address, user, database, seconds } => (
+            "logout",
+            vec![
+                ("protocol", speaks(protocol).into()),
+                ("address", address.to_string().into()),
+                ("user", user.into()),
+                ("database", database.into()),
+                ("seconds", seconds.into()),
+            ],
+        ),
+        Event::Masked { user, database, columns, rows } => (
+            "masked",
+            vec![
+                ("user", user.into()),
+                ("database", database.into()),
+                ("columns", columns.into()),
+                ("rows", rows.into()),
+            ],
+        ),
+        Event::Refused { user, database, code } => {
+            ("refused", vec![("user", user.into()), ("database", database.into()), ("code", code.into())])
+        }
     }
 }
 

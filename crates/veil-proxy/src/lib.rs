@@ -8,6 +8,7 @@ pub mod cancel;
 pub mod catalogs;
 pub mod connections;
 pub mod engine;
+pub mod events;
 mod handshake;
 pub mod limits;
 pub mod out;

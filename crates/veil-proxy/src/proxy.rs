@@ -29,6 +29,7 @@ use crate::budget::Budgets;
 use crate::cancel::Registry;
 use crate::catalogs::Slots;
 use crate::connections::Connections;
+use crate::events::Events;
 use crate::handshake;
 use crate::limits::{Admission, Limits};
 use crate::policies::{Current, Policies};
@@ -155,6 +156,8 @@ pub struct Proxy {
     settings: RwLock<Arc<Settings>>,
     pub(crate) policies: Arc<Policies>,
     pub(crate) budgets: Budgets,
+    /// What happens.
+    pub events: Arc<Events>,
     pub(crate) analyser: Arc<Analyser>,
     pub(crate) mysql_analyser: Arc<veil_sql::mysql::analyse::Analyser>,
     /// The catalogs of PostgreSQL's databases.
@@ -184,9 +187,11 @@ impl Proxy {
     /// A proxy that masks by a policy; `mock_secret` is random.
     #[must_use]
     pub fn new(settings: Settings, policy: Policy, mock_secret: [u8; 32]) -> Self {
+        let events = Arc::<Events>::default();
         Self {
             settings: RwLock::new(Arc::new(settings)),
-            budgets: Budgets::new(policy.budget()),
+            budgets: Budgets::telling(policy.budget(), Arc::clone(&events)),
+            events,
             policies: Arc::new(Policies::new(policy)),
             analyser: Arc::default(),
             mysql_analyser: Arc::default(),
@@ -442,7 +447,7 @@ mod tests {
         let permit = proxy.admission.admit(limits, applicant).await.unwrap();
         let guest =
             Guest { protocol: Protocol::Pg, address, user: "app".to_owned(), database: "shop".to_owned() };
-        let seated = proxy.sessions.seat(guest, Timeouts::default(), None);
+        let seated = proxy.sessions.seat(&proxy.events, guest, Timeouts::default(), None);
         assert!(proxy.admission.admit(limits, applicant).await.is_err());
         let mut sessions = JoinSet::new();
         sessions.spawn(async move {

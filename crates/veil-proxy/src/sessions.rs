@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use crate::events::{Event, Events};
 use crate::problem::Problem;
 use crate::proxy::Protocol;
 
@@ -250,6 +251,7 @@ pub struct Sessions {
 /// A session's place among all; it is given up when the session ends.
 pub struct Seated {
     sessions: Arc<Sessions>,
+    events: Arc<Events>,
     /// The session.
     pub seat: Arc<Seat>,
 }
@@ -271,7 +273,13 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 impl Sessions {
     /// Gives a session its place.
-    pub fn seat(self: &Arc<Self>, guest: Guest, timeouts: Timeouts, cancel: Option<Cancel>) -> Seated {
+    pub fn seat(
+        self: &Arc<Self>,
+        events: &Arc<Events>,
+        guest: Guest,
+        timeouts: Timeouts,
+        cancel: Option<Cancel>,
+    ) -> Seated {
         let Guest { protocol, address, user, database } = guest;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let seat = Arc::new(Seat {
@@ -293,7 +301,7 @@ impl Sessions {
         if self.draining.load(Ordering::Acquire) {
             seat.ask(Ask::Drain);
         }
-        Seated { sessions: Arc::clone(self), seat }
+        Seated { sessions: Arc::clone(self), events: Arc::clone(events), seat }
     }
 
     fn all(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Seat>>> {
@@ -341,5 +349,13 @@ impl Sessions {
 impl Drop for Seated {
     fn drop(&mut self) {
         self.sessions.all().remove(&self.seat.number);
+        let seat = &self.seat;
+        self.events.tell(|| Event::Ended {
+            protocol: seat.protocol,
+            address: seat.address,
+            user: seat.user.clone(),
+            database: seat.database.clone(),
+            seconds: seat.began.elapsed().as_secs_f64(),
+        });
     }
 }

@@ -96,13 +96,15 @@ async fn under_load_all_transactions_end_or_get_a_proper_error() {
         if at % 2 == 0 {
             let client = proxy.pg().await;
             running.spawn(async move {
+                let mut statements = 0;
                 loop {
                     // A transaction that has begun ends.
                     if let Err(error) = client.batch_execute("begin").await {
                         assert!(code(&error) == "57P01" || error.is_closed(), "{error}");
-                        return;
+                        return statements;
                     }
                     assert!(pg_email(&client).await.unwrap().contains("@example."));
+                    statements += 1;
                     started.store(true, Ordering::Relaxed);
                     client.batch_execute("commit").await.unwrap();
                 }
@@ -110,6 +112,7 @@ async fn under_load_all_transactions_end_or_get_a_proper_error() {
         } else {
             let mut client = proxy.mysql().await;
             running.spawn(async move {
+                let mut statements = 0;
                 loop {
                     if let Err(error) = client.query_drop("begin").await {
                         let said = error.to_string();
@@ -119,9 +122,10 @@ async fn under_load_all_transactions_end_or_get_a_proper_error() {
                                 || said.contains("ipe"),
                             "{said}"
                         );
-                        return;
+                        return statements;
                     }
                     assert!(mysql_email(&mut client).await.unwrap().contains("@example."));
+                    statements += 1;
                     started.store(true, Ordering::Relaxed);
                     client.query_drop("commit").await.unwrap();
                 }
@@ -132,12 +136,17 @@ async fn under_load_all_transactions_end_or_get_a_proper_error() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     proxy.signal("TERM");
+    let mut statements = 0;
     while let Some(ended) = running.join_next().await {
-        ended.unwrap();
+        statements += ended.unwrap();
     }
     assert!(proxy.ended().success());
     let audit = std::fs::read_to_string(proxy.path("audit")).unwrap();
     assert!(audit.ends_with('\n') && audit.contains("\"event\":\"stop\",\"sessions_cut\":0"), "{audit}");
+    // Every session and every statement is there, the last ones too.
+    let count = |event: &str| audit.matches(&format!("\"event\":\"{event}\"")).count();
+    assert_eq!((count("login"), count("logout")), (clients, clients));
+    assert_eq!(count("masked"), statements);
 }
 
 /// With `reuse_port` a new process listens before the old one stops.

@@ -29,6 +29,7 @@ use crate::catalogs::View;
 use crate::connections::{OfServer, Registered};
 use crate::engine::Engine;
 use crate::engine::mysql::{self, Guarded, Watcher};
+use crate::events::Event;
 use crate::limits::{Applicant, Permit};
 use crate::problem::Problem;
 use crate::proxy::{Moment, MySqlAccount, MySqlRoute, Protocol, Proxy, Settings};
@@ -95,7 +96,7 @@ impl Session {
             let (engine, standing) = match timeout(patience(&moment.settings), changing).await {
                 Ok(Ok(changed)) => changed,
                 Ok(Err(failure)) => {
-                    tell(client, failure, facts.peer).await;
+                    tell(&proxy, client, failure, facts.peer).await;
                     return SessionEnd::Server;
                 }
                 Err(_) => return SessionEnd::Client,
@@ -118,7 +119,8 @@ pub(crate) async fn open(proxy: &Arc<Proxy>, tcp: TcpStream, peer: SocketAddr) -
     match timeout(patience(&moment.settings), sign_in(proxy, &moment, &mut link, peer)).await {
         Err(_) => {
             let hint = "login_timeout says how long.";
-            tell(link, Problem::new("08006", "signing in has taken too long", hint).into(), peer).await;
+            tell(proxy, link, Problem::new("08006", "signing in has taken too long", hint).into(), peer)
+                .await;
             None
         }
         Ok(Ok(SignedIn { upstream, engine, standing, facts, user, permit, killer })) => {
@@ -129,13 +131,13 @@ pub(crate) async fn open(proxy: &Arc<Proxy>, tcp: TcpStream, peer: SocketAddr) -
                 database: facts.database.clone(),
             };
             let cancel = killer.map(Killer::into_cancel);
-            let seated = proxy.sessions.seat(guest, facts.route.timeouts, cancel);
+            let seated = proxy.sessions.seat(&proxy.events, guest, facts.route.timeouts, cancel);
             let seat = Arc::clone(&seated.seat);
             let relay = Relay::new(side(link), side(upstream), engine, standing, seat);
             Some(Session { proxy: Arc::clone(proxy), relay, facts, _seated: seated, permit })
         }
         Ok(Err(failure)) => {
-            tell(link, failure, peer).await;
+            tell(proxy, link, failure, peer).await;
             None
         }
     }
@@ -147,9 +149,14 @@ fn patience(settings: &Settings) -> Duration {
     2 * settings.login_timeout + settings.limits.queue_timeout + hosts.sum::<Duration>()
 }
 
-async fn tell(link: Link, failure: Failure, peer: SocketAddr) {
-    let (Failure::Problem(problem) | Failure::WrongRole(problem)) = failure else { return };
+async fn tell(proxy: &Proxy, link: Link, failure: Failure, peer: SocketAddr) {
+    let denied = |code| {
+        let (protocol, address) = (Protocol::MySql, peer.ip());
+        proxy.events.tell(|| Event::Denied { protocol, address, user: None, code });
+    };
+    let (Failure::Problem(problem) | Failure::WrongRole(problem)) = failure else { return denied(None) };
     info!(%peer, code = problem.code, reason = problem.message, "login failed");
+    denied(Some(problem.code));
     let packet = match link.sequence() {
         0 => problem.mysql_greeting(),
         sequence => problem.mysql(sequence),
@@ -228,6 +235,13 @@ async fn sign_in(
 
     let (target, upstream, number) = authenticate(proxy, moment, client, route, &asked, nonce).await?;
     info!(%peer, user = asked.user, database, tls = client.is_tls(), scope = ?asked.scope, "session opened");
+    proxy.events.tell(|| Event::Opened {
+        protocol: Protocol::MySql,
+        address: peer.ip(),
+        user: asked.user.clone(),
+        database: database.clone(),
+        scope: format!("{:?}", asked.scope),
+    });
     registered.stands_for(Arc::clone(&target), number);
     let capabilities = response.capabilities;
     let facts =

@@ -25,6 +25,7 @@ use crate::cancel::{Registered, Running};
 use crate::catalogs::View;
 use crate::engine::Engine;
 use crate::engine::pg::{self, Guarded, Watcher};
+use crate::events::Event;
 use crate::limits::{Applicant, Permit};
 use crate::problem::Problem;
 use crate::proxy::{Account, Moment, Protocol, Proxy, Route};
@@ -73,11 +74,22 @@ pub(crate) async fn open(proxy: &Arc<Proxy>, tcp: TcpStream, peer: SocketAddr) -
             return None;
         }
     };
-    let refused = |problem: &Problem| info!(%peer, code = problem.code, "login refused");
+    let denied = |user: Option<&str>, code: Option<&'static str>| {
+        proxy.events.tell(|| Event::Denied {
+            protocol: Protocol::Pg,
+            address: peer.ip(),
+            user: user.map(str::to_owned),
+            code,
+        });
+    };
+    let refused = |user: Option<&str>, problem: &Problem| {
+        info!(%peer, code = problem.code, "login refused");
+        denied(user, Some(problem.code));
+    };
     let asked = match Asked::new(moment, &stream, version, parameters, peer) {
         Ok(asked) => asked,
         Err(problem) => {
-            refused(&problem);
+            refused(None, &problem);
             relay::reject(&mut stream, &problem.fatal()).await;
             return None;
         }
@@ -85,7 +97,7 @@ pub(crate) async fn open(proxy: &Arc<Proxy>, tcp: TcpStream, peer: SocketAddr) -
     let permit = match proxy.admission.admit(&moment.settings.limits, asked.applicant()).await {
         Ok(permit) => permit,
         Err(problem) => {
-            refused(&problem);
+            refused(Some(&asked.user), &problem);
             relay::reject(&mut stream, &problem.fatal()).await;
             return None;
         }
@@ -98,12 +110,23 @@ pub(crate) async fn open(proxy: &Arc<Proxy>, tcp: TcpStream, peer: SocketAddr) -
         Ok(ready) => {
             let tls = client.is_tls();
             info!(%peer, user = asked.user, database = asked.database, tls, scope = ?asked.scope, "session opened");
+            proxy.events.tell(|| Event::Opened {
+                protocol: Protocol::Pg,
+                address: peer.ip(),
+                user: asked.user.clone(),
+                database: asked.database.clone(),
+                scope: format!("{:?}", asked.scope),
+            });
             let (stream, unread) = client.into_parts();
             Some(ready.into_session(proxy, moment, &asked, Side::new(stream, unread), permit))
         }
-        Err(Failure::Told) => None,
+        Err(Failure::Told) => {
+            denied(Some(&asked.user), None);
+            None
+        }
         Err(Failure::Problem(problem) | Failure::WrongRole(problem)) => {
             info!(%peer, user = asked.user, code = problem.code, reason = problem.message, "login failed");
+            denied(Some(&asked.user), Some(problem.code));
             relay::reject(&mut client.into_parts().0, &problem.fatal()).await;
             None
         }
@@ -365,7 +388,7 @@ impl Ready {
                 });
             })
         });
-        let seated = proxy.sessions.seat(guest, asked.route.timeouts, giving_up);
+        let seated = proxy.sessions.seat(&proxy.events, guest, asked.route.timeouts, giving_up);
         let seat = Arc::clone(&seated.seat);
         let relay = Relay::new(client, Side::new(stream, unread), self.engine, standing, seat);
         Session { relay, _cancel: self.cancel, _seated: seated, _permit: permit }

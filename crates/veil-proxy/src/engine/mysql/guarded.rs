@@ -71,6 +71,8 @@ pub struct Guarded {
     /// Temporary tables whose columns are to be asked for.
     unread: Vec<TableName>,
     commands: u32,
+    /// Rows that have been sent since they were told of.
+    sent: u64,
 }
 
 /// A statement that the server has prepared.
@@ -227,6 +229,7 @@ impl Guarded {
             next_query: false,
             unread: Vec::new(),
             commands: 0,
+            sent: 0,
         }
     }
 

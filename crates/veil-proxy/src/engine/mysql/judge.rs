@@ -283,6 +283,16 @@ impl Judge {
         self.labels().counter(&judged.statement, judged.place.database.as_deref())
     }
 
+    /// Tells of rows with masked columns that have been sent.
+    pub(super) fn tell_of_rows(&self, columns: usize, rows: u64) {
+        self.budget.tell_of_rows(columns, rows);
+    }
+
+    /// Tells of a statement that was refused.
+    pub(super) fn tell_of_refusal(&self, code: &'static str) {
+        self.budget.tell_of_refusal(code);
+    }
+
     /// Tells of planted values among the rows that were masked.
     pub(in crate::engine) fn tell_of_canaries(&self) {
         self.budget.tell(canaries_met());

@@ -54,6 +54,8 @@ pub struct Guarded {
     views_not_before: Option<Instant>,
     defined: Defined,
     answers: u32,
+    /// Rows by the plan that have been sent since they were told of.
+    sent: u64,
 }
 
 /// What objects the client has defined in the transaction that is open.
@@ -92,6 +94,7 @@ impl Guarded {
             views_not_before: None,
             defined: Defined::Nothing,
             answers: 0,
+            sent: 0,
         };
         for (name, value) in settings {
             engine.check_setting(name, value)?;

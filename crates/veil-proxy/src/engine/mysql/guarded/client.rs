@@ -87,6 +87,7 @@ impl Guarded {
                 && !self.from_client.continues
                 && let Some(problem) = self.refused.take()
             {
+                self.judge.tell_of_refusal(problem.code);
                 down.owned(&[]).extend(problem.mysql(self.sequence));
             }
             let rest = input.get(at..).unwrap_or_default();
@@ -221,6 +222,7 @@ impl Guarded {
             self.settings = None;
             return Step::Used(message.total);
         }
+        self.judge.tell_of_refusal(refusal.code);
         ways.down.owned(&[]).extend(problem(refusal).mysql(message.sequence.wrapping_add(1)));
         Step::Used(message.total)
     }

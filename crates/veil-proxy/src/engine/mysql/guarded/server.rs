@@ -217,11 +217,16 @@ impl Guarded {
             return Err(error.into());
         }
         frame::seal(out, start, &mut self.sequence);
+        self.sent += 1;
         Ok(())
     }
 
     /// Takes a message that is no row; says whether more of the answer follows.
     fn reply(&mut self, reply: &mut Reply, first: u8, payload: &[u8]) -> Result<(Pass, bool), Problem> {
+        let sent = std::mem::take(&mut self.sent);
+        if let Some(plan) = reply.plan.as_ref().filter(|plan| sent > 0 && plan.masked() > 0) {
+            self.judge.tell_of_rows(plan.masked(), sent);
+        }
         if first == reply::ERR {
             return self.error(reply, payload).map(|pass| (pass, false));
         }

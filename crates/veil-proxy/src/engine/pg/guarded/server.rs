@@ -221,6 +221,7 @@ impl Guarded {
             }
         } else if let Some(plan) = &self.rows {
             plan.write_row(body, down.owned(input))?;
+            self.sent += 1;
         }
         Ok(Pass::Swallow)
     }
@@ -279,7 +280,7 @@ impl Guarded {
 
     /// CommandComplete or EmptyQueryResponse: returns whether it is hidden.
     fn ended(&mut self) -> Result<bool, Problem> {
-        self.rows = None;
+        self.tell_of_rows();
         self.copying_out = None;
         if let Some(Expected::Query { .. }) = self.session.head().map(|entry| &entry.expected) {
             let statement = self.session.statement_done()?;
@@ -295,6 +296,14 @@ impl Guarded {
             statement.iter().for_each(|statement| self.register(statement));
         }
         Ok(entry.hidden)
+    }
+
+    /// The rows of a plan have been sent.
+    fn tell_of_rows(&mut self) {
+        let sent = std::mem::take(&mut self.sent);
+        if let Some(plan) = self.rows.take().filter(|plan| sent > 0 && plan.masked() > 0) {
+            self.judge.tell_of_rows(plan.masked(), sent);
+        }
     }
 
     /// Notes what SQL has done to names.
@@ -322,7 +331,7 @@ impl Guarded {
 
     fn ready(&mut self, body: &[u8], now: Instant) -> Result<bool, Problem> {
         self.answers = self.answers.wrapping_add(1);
-        self.rows = None;
+        self.tell_of_rows();
         self.copying_out = None;
         let hidden = self.session.ready(reply::decode_ready(body)?)?;
         self.settle_copy();

@@ -35,6 +35,7 @@ impl Guarded {
         }
         match refusal.filter(|_| fields.field(b'C') == Some(SYNTAX_ERROR)) {
             Some(refusal) => {
+                self.judge.tell_of_refusal(refusal.code);
                 let message = refusal.message.as_str();
                 Report { severity: "ERROR", code: refusal.code, message, hint: refusal.hint }
                     .write_error(down.owned(input));
