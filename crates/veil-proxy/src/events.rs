@@ -90,7 +90,9 @@ impl Events {
 
     /// Tells of something, if anybody listens. Nothing is lost: if too much waits, this does.
     pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
-        if let Some(sender) = &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+        let sender = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        // Without the lock: it may wait.
+        if let Some(sender) = sender {
             let _ = sender.send(event());
         }
     }
