@@ -202,11 +202,12 @@ impl Running {
     async fn drained(&self, mut serving: JoinSet<()>) {
         self.proxy.sessions.drain();
         let limit = Duration::from_secs(self.run.shutdown_timeout);
-        let mut all = std::pin::pin!(async { while serving.join_next().await.is_some() {} });
-        if tokio::time::timeout(limit, &mut all).await.is_err() {
+        let mut all = async || while serving.join_next().await.is_some() {};
+        if tokio::time::timeout(limit, all()).await.is_err() {
             self.proxy.sessions.stop();
-            let _ = tokio::time::timeout(GOODBYE, all).await;
+            let _ = tokio::time::timeout(GOODBYE, all()).await;
         }
+        serving.shutdown().await;
     }
 
     async fn serve_api(self: &Arc<Self>, tasks: &mut JoinSet<()>) -> Result<()> {
@@ -318,16 +319,23 @@ impl Running {
                 let name = upstream.database.as_deref().unwrap_or(asked);
                 let target = wire_up::target(upstream)?;
                 let rights = test.rights(policy, SystemTime::now());
-                let known = match upstream.protocol {
-                    Speaks::Postgres => self.proxy.slots.catalog(&target, Some(name)).map(|catalog| {
-                        Known::Postgres(Labels::new(Arc::clone(policy), catalog, name, &rights))
-                    }),
-                    Speaks::MySql => self.proxy.mysql_slots.catalog(&target, None).map(|catalog| {
-                        let labels = veil_policy::mysql::Labels::new(Arc::clone(policy), catalog, &rights);
-                        Known::MySql(labels, Mode::default())
-                    }),
+                let lay = |catalog| Labels::new(Arc::clone(policy), catalog, name, &rights);
+                let lay_mysql = |catalog| {
+                    let labels = veil_policy::mysql::Labels::new(Arc::clone(policy), catalog, &rights);
+                    Known::MySql(labels, Mode::default())
                 };
-                let checked = known.map_or(Ok(()), |known| known.check(test, sql, name));
+                let known: Vec<Known> = match upstream.protocol {
+                    Speaks::Postgres => {
+                        let catalogs = self.proxy.slots.catalogs(&target, Some(name));
+                        catalogs.into_iter().map(|catalog| Known::Postgres(lay(catalog))).collect()
+                    }
+                    // What an account does not see says nothing.
+                    Speaks::MySql => {
+                        self.proxy.mysql_slots.catalogs(&target, None).into_iter().map(lay_mysql).collect()
+                    }
+                };
+                let all = known.iter().map(|known| known.check(test, sql, name));
+                let checked = all.reduce(Result::or).unwrap_or(Ok(()));
                 failed.extend(checked.err().map(|what| format!("line {}: {what}", test.line)));
             }
         }

@@ -316,15 +316,14 @@ impl<L: Labelling> Slots<L> {
         Arc::clone(known.entry(key).or_insert_with(make))
     }
 
-    /// A catalog of a server that has been read: that of a database, or of any account where there is no `name`.
+    /// The catalogs of a server that have been read: that of a database, or those of all accounts where there is no `name`.
     #[must_use]
-    pub fn catalog(&self, target: &Target, name: Option<&str>) -> Option<Arc<L::Catalog>> {
+    pub fn catalogs(&self, target: &Target, name: Option<&str>) -> Vec<Arc<L::Catalog>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let fits = |(host, port, of): &&Place| {
             (host, *port) == (&target.host, target.port) && name.is_none_or(|name| name == of)
         };
-        let mut slots = known.iter().filter(|(place, _)| fits(place));
-        slots.find_map(|(_, slot)| slot.catalog())
+        known.iter().filter(|(place, _)| fits(place)).filter_map(|(_, slot)| slot.catalog()).collect()
     }
 
     /// Objects of a server were defined or changed.

@@ -129,7 +129,16 @@ pub struct Seat {
 }
 
 /// What gives up a session's statement on its server.
-pub type Cancel = Box<dyn Fn(Arc<Seat>) + Send + Sync>;
+pub type Cancel = Box<dyn Fn(GivingUp) + Send + Sync>;
+
+/// A session whose client has to wait until its statement has been given up, or that has failed.
+pub struct GivingUp(Arc<Seat>);
+
+impl Drop for GivingUp {
+    fn drop(&mut self) {
+        self.0.has_given_up();
+    }
+}
 
 /// Bits for how busy a session is.
 const ACTIVITY_BITS: u32 = 2;
@@ -166,7 +175,7 @@ impl Seat {
     }
 
     /// The server has taken the cancel request.
-    pub(crate) fn has_given_up(&self) {
+    fn has_given_up(&self) {
         self.giving_up.store(false, Ordering::Release);
         self.wake();
     }
@@ -224,8 +233,13 @@ impl Seat {
                 // The server says that it has given it up.
                 Some(cancel) if !over(self.timeouts.query.map(|limit| limit + CANCEL_GRACE)) => {
                     if !self.cancelled.swap(true, Ordering::Relaxed) {
-                        self.giving_up.store(true, Ordering::Release);
-                        cancel(Arc::clone(self));
+                        self.giving_up.store(true, Ordering::SeqCst);
+                        // What has been answered in between is not what runs now.
+                        if self.activity() == (activity, since) {
+                            cancel(GivingUp(Arc::clone(self)));
+                        } else {
+                            self.has_given_up();
+                        }
                     }
                 }
                 _ => self.ask(Ask::Cancel),

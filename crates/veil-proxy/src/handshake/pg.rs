@@ -30,7 +30,7 @@ use crate::limits::{Applicant, Permit};
 use crate::problem::Problem;
 use crate::proxy::{Account, Moment, Protocol, Proxy, Route};
 use crate::relay::{self, End, Relay, Side};
-use crate::sessions::{Cancel, Guest, Seat, Seated};
+use crate::sessions::{Cancel, GivingUp, Guest, Seated};
 use crate::standing::Standing;
 use crate::upstreams::Upstreams;
 
@@ -380,11 +380,11 @@ impl Ready {
             database: asked.database.clone(),
         };
         let giving_up = self.running.map(|running| -> Cancel {
-            Box::new(move |seat: Arc<Seat>| {
+            Box::new(move |giving_up: GivingUp| {
                 let running = running.clone();
                 tokio::spawn(async move {
                     give_up(&running).await;
-                    seat.has_given_up();
+                    drop(giving_up);
                 });
             })
         });

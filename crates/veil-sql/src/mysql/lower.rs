@@ -298,8 +298,8 @@ fn call(tree: &ast::Function) -> Expr {
         (
             "min" | "max" | "any_value" | "first_value" | "last_value" | "nth_value" | "lag" | "lead",
             Some([FunctionArgExpr::Expr(first), rest @ ..]),
-        ) if rest.len() < 2 => {
-            // What there is if there is no other row would be a client's own value under the mask.
+        ) if rest.len() < 2 && (tree.over.is_none() || is_column(first)) => {
+            // Beside a column in a window, and where there is no other row, there could be values of the client's own.
             let mut by = vec![Expr::Call(function)];
             by.extend(rest.iter().map(|one| argument(one)));
             by.extend(window(tree));

@@ -43,8 +43,8 @@ enum Stage {
     Endless,
 }
 
-/// COM_REGISTER_SLAVE.
-const REGISTER: u8 = 21;
+/// COM_BINLOG_DUMP, COM_TABLE_DUMP, COM_BINLOG_DUMP_GTID.
+const DUMPS: [u8; 3] = [18, 19, 30];
 
 impl Answers {
     /// A command has been sent.
@@ -57,12 +57,13 @@ impl Answers {
             Command::StmtPrepare => Stage::Prepared,
             Command::StmtFetch => Stage::Rows,
             Command::FieldList => Stage::Fields,
-            Command::Other(code) if code != REGISTER => Stage::Endless,
-            _ if self.stages.len() >= AHEAD_MAX => Stage::Endless,
+            Command::Other(code) if DUMPS.contains(&code) => Stage::Endless,
             _ => Stage::Single,
         };
-        if self.stages.len() <= AHEAD_MAX {
-            self.stages.push_back(stage);
+        match self.stages.len() {
+            0..AHEAD_MAX => self.stages.push_back(stage),
+            AHEAD_MAX => self.stages.push_back(Stage::Endless),
+            _ => {}
         }
     }
 
@@ -80,8 +81,8 @@ impl Answers {
         let first = *head.first()?;
         let eof = capabilities & cap::DEPRECATE_EOF == 0;
         match stage {
-            Stage::Endless => Some(Stage::Endless),
             _ if first == reply::ERR => None,
+            Stage::Endless => Some(Stage::Endless),
             Stage::First if first == reply::OK => self.ended(End::decode_ok(head).ok()),
             Stage::First if first == reply::LOCAL_FILE => Some(Stage::First),
             Stage::First => Some(Stage::Definitions(Cursor::new(head).lenenc().unwrap_or(0))),

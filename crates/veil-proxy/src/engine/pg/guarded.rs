@@ -56,6 +56,8 @@ pub struct Guarded {
     answers: u32,
     /// Rows by the plan that have been sent since they were told of.
     sent: u64,
+    /// Messages of masked COPY data.
+    copied: u64,
 }
 
 /// What objects the client has defined in the transaction that is open.
@@ -95,6 +97,7 @@ impl Guarded {
             defined: Defined::Nothing,
             answers: 0,
             sent: 0,
+            copied: 0,
         };
         for (name, value) in settings {
             engine.check_setting(name, value)?;

@@ -116,6 +116,7 @@ impl Watcher {
             if Tag::decode(header.tag) == Ok(Tag::ReadyForQuery) {
                 let Some(message) = rest.get(..header.total()) else { return Ok(at) };
                 self.in_transaction = message.last() != Some(&b'I');
+                self.copying = false;
                 self.owed = self.owed.saturating_sub(1);
                 self.answers = self.answers.wrapping_add(1);
             }

@@ -9,6 +9,7 @@ use veil_model::Sensitive;
 use veil_net::connect::Target;
 use veil_net::mysql::connect;
 use veil_wire::mysql::limits::AUTH_MAX;
+use veil_wire::mysql::reply;
 use veil_wire::mysql::startup::Response;
 use veil_wire::mysql::{capability as cap, command};
 
@@ -33,13 +34,13 @@ pub(super) struct Killer {
 impl Killer {
     pub(super) fn into_cancel(self) -> Cancel {
         let killer = Arc::new(self);
-        Box::new(move |seat| {
+        Box::new(move |giving_up| {
             let killer = Arc::clone(&killer);
             tokio::spawn(async move {
                 if !matches!(timeout(GIVE_UP_MAX, killer.kill()).await, Ok(Ok(()))) {
                     warn!(host = killer.target.host, "a statement could not be given up");
                 }
-                seat.has_given_up();
+                drop(giving_up);
             });
         })
     }
@@ -67,7 +68,9 @@ impl Killer {
         let mut text = vec![command::QUERY];
         text.extend(format!("KILL QUERY {}", self.number).as_bytes());
         link.write(|out| out.extend(&text)).await?;
-        link.read(AUTH_MAX).await?;
+        if link.read(AUTH_MAX).await?.first() == Some(&reply::ERR) {
+            return Err(Failure::Told);
+        }
         link.set_sequence(0);
         link.write(|out| out.push(command::QUIT)).await?;
         Ok(())

@@ -145,8 +145,16 @@ fn any_conflict(insert: &nodes::InsertStmt) -> Vec<Asked> {
         Node::ResTarget(target) => column(target.name()),
         _ => Expr::Unknown,
     };
-    let written = insert.cols().iter().map(|target| about(vec![name(target)], Asks::Alike, &[]));
-    let written: Vec<Asked> = written.collect();
+    // Each row asks whether its values are there.
+    let rows = match insert.select_stmt() {
+        Node::None => Some(1),
+        Node::SelectStmt(select) if !select.values_lists().is_empty() => Some(select.values_lists().len()),
+        _ => None,
+    };
+    let constants = rows.and_then(|rows| u32::try_from(rows).ok()).unwrap_or(u32::MAX);
+    let given = Given { constants, many: rows.is_none() };
+    let ask = |column| Question { about: vec![column], asks: Asks::Equality, given, spots: Vec::new() };
+    let written: Vec<Asked> = insert.cols().iter().map(|target| ask(name(target))).collect();
     match written.is_empty() {
         true => vec![about(vec![Expr::Unknown], Asks::Alike, &[])],
         false => written,

@@ -35,6 +35,8 @@ pub(super) fn of_other_row(call: &nodes::FuncCall, depth: usize) -> Option<Expr>
         "lag" | "lead" => call.args().len() < 3,
         _ => false,
     };
+    // Beside a column in it there could be values of the client's own.
+    let fits = fits && matches!(first, Node::ColumnRef(_));
     let by = arguments.chain(std::iter::once(Node::WindowDef(window)));
     fits.then(|| Expr::Chosen {
         among: vec![expr(first, depth)],

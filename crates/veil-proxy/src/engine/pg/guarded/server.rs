@@ -138,6 +138,7 @@ impl Guarded {
                     return Err(Problem::protocol("COPY data that nobody asked for"));
                 };
                 plan.write(body, down.owned(input))?;
+                self.copied += 1;
                 return Ok(Pass::Swallow);
             }
             Tag::ErrorResponse => return self.error(body, input, down),
@@ -175,7 +176,7 @@ impl Guarded {
                 self.ended()?
             }
             Tag::PortalSuspended => {
-                self.rows = None;
+                self.tell_of_rows();
                 self.session.complete(|e| matches!(e, Expected::Execute(_)))?.hidden
             }
             Tag::ReadyForQuery => self.ready(body, now)?,
@@ -299,8 +300,11 @@ impl Guarded {
     }
 
     /// The rows of a plan have been sent.
-    fn tell_of_rows(&mut self) {
-        let sent = std::mem::take(&mut self.sent);
+    pub(super) fn tell_of_rows(&mut self) {
+        let (sent, copied) = (std::mem::take(&mut self.sent), std::mem::take(&mut self.copied));
+        if copied > 0 {
+            self.judge.tell_of_rows(1, copied);
+        }
         if let Some(plan) = self.rows.take().filter(|plan| sent > 0 && plan.masked() > 0) {
             self.judge.tell_of_rows(plan.masked(), sent);
         }

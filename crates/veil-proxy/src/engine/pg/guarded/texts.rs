@@ -23,7 +23,7 @@ impl Guarded {
             None => (false, None, !is_fatal(&fields)),
             Some(entry) => (entry.hidden, head_refusal(&entry.expected), self.head_scrubs()),
         };
-        self.rows = None;
+        self.tell_of_rows();
         self.copying_out = None;
         let behind_execute = matches!(self.session.head().map(|e| &e.expected), Some(Expected::Execute(_)));
         self.owes_sync = self.copy == CopyState::In && behind_execute && self.kept_sync;
