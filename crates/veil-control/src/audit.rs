@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
+use veil_model::calendar::date_of;
 use veil_proxy::Protocol;
 use veil_proxy::events::Event;
 
@@ -142,19 +143,15 @@ impl Write for Durable {
     }
 }
 
+/// From 1970-01-01 to 2000-01-01.
+const DAYS_TO_2000: i64 = 10_957;
+
 /// `2026-12-31T23:59:59.123Z` (RFC 3339).
 fn timestamp(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    // Years that begin in March, in eras of 400 (H. Hinnant, chrono-compatible low-level date algorithms).
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let days = i64::try_from(days).unwrap_or(i64::MAX);
+    let (year, month, day) = date_of(days.saturating_sub(DAYS_TO_2000)).unwrap_or((9999, 12, 31));
     let (hour, minute) = (second / 3600, second / 60 % 60);
     format!(
         "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}.{:03}Z",

@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use divan::{Bencher, black_box};
 use veil_mask::{ColumnMask, Masker, Param, RootKey, Strategy};
@@ -76,6 +77,7 @@ const CASES: &[Case] = &[
     case("constant", &[("value", "5")], oid::INT4, "42"),
     case("passport", &[], oid::TEXT, "C01X00T47"),
     case("boolean", &[("by", "id")], oid::BOOL, "t"),
+    case("composite", &[], 0, "(jane.doe@corp.example,5)"),
     case("category", &[], oid::TEXT, "Roman Catholic"),
     case("canary", &[], oid::TEXT, "jane.doe@corp.example"),
     case("lookup", &[], oid::TEXT, "Acme Corp"),
@@ -93,12 +95,19 @@ fn column(case: &Case) -> ColumnMask {
             Some(("values", Param::Pairs(texts().into_iter().map(|text| (text, "x".to_owned())).collect())))
         }
         "text_entities" => Some(("entities", Param::Functions(vec![("email".to_owned(), email())]))),
+        "composite" => Some(("fields", Param::Functions(vec![("owner".to_owned(), email())]))),
         "json" => Some(("paths", Param::Functions(vec![("$.customer.email".to_owned(), email())]))),
         _ => None,
     };
     params.extend(of.map(|(name, param)| (name.to_owned(), param)));
     let strategy = Strategy::parse(case.function, &params).unwrap();
-    Masker::new(&RootKey::from_bytes([7; 32]), &strategy).column(PgType { oid: case.oid, modifier: -1 })
+    let ty = |oid| PgType { oid, modifier: -1 };
+    let masker = Masker::new(&RootKey::from_bytes([7; 32]), &strategy);
+    if case.function == "composite" {
+        let fields = [("owner".to_owned(), ty(oid::TEXT)), ("number".to_owned(), ty(oid::INT4))];
+        return masker.of_fields(&Arc::from(fields)).column(ty(case.oid));
+    }
+    masker.column(ty(case.oid))
 }
 
 fn param(value: &str) -> Param {
@@ -115,7 +124,8 @@ fn mask(bencher: Bencher<'_, '_>, name: &str) {
     let (column, mut out) = (column(case), Vec::with_capacity(256));
     bencher.bench_local(|| {
         out.clear();
-        column.mask(Format::Text, black_box(case.value.as_bytes()), &mut out)
+        // What masks may depend on besides the value.
+        column.mask_of(Some("17"), Format::Text, black_box(case.value.as_bytes()), &mut out)
     });
 }
 

@@ -8,15 +8,11 @@ use std::io::Write;
 
 use veil_model::Format;
 
+pub(crate) use veil_model::calendar::{DAY_MAX, DAY_MIN, date_of, day_of};
+
 use crate::kind::Kind;
 
 pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
-
-/// 0001-01-01, in days since 2000-01-01.
-pub(crate) const DAY_MIN: i64 = -730_119;
-
-/// 9999-12-31.
-pub(crate) const DAY_MAX: i64 = 2_921_939;
 
 /// What a written moment states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,36 +123,6 @@ pub(crate) fn write(kind: Kind, format: Format, micros: i64, out: &mut Vec<u8>) 
 pub(crate) fn write_date(day: i64, out: &mut Vec<u8>) -> Option<()> {
     let (year, month, day) = date_of(day)?;
     write!(out, "{year:04}-{month:02}-{day:02}").ok()
-}
-
-/// The day of a date, counted in years that begin in March so that the leap day comes last.
-pub(crate) fn day_of(year: i64, month: i64, day: i64) -> Option<i64> {
-    if year < 1 || !(1..=12).contains(&month) || day < 1 {
-        return None;
-    }
-    let year_from_march = year - i64::from(month < 3);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = 365 * year_from_march + year_from_march / 4 - year_from_march / 100
-        + year_from_march / 400
-        + day_of_year
-        - 730_425;
-    // A day that the month does not have comes back as another date.
-    (date_of(days)? == (year, month, day)).then_some(days)
-}
-
-/// Year, month and day, by the inverse of `day_of` over eras of 400 years.
-pub(crate) fn date_of(day: i64) -> Option<(i64, i64, i64)> {
-    if !(DAY_MIN..=DAY_MAX).contains(&day) {
-        return None;
-    }
-    let days = day + 730_425;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = (month_from_march + 2) % 12 + 1;
-    Some((era * 400 + year_of_era + i64::from(month < 3), month, day))
 }
 
 /// The text not yet read.

@@ -4,6 +4,7 @@
 //! Decision: a secret that is passed around is `Sensitive`, which cannot be printed, so that a log line that
 //! would leak it does not compile. Cells are never copied out of the buffers in which they came.
 
+pub mod calendar;
 pub mod charset;
 pub mod column;
 pub mod copy;

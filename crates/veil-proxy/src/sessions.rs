@@ -38,15 +38,12 @@ pub enum Ask {
     Drain,
     /// To give up its statement, which has run for too long.
     Cancel,
-    /// To end now, for somebody wants it.
-    Kill,
     /// To end now, for the proxy stops.
     Stop,
 }
 
 /// The stronger first.
-const ASKS: [Ask; 7] =
-    [Ask::Stop, Ask::Kill, Ask::Cancel, Ask::Drain, Ask::EndOld, Ask::EndTransaction, Ask::EndIdle];
+const ASKS: [Ask; 6] = [Ask::Stop, Ask::Cancel, Ask::Drain, Ask::EndOld, Ask::EndTransaction, Ask::EndIdle];
 
 impl Ask {
     fn bit(self) -> u8 {
@@ -82,7 +79,6 @@ impl Ask {
                 "canceling statement due to statement timeout, and the connection with it",
                 "The proxy's query_timeout says how long.",
             ),
-            (Self::Kill, _) => ("57P01", "terminating connection due to administrator command", ""),
             _ => return None,
         };
         Some(Problem::new(code, message, hint))
