@@ -30,6 +30,7 @@ mod row;
 mod shown;
 mod strategy;
 mod translate;
+mod unmaskable;
 
 pub use function::canaries_met;
 pub use key::{KeyError, RootKey};
@@ -41,6 +42,7 @@ pub use strategy::{
     Function, Guarantee, Param, Parameter, ParameterKind, Strategy, StrategyError, Tag, Takes,
 };
 pub use translate::{Given, NoMask, Use};
+pub use unmaskable::unmaskable_met;
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use crate::kind::Kind;
 use crate::row;
 use crate::shown::{self, Shown};
 use crate::strategy::{Param, Strategy, Tag};
+use crate::unmaskable;
 
 /// Which way a cell is turned, and what it is of.
 pub(crate) type Turn<'a> = (Way, Option<&'a str>);
@@ -317,6 +318,9 @@ impl ColumnMask {
         };
         if turned.is_some() {
             return Cell::Written;
+        }
+        if way.0 == Way::Mask && !matches!(self.plan, Plan::Null) {
+            unmaskable::note();
         }
         out.truncate(start);
         Cell::Null

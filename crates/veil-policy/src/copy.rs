@@ -2,6 +2,8 @@
 //!
 //! The server does not describe them: what they hold is known from the statement and the catalog alone.
 
+use std::sync::Arc;
+
 use veil_mask::{Cell, ColumnMask};
 use veil_model::{Attribute, CopyLayout, Format};
 use veil_sql::statement::CopyOut;
@@ -12,6 +14,7 @@ use veil_wire::{Malformed, cursor};
 
 use crate::labels::{Fate, Labels};
 use crate::lineage::{Columns, Flow};
+use crate::masked::{MaskedColumn, Why};
 
 enum Op {
     Pass,
@@ -23,6 +26,7 @@ enum Op {
 pub struct CopyPlan {
     layout: CopyLayout,
     ops: Vec<Op>,
+    masked: Arc<[MaskedColumn]>,
     /// What comes before the rows has not come yet.
     at_head: bool,
 }
@@ -35,13 +39,28 @@ impl CopyPlan {
         if layout.is_binary() != binary || fates.len() != columns {
             return None;
         }
+        let named = fates.iter().zip(1..).filter_map(|(fate, at): (_, usize)| {
+            let why = match fate {
+                Fate::Pass => return None,
+                Fate::Close => Why::CLOSED,
+                Fate::Mask(label) => Why::of(label),
+            };
+            Some(why.of_column(&at.to_string()))
+        });
+        let masked = named.collect();
         let op = |fate| match fate {
             Fate::Pass => Op::Pass,
             Fate::Close => Op::Null,
             Fate::Mask(label) => label.kind.map_or(Op::Null, |kind| Op::Mask(label.masker.column(kind))),
         };
         let at_head = layout.has_header() || binary;
-        Some(Self { layout: layout.clone(), ops: fates.into_iter().map(op).collect(), at_head })
+        Some(Self { layout: layout.clone(), ops: fates.into_iter().map(op).collect(), masked, at_head })
+    }
+
+    /// The columns that are masked or closed; their names are their places, from 1.
+    #[must_use]
+    pub const fn masked(&self) -> &Arc<[MaskedColumn]> {
+        &self.masked
     }
 
     /// Appends the CopyData message for the one whose body is `data`.

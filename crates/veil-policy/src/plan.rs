@@ -1,5 +1,7 @@
 //! What is done with each cell of a result.
 
+use std::sync::Arc;
+
 use veil_mask::{Cell, ColumnMask, Other};
 use veil_model::pgtype::oid;
 use veil_model::{Attribute, Format, PgType};
@@ -13,14 +15,15 @@ use crate::beside::{Beside, Fit, Place};
 use crate::judge::{self, Untraced};
 use crate::labels::{Fate, Label, Labels};
 use crate::lineage::{Columns, Flow};
+use crate::masked::{MaskedColumn, Why};
 use crate::who::Rights;
 
 enum Op {
     Pass,
     Null,
-    Mask(ColumnMask, Format),
+    Mask(ColumnMask, Format, Why),
     /// By other cells of the row.
-    Beside(Box<Beside<ColumnMask>>, Format),
+    Beside(Box<Beside<ColumnMask>>, Format, Why),
 }
 
 /// How the rows of one result are written. There is no default: a plan is made from a row description, or it
@@ -28,7 +31,7 @@ enum Op {
 pub struct Plan {
     /// `None` lets every row pass.
     ops: Option<Vec<Op>>,
-    masked: usize,
+    columns: Arc<[MaskedColumn]>,
     /// The rights that it was made by.
     rights: Option<Rights>,
 }
@@ -36,8 +39,8 @@ pub struct Plan {
 impl Plan {
     /// For rows of a statement that names nothing sensitive.
     #[must_use]
-    pub const fn pass() -> Self {
-        Self { ops: None, masked: 0, rights: None }
+    pub fn pass() -> Self {
+        Self { ops: None, columns: Arc::default(), rights: None }
     }
 
     /// From the description that the server sent for these very rows, which are those of `statement`.
@@ -73,8 +76,17 @@ impl Plan {
             }
         });
         let ops: Vec<Op> = ops.collect();
-        let masked = ops.iter().filter(|op| !matches!(op, Op::Pass)).count();
-        Self { ops: (masked > 0).then_some(ops), masked, rights: Some(labels.rights().clone()) }
+        let named = ops.iter().zip(fields).filter_map(|(op, field)| {
+            let why = match op {
+                Op::Pass => return None,
+                Op::Null => Why::CLOSED,
+                Op::Mask(_, _, why) | Op::Beside(_, _, why) => why.clone(),
+            };
+            Some(why.of_column(&String::from_utf8_lossy(field.name)))
+        });
+        let columns: Arc<[MaskedColumn]> = named.collect();
+        let ops = (!columns.is_empty()).then_some(ops);
+        Self { ops, columns, rights: Some(labels.rights().clone()) }
     }
 
     /// Whether it was made by the rights that are in force.
@@ -89,10 +101,10 @@ impl Plan {
         self.ops.is_none()
     }
 
-    /// How many columns are masked or closed.
+    /// The columns that are masked or closed.
     #[must_use]
-    pub const fn masked(&self) -> usize {
-        self.masked
+    pub const fn masked(&self) -> &Arc<[MaskedColumn]> {
+        &self.columns
     }
 
     /// Appends the DataRow message for the row in `body`, masked.
@@ -123,8 +135,8 @@ impl Plan {
             match (op, cell) {
                 (Op::Null, _) | (_, None) => row::write_cell(out, None),
                 (Op::Pass, cell) => row::write_cell(out, cell),
-                (Op::Mask(mask, format), Some(cell)) => write_masked(mask, None, *format, cell, out),
-                (Op::Beside(beside, format), Some(cell)) => {
+                (Op::Mask(mask, format, _), Some(cell)) => write_masked(mask, None, *format, cell, out),
+                (Op::Beside(beside, format, _), Some(cell)) => {
                     match beside.fit(|at| row::Cells::decode(body).ok()?.nth(at)) {
                         Fit::Show => row::write_cell(out, Some(cell)),
                         Fit::Mask(mask, subject) => {
@@ -174,8 +186,8 @@ impl Row<'_> {
         let ty = type_of(label, field);
         let place = |column: &str| self.place(field.relation, column);
         match Beside::new(&label.masker, label.cases.as_deref(), |masker| masker.column(ty), place) {
-            Some(beside) => Op::Beside(Box::new(beside), format_of(field)),
-            None => Op::Mask(label.masker.column(ty), format_of(field)),
+            Some(beside) => Op::Beside(Box::new(beside), format_of(field), Why::of(label)),
+            None => Op::Mask(label.masker.column(ty), format_of(field), Why::of(label)),
         }
     }
 
@@ -225,6 +237,8 @@ fn by_fate(fate: Fate, field: &Field<'_>) -> Op {
     match fate {
         Fate::Pass => Op::Pass,
         Fate::Close => Op::Null,
-        Fate::Mask(label) => Op::Mask(label.masker.column(type_of(&label, field)), format_of(field)),
+        Fate::Mask(label) => {
+            Op::Mask(label.masker.column(type_of(&label, field)), format_of(field), Why::of(&label))
+        }
     }
 }

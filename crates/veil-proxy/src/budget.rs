@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::events::{Event, Events};
 use tracing::{info, warn};
 use veil_policy::Refusal;
 use veil_policy::question::QUESTION;
@@ -26,21 +25,14 @@ pub struct Budgets {
     limit: Arc<AtomicU32>,
     of: Mutex<HashMap<(String, String), Arc<Budget>>>,
     hasher: RandomState,
-    events: Arc<Events>,
 }
 
 impl Budgets {
     /// So many questions for each.
     #[must_use]
     pub fn new(limit: u32) -> Self {
-        Self::telling(limit, Arc::default())
-    }
-
-    /// The same; what becomes of their statements is told.
-    #[must_use]
-    pub(crate) fn telling(limit: u32, events: Arc<Events>) -> Self {
         let hasher = RandomState::new();
-        let budgets = Self { limit: Arc::default(), of: Mutex::default(), hasher, events };
+        let budgets = Self { limit: Arc::default(), of: Mutex::default(), hasher };
         budgets.set_limit(limit);
         budgets
     }
@@ -60,8 +52,6 @@ impl Budgets {
         let budget = of.entry(key).or_insert_with(|| {
             Arc::new(Budget {
                 user: user.to_owned(),
-                database: database.to_owned(),
-                events: Arc::clone(&self.events),
                 limit: Arc::clone(&self.limit),
                 hasher: self.hasher.clone(),
                 spent: Mutex::default(),
@@ -75,8 +65,6 @@ impl Budgets {
 #[derive(Debug)]
 pub struct Budget {
     user: String,
-    database: String,
-    events: Arc<Events>,
     /// In hundredths of a question.
     limit: Arc<AtomicU32>,
     hasher: RandomState,
@@ -107,18 +95,6 @@ impl Budget {
         if canaries > 0 {
             warn!(user = self.user, canaries, "planted values were read");
         }
-    }
-
-    /// Tells of rows with masked columns that the user has been sent.
-    pub(crate) fn tell_of_rows(&self, columns: usize, rows: u64) {
-        let (user, database) = (&self.user, &self.database);
-        self.events.tell(|| Event::Masked { user: user.clone(), database: database.clone(), columns, rows });
-    }
-
-    /// Tells of a statement that was refused.
-    pub(crate) fn tell_of_refusal(&self, code: &'static str) {
-        let (user, database) = (&self.user, &self.database);
-        self.events.tell(|| Event::Refused { user: user.clone(), database: database.clone(), code });
     }
 
     /// Pays for questions, so many hundredths; `words` are `None` if they are not known.

@@ -11,6 +11,7 @@ use veil_wire::mysql::startup::ChangeUser;
 use crate::out::Out;
 use crate::problem::Problem;
 use crate::sessions::Activity;
+use crate::statements::Teller;
 
 /// A session's engine.
 pub enum Engine {
@@ -74,6 +75,14 @@ impl Engine {
         match self {
             Self::Pg(engine) => engine.expects_end(),
             Self::MySql(engine) => engine.expects_end(),
+        }
+    }
+
+    /// Tells of what it does.
+    pub const fn teller(&mut self) -> &mut Teller {
+        match self {
+            Self::Pg(engine) => engine.teller(),
+            Self::MySql(engine) => engine.teller(),
         }
     }
 

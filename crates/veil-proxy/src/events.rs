@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::proxy::Protocol;
+use crate::statements::Ended;
 
 /// Something that has happened.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Event {
     /// A session has begun.
     Opened {
@@ -46,26 +47,8 @@ pub enum Event {
         /// How long it has lasted.
         seconds: f64,
     },
-    /// Rows with masked columns have been sent.
-    Masked {
-        /// To whom.
-        user: String,
-        /// Of what database; of a whole server where it is empty.
-        database: String,
-        /// Masked or closed columns of the result.
-        columns: usize,
-        /// How many rows.
-        rows: u64,
-    },
-    /// A statement has been refused.
-    Refused {
-        /// Whose.
-        user: String,
-        /// In what database; on a whole server where it is empty.
-        database: String,
-        /// SQLSTATE.
-        code: &'static str,
-    },
+    /// A statement has ended that touched what is masked for others or for its user.
+    Statement(Arc<Ended>),
 }
 
 /// Events that wait for whoever listens; then whoever tells of more waits too.

@@ -11,6 +11,7 @@ pub mod engine;
 pub mod events;
 mod handshake;
 pub mod limits;
+pub mod metrics;
 pub mod out;
 pub mod policies;
 mod problem;
@@ -18,6 +19,7 @@ pub mod proxy;
 mod relay;
 pub mod sessions;
 mod standing;
+pub mod statements;
 pub mod upstreams;
 
 pub use problem::Problem;

@@ -1,7 +1,7 @@
 //! Everything that sessions share, and the loop that accepts them.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::task::Poll;
@@ -21,6 +21,7 @@ use veil_net::mysql::password::{native, sha2};
 use veil_net::scram::{ClientSecret, Verifier};
 use veil_net::tls::ServerTls;
 use veil_policy::glob::Glob;
+use veil_policy::rule::Scope;
 use veil_policy::{Labels, Policy, mysql};
 use veil_sql::Analyser;
 use veil_wire::mysql::startup::Greeting;
@@ -29,12 +30,13 @@ use crate::budget::Budgets;
 use crate::cancel::Registry;
 use crate::catalogs::Slots;
 use crate::connections::Connections;
-use crate::events::Events;
+use crate::events::{Event, Events};
 use crate::handshake;
 use crate::limits::{Admission, Limits};
 use crate::policies::{Current, Policies};
 use crate::problem::Problem;
-use crate::sessions::{Sessions, Timeouts};
+use crate::sessions::{Guest, Sessions, Timeouts};
+use crate::statements::Telemetry;
 use crate::upstreams::{Hosts, Upstreams};
 
 /// A database that clients may ask for.
@@ -158,6 +160,8 @@ pub struct Proxy {
     pub(crate) budgets: Budgets,
     /// What happens.
     pub events: Arc<Events>,
+    /// What is told of statements.
+    pub telemetry: Arc<Telemetry>,
     pub(crate) analyser: Arc<Analyser>,
     pub(crate) mysql_analyser: Arc<veil_sql::mysql::analyse::Analyser>,
     /// The catalogs of PostgreSQL's databases.
@@ -183,6 +187,17 @@ pub struct Proxy {
     rsa_key: OnceCell<Option<Arc<ServerKey>>>,
 }
 
+impl Protocol {
+    /// As metrics and logs have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pg => "postgresql",
+            Self::MySql => "mysql",
+        }
+    }
+}
+
 impl Proxy {
     /// A proxy that masks by a policy; `mock_secret` is random.
     #[must_use]
@@ -190,7 +205,8 @@ impl Proxy {
         let events = Arc::<Events>::default();
         Self {
             settings: RwLock::new(Arc::new(settings)),
-            budgets: Budgets::telling(policy.budget(), Arc::clone(&events)),
+            budgets: Budgets::new(policy.budget()),
+            telemetry: Arc::new(Telemetry::new(Arc::clone(&events))),
             events,
             policies: Arc::new(Policies::new(policy)),
             analyser: Arc::default(),
@@ -343,6 +359,26 @@ impl Proxy {
         info!(%peer, ?end, "session ended");
     }
 
+    /// A client has been let in, with this scope.
+    pub(crate) fn opened(&self, guest: Guest, scope: Scope) {
+        let Guest { protocol, address, user, database } = guest;
+        let scope = format!("{scope:?}").to_lowercase();
+        self.telemetry.metrics.sessions.with_label_values(&[protocol.name(), &scope]).inc();
+        self.events.tell(|| Event::Opened { protocol, address, user, database, scope });
+    }
+
+    /// A client has not been let in; without a code it was the server that denied it.
+    pub(crate) fn denied(
+        &self,
+        protocol: Protocol,
+        address: IpAddr,
+        user: Option<&str>,
+        code: Option<&'static str>,
+    ) {
+        self.telemetry.metrics.reject(protocol, code);
+        self.events.tell(|| Event::Denied { protocol, address, user: user.map(str::to_owned), code });
+    }
+
     fn report_panic(&self, ended: Result<(), tokio::task::JoinError>) {
         if let Err(error) = ended
             && error.is_panic()
@@ -418,13 +454,12 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::Ipv4Addr;
 
     use veil_mask::RootKey;
 
     use super::*;
     use crate::limits::Applicant;
-    use crate::sessions::Guest;
 
     /// A session that ends by a panic gives its place back, and is counted.
     #[tokio::test]

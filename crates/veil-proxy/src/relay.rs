@@ -163,13 +163,14 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         client: Side,
         server: Side,
-        engine: Engine,
+        mut engine: Engine,
         standing: Standing,
         seat: Arc<Seat>,
     ) -> Self {
+        *engine.teller() = standing.teller(&seat);
         Self { client, server, engine, standing, seat, answers: 0 }
     }
 
@@ -327,11 +328,13 @@ fn use_bytes(
     if input.is_empty() && !(way == Way::Up && engine.owes_server()) {
         return Ok(0);
     }
-    match way {
-        Way::Up => engine.client(input, &mut to.out, &mut from.out, Instant::now()),
-        Way::Down => engine.server(input, &mut to.out, Instant::now()),
-    }
-    .map_err(End::Broken)
+    let now = Instant::now();
+    let used = match way {
+        Way::Up => engine.client(input, &mut to.out, &mut from.out, now),
+        Way::Down => engine.server(input, &mut to.out, now),
+    };
+    engine.teller().worked(way == Way::Up, used.as_ref().copied().unwrap_or_default(), now);
+    used.map_err(End::Broken)
 }
 
 /// The rest of a buffer; an empty rest holds no memory.

@@ -7,6 +7,8 @@ use veil_policy::who::Principal;
 
 use crate::problem::Problem;
 use crate::proxy::{Moment, Protocol, Proxy, Settings};
+use crate::sessions::Seat;
+use crate::statements::Teller;
 
 /// By which policy an engine was chosen.
 pub(crate) struct Standing {
@@ -22,6 +24,8 @@ pub(crate) struct Standing {
     replicates: bool,
     /// Its engine masks.
     guarded: bool,
+    /// Its user sees everything, and others do not.
+    exempt: bool,
     /// Nothing is changed, and what would be is said.
     observes: bool,
 }
@@ -44,8 +48,14 @@ impl Standing {
             principal,
             replicates: false,
             guarded: scope == Scope::Guarded,
+            exempt: scope == Scope::Exempt,
             observes: moment.policy.observes(),
         }
+    }
+
+    /// What tells of the session's statements.
+    pub(crate) fn teller(&self, seat: &Seat) -> Teller {
+        Teller::new(&self.proxy.telemetry, seat, self.exempt)
     }
 
     /// The same, of a session that gets rows as the server writes them down.

@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod functions;
 pub mod lineage;
 pub mod mysql;
+pub mod normal;
 pub mod question;
 pub mod statement;
 pub mod system;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use veil_mask::{Cell, Masker, MySqlColumn, Other, charset};
 use veil_model::{Charset, Format, MySqlType};
@@ -17,6 +18,7 @@ use super::lineage::{Flow, Output, Outputs, outputs};
 use crate::beside::{Beside, Fit, Place};
 use crate::judge::{Run, Untraced};
 use crate::labels::{Fate, Label};
+use crate::masked::{MaskedColumn, Why};
 use crate::who::Rights;
 
 /// Stands in place of texts that may quote values.
@@ -48,9 +50,9 @@ enum Op {
     Text(&'static str),
     /// A table's definition, but for how far its column has been counted up.
     Uncounted,
-    Mask(MySqlColumn),
+    Mask(MySqlColumn, Why),
     /// By other cells of the row.
-    Beside(Box<Beside<MySqlColumn>>),
+    Beside(Box<Beside<MySqlColumn>>, Why),
 }
 
 /// How the rows of one result are written. There is no default: a plan is made from the column definitions that the
@@ -59,7 +61,7 @@ pub struct Plan {
     ops: Vec<(Op, Width)>,
     /// Columns of NULLs, of which the definition may say something as well.
     hidden: Vec<bool>,
-    passes: bool,
+    masked: Arc<[MaskedColumn]>,
     /// The rights that it was made by.
     rights: Rights,
 }
@@ -116,11 +118,12 @@ impl Plan {
                 {
                     let output = outputs.get(at).filter(|output| sure || (*direct && output.base.is_some()));
                     match output.map_or(Op::Null, |output| followed(column, output, context)) {
-                        Op::Mask(mask) => {
+                        Op::Mask(mask, why) => {
                             let row = Row { columns, outputs, statement, format: context.format };
-                            output
-                                .and_then(|output| row.beside(column, output))
-                                .map_or(Op::Mask(mask), Op::Beside)
+                            match output.and_then(|output| row.beside(column, output)) {
+                                Some(beside) => Op::Beside(beside, why),
+                                None => Op::Mask(mask, why),
+                            }
                         }
                         op => op,
                     }
@@ -138,8 +141,16 @@ impl Plan {
             hidden.push(matches!(op, Op::Null) && !stored);
             ops.push((op, value::width(column.kind)?));
         }
-        let passes = ops.iter().all(|(op, _)| matches!(op, Op::Pass));
-        Ok(Self { ops, hidden, passes, rights: context.labels.rights().clone() })
+        let named = ops.iter().zip(columns).filter_map(|((op, _), column)| {
+            let why = match op {
+                Op::Pass => return None,
+                Op::Null | Op::Text(_) | Op::Uncounted => Why::CLOSED,
+                Op::Mask(_, why) | Op::Beside(_, why) => why.clone(),
+            };
+            Some(why.of_column(&label(column, context).unwrap_or_default()))
+        });
+        let masked: Arc<[MaskedColumn]> = named.collect();
+        Ok(Self { ops, hidden, masked, rights: context.labels.rights().clone() })
     }
 
     /// The same, which shows all as it is.
@@ -147,7 +158,7 @@ impl Plan {
     pub fn shown(mut self) -> Self {
         self.ops.iter_mut().for_each(|(op, _)| *op = Op::Pass);
         self.hidden.iter_mut().for_each(|hidden| *hidden = false);
-        self.passes = true;
+        self.masked = Arc::default();
         self
     }
 
@@ -159,8 +170,8 @@ impl Plan {
 
     /// Whether rows are forwarded as they are.
     #[must_use]
-    pub const fn passes(&self) -> bool {
-        self.passes
+    pub fn passes(&self) -> bool {
+        self.masked.is_empty()
     }
 
     /// Whether the definition of a column says no more than that it holds NULL.
@@ -169,10 +180,10 @@ impl Plan {
         self.hidden.get(at).copied().unwrap_or(true)
     }
 
-    /// How many columns are masked or closed.
+    /// The columns that are masked or closed.
     #[must_use]
-    pub fn masked(&self) -> usize {
-        self.ops.iter().filter(|(op, _)| !matches!(op, Op::Pass)).count()
+    pub const fn masked(&self) -> &Arc<[MaskedColumn]> {
+        &self.masked
     }
 
     /// Appends the payload of the row in `payload`, masked.
@@ -239,11 +250,11 @@ impl Op {
         scratch: &'a mut Vec<u8>,
     ) -> Option<&'a [u8]> {
         let (mask, subject) = match self {
-            Self::Beside(beside) => match beside.fit(other) {
+            Self::Beside(beside, _) => match beside.fit(other) {
                 Fit::Show => return cell,
                 Fit::Mask(mask, subject) => (Some(mask), subject),
             },
-            Self::Mask(mask) => (Some(mask), None),
+            Self::Mask(mask, _) => (Some(mask), None),
             _ => (None, None),
         };
         match (self, cell?) {
@@ -255,7 +266,7 @@ impl Op {
                 uncounted(cell, scratch);
                 Some(scratch.as_slice())
             }
-            (Self::Mask(_) | Self::Beside(_), cell) => {
+            (Self::Mask(..) | Self::Beside(..), cell) => {
                 scratch.clear();
                 match mask?.mask_of(subject.as_deref(), format, cell, scratch) {
                     Cell::Written => Some(scratch.as_slice()),
@@ -431,7 +442,7 @@ fn by_fate(fate: Fate, column: &Column<'_>) -> Op {
 }
 
 fn mask(label: &Label, column: &Column<'_>, declared: &str) -> Op {
-    Op::Mask(label.masker.mysql_column(&type_of(column, declared)))
+    Op::Mask(label.masker.mysql_column(&type_of(column, declared)), Why::of(label))
 }
 
 fn type_of<'a>(column: &Column<'_>, declared: &'a str) -> MySqlType<'a> {

@@ -5,6 +5,7 @@
 
 mod answer;
 pub mod guarded;
+mod heard;
 mod hidden;
 mod judge;
 mod scrub;
@@ -23,6 +24,7 @@ use crate::catalogs;
 use crate::out::Out;
 use crate::problem::Problem;
 use crate::sessions::Activity;
+use crate::statements::Teller;
 
 /// What one account sees of a server's catalog, with its labels.
 pub type Slot = catalogs::Slot<Labels>;
@@ -49,7 +51,7 @@ impl Engine {
     ) -> Result<usize, Problem> {
         match self {
             Self::Guarded(engine) => engine.client(input, up, down, now),
-            Self::Watched(engine) => engine.client(input, up),
+            Self::Watched(engine) => engine.client(input, up, now),
         }
     }
 
@@ -79,6 +81,14 @@ impl Engine {
         match self {
             Self::Guarded(engine) => engine.expects_end(),
             Self::Watched(_) => true,
+        }
+    }
+
+    /// Tells of what it does.
+    pub const fn teller(&mut self) -> &mut Teller {
+        match self {
+            Self::Guarded(engine) => engine.teller(),
+            Self::Watched(engine) => engine.teller(),
         }
     }
 

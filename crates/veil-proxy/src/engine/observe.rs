@@ -29,6 +29,6 @@ pub(super) fn masked(columns: usize) {
 
 /// How rows are written that would have been by this plan.
 pub(super) fn plan(plan: veil_policy::mysql::Plan) -> veil_policy::mysql::Plan {
-    masked(plan.masked());
+    masked(plan.masked().len());
     plan.shown()
 }

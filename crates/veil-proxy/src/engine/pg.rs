@@ -2,6 +2,7 @@
 
 mod catalog_read;
 pub mod guarded;
+mod heard;
 mod scrub;
 mod watcher;
 
@@ -16,6 +17,7 @@ use crate::catalogs;
 use crate::out::Out;
 use crate::problem::Problem;
 use crate::sessions::Activity;
+use crate::statements::Teller;
 
 /// The catalog of a database, with the labels of each user.
 pub type Slot = catalogs::Slot<Labels>;
@@ -36,7 +38,7 @@ impl Engine {
     pub fn client(&mut self, input: &[u8], up: &mut Out, now: Instant) -> Result<usize, Problem> {
         match self {
             Self::Guarded(engine) => engine.client(input, up, now),
-            Self::Watched(engine) => engine.client(input, up),
+            Self::Watched(engine) => engine.client(input, up, now),
         }
     }
 
@@ -75,6 +77,14 @@ impl Engine {
         match self {
             Self::Guarded(engine) => engine.expects_end(),
             Self::Watched(_) => true,
+        }
+    }
+
+    /// Tells of what it does.
+    pub const fn teller(&mut self) -> &mut Teller {
+        match self {
+            Self::Guarded(engine) => engine.teller(),
+            Self::Watched(engine) => engine.teller(),
         }
     }
 

@@ -29,7 +29,6 @@ use crate::catalogs::View;
 use crate::connections::{OfServer, Registered};
 use crate::engine::Engine;
 use crate::engine::mysql::{self, Guarded, Watcher};
-use crate::events::Event;
 use crate::limits::{Applicant, Permit};
 use crate::problem::Problem;
 use crate::proxy::{Moment, MySqlAccount, MySqlRoute, Protocol, Proxy, Settings};
@@ -151,8 +150,7 @@ fn patience(settings: &Settings) -> Duration {
 
 async fn tell(proxy: &Proxy, link: Link, failure: Failure, peer: SocketAddr) {
     let denied = |code| {
-        let (protocol, address) = (Protocol::MySql, peer.ip());
-        proxy.events.tell(|| Event::Denied { protocol, address, user: None, code });
+        proxy.denied(Protocol::MySql, peer.ip(), None, code);
     };
     let (Failure::Problem(problem) | Failure::WrongRole(problem)) = failure else { return denied(None) };
     info!(%peer, code = problem.code, reason = problem.message, "login failed");
@@ -235,13 +233,13 @@ async fn sign_in(
 
     let (target, upstream, number) = authenticate(proxy, moment, client, route, &asked, nonce).await?;
     info!(%peer, user = asked.user, database, tls = client.is_tls(), scope = ?asked.scope, "session opened");
-    proxy.events.tell(|| Event::Opened {
+    let guest = Guest {
         protocol: Protocol::MySql,
         address: peer.ip(),
         user: asked.user.clone(),
         database: database.clone(),
-        scope: format!("{:?}", asked.scope),
-    });
+    };
+    proxy.opened(guest, asked.scope);
     registered.stands_for(Arc::clone(&target), number);
     let capabilities = response.capabilities;
     let facts =

@@ -25,7 +25,6 @@ use crate::cancel::{Registered, Running};
 use crate::catalogs::View;
 use crate::engine::Engine;
 use crate::engine::pg::{self, Guarded, Watcher};
-use crate::events::Event;
 use crate::limits::{Applicant, Permit};
 use crate::problem::Problem;
 use crate::proxy::{Account, Moment, Protocol, Proxy, Route};
@@ -75,12 +74,7 @@ pub(crate) async fn open(proxy: &Arc<Proxy>, tcp: TcpStream, peer: SocketAddr) -
         }
     };
     let denied = |user: Option<&str>, code: Option<&'static str>| {
-        proxy.events.tell(|| Event::Denied {
-            protocol: Protocol::Pg,
-            address: peer.ip(),
-            user: user.map(str::to_owned),
-            code,
-        });
+        proxy.denied(Protocol::Pg, peer.ip(), user, code);
     };
     let refused = |user: Option<&str>, problem: &Problem| {
         info!(%peer, code = problem.code, "login refused");
@@ -110,13 +104,7 @@ pub(crate) async fn open(proxy: &Arc<Proxy>, tcp: TcpStream, peer: SocketAddr) -
         Ok(ready) => {
             let tls = client.is_tls();
             info!(%peer, user = asked.user, database = asked.database, tls, scope = ?asked.scope, "session opened");
-            proxy.events.tell(|| Event::Opened {
-                protocol: Protocol::Pg,
-                address: peer.ip(),
-                user: asked.user.clone(),
-                database: asked.database.clone(),
-                scope: format!("{:?}", asked.scope),
-            });
+            proxy.opened(asked.guest(), asked.scope);
             let (stream, unread) = client.into_parts();
             Some(ready.into_session(proxy, moment, &asked, Side::new(stream, unread), permit))
         }
@@ -150,6 +138,11 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
+    fn guest(&self) -> Guest {
+        let (user, database) = (self.user.clone(), self.database.clone());
+        Guest { protocol: Protocol::Pg, address: self.peer.ip(), user, database }
+    }
+
     fn new(
         moment: &'a Moment,
         stream: &Stream,
@@ -373,12 +366,6 @@ impl Ready {
             ((asked.route.name.as_str(), Some(asked.server_database())), asked.principal.clone());
         let standing = Standing::new(proxy, moment, Protocol::Pg, place, principal, asked.scope)
             .replicating(asked.replicates);
-        let guest = Guest {
-            protocol: Protocol::Pg,
-            address: asked.peer.ip(),
-            user: asked.user.clone(),
-            database: asked.database.clone(),
-        };
         let giving_up = self.running.map(|running| -> Cancel {
             Box::new(move |giving_up: GivingUp| {
                 let running = running.clone();
@@ -388,7 +375,7 @@ impl Ready {
                 });
             })
         });
-        let seated = proxy.sessions.seat(&proxy.events, guest, asked.route.timeouts, giving_up);
+        let seated = proxy.sessions.seat(&proxy.events, asked.guest(), asked.route.timeouts, giving_up);
         let seat = Arc::clone(&seated.seat);
         let relay = Relay::new(client, Side::new(stream, unread), self.engine, standing, seat);
         Session { relay, _cancel: self.cancel, _seated: seated, _permit: permit }

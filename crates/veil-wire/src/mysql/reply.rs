@@ -300,3 +300,10 @@ impl Prepared {
         Ok(Self { statement: cursor.u32_le()?, columns: cursor.u16_le()?, parameters: cursor.u16_le()? })
     }
 }
+
+/// How many rows an OK packet says that a statement changed.
+#[must_use]
+pub fn rows_of_ok(payload: &[u8]) -> u64 {
+    let mut cursor = Cursor::new(payload.get(1..).unwrap_or_default());
+    cursor.lenenc().unwrap_or(0)
+}

@@ -133,6 +133,13 @@ pub enum Transaction {
     Failed,
 }
 
+/// How many rows CommandComplete says that a statement returned or changed, as in `INSERT 0 5`.
+#[must_use]
+pub fn rows_of_tag(body: &[u8]) -> u64 {
+    let text = body.split(|byte| *byte == 0).next().and_then(|tag| std::str::from_utf8(tag).ok());
+    text.and_then(|tag| tag.rsplit(' ').next()?.parse().ok()).unwrap_or(0)
+}
+
 /// Reads ReadyForQuery.
 ///
 /// # Errors

@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::cursor::{Malformed, Result};
 use crate::pg::limits;
@@ -77,6 +78,8 @@ pub struct Entry<S> {
     pub expected: Expected<S>,
     /// Sent by the proxy itself: the client must not see the reply.
     pub hidden: bool,
+    /// When it came.
+    pub at: Instant,
 }
 
 /// A portal or cursor.
@@ -171,7 +174,7 @@ impl<S, P> Session<S, P> {
     ///
     /// # Errors
     /// The client has more outstanding than it may, or holds too many names.
-    pub fn send(&mut self, expected: Expected<S>, hidden: bool) -> Result<()> {
+    pub fn send(&mut self, expected: Expected<S>, hidden: bool, at: Instant) -> Result<()> {
         match expected {
             Expected::Sync => self.skipping = false,
             _ if self.skipping => return Ok(()),
@@ -185,7 +188,7 @@ impl<S, P> Session<S, P> {
         if self.sent.statements.len().max(self.sent.portals.len()) > limits::NAMES_MAX {
             return Err(Malformed("too many prepared statements or portals"));
         }
-        self.queue.push_back(Entry { expected, hidden });
+        self.queue.push_back(Entry { expected, hidden, at });
         Ok(())
     }
 

@@ -22,6 +22,21 @@ pub(super) struct Answers {
     in_transaction: bool,
 }
 
+/// What a packet was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    Nothing,
+    Row,
+    /// The answer to COM_STMT_PREPARE, or an error in its place.
+    Prepared {
+        over: bool,
+    },
+    /// The end of a result; of the answer if that is over.
+    Ended {
+        over: bool,
+    },
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// OK, an error, a request for a file, or the count of columns.
@@ -47,10 +62,10 @@ enum Stage {
 const DUMPS: [u8; 3] = [18, 19, 30];
 
 impl Answers {
-    /// A command has been sent.
-    pub(super) fn begin(&mut self, command: Command) {
+    /// A command has been sent; says whether it is answered.
+    pub(super) fn begin(&mut self, command: Command) -> bool {
         let stage = match command {
-            Command::Quit | Command::StmtClose | Command::StmtSendLongData => return,
+            Command::Quit | Command::StmtClose | Command::StmtSendLongData => return false,
             Command::Query | Command::StmtExecute | Command::StmtBulkExecute | Command::ProcessInfo => {
                 Stage::First
             }
@@ -63,16 +78,26 @@ impl Answers {
         match self.stages.len() {
             0..AHEAD_MAX => self.stages.push_back(stage),
             AHEAD_MAX => self.stages.push_back(Stage::Endless),
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
     /// A packet has begun to come, of this length and with these first bytes.
-    pub(super) fn packet(&mut self, head: &[u8], length: usize, capabilities: u64) {
-        let Some(stage) = self.stages.front().copied() else { return };
-        match self.next(stage, head, length, capabilities) {
+    pub(super) fn packet(&mut self, head: &[u8], length: usize, capabilities: u64) -> Progress {
+        let Some(stage) = self.stages.front().copied() else { return Progress::Nothing };
+        let next = self.next(stage, head, length, capabilities);
+        match next {
             Some(next) => self.stages.front_mut().into_iter().for_each(|stage| *stage = next),
             None => drop(self.stages.pop_front()),
+        }
+        let file = head.first() == Some(&reply::LOCAL_FILE);
+        match (stage, next) {
+            (Stage::Rows, Some(Stage::Rows)) => Progress::Row,
+            (Stage::Prepared, _) => Progress::Prepared { over: next.is_none() },
+            (_, None) => Progress::Ended { over: true },
+            (Stage::First | Stage::Rows, Some(Stage::First)) if !file => Progress::Ended { over: false },
+            _ => Progress::Nothing,
         }
     }
 

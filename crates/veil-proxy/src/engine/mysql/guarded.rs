@@ -15,6 +15,7 @@ use veil_model::{Charset, Format};
 use veil_policy::mysql::Plan;
 use veil_policy::{Refusal, Translation};
 use veil_sql::mysql::{Kind, Statement, TableName};
+use veil_sql::normal::Normal;
 use veil_wire::mysql::execute::ParameterType;
 use veil_wire::mysql::startup::ChangeUser;
 
@@ -25,6 +26,7 @@ use crate::catalogs::Due;
 use crate::connections::OfServer;
 use crate::problem::Problem;
 use crate::sessions::Activity;
+use crate::statements::Teller;
 
 /// How long the catalog is not read because the next transaction has been described.
 const DESCRIBED_MAX: Duration = Duration::from_secs(30);
@@ -73,6 +75,11 @@ pub struct Guarded {
     commands: u32,
     /// Rows that have been sent since they were told of.
     sent: u64,
+    teller: Teller,
+    /// When the bytes came that are looked at.
+    now: Instant,
+    /// The text of the statement that is looked at, as it may be shown.
+    shown: Option<Arc<Normal>>,
 }
 
 /// A statement that the server has prepared.
@@ -88,16 +95,18 @@ struct Prepared {
     words: Option<u64>,
     /// What its masks stood for when it was sent.
     masks: Option<Arc<Translation>>,
+    /// Its text, as it may be shown.
+    shown: Option<Arc<Normal>>,
     parameters: usize,
     /// The types of its parameters, as they were sent last.
     types: Vec<ParameterType>,
 }
 
 impl Prepared {
-    fn new(judged: Judged, parameters: u16) -> Self {
+    fn new(judged: Judged, shown: Option<Arc<Normal>>, parameters: u16) -> Self {
         let Judged { statement, place, words, masks, .. } = judged;
         let (parameters, types) = (parameters.into(), Vec::new());
-        Self { statement, place, cursor: None, long_data: false, words, masks, parameters, types }
+        Self { statement, place, cursor: None, long_data: false, words, masks, shown, parameters, types }
     }
 }
 
@@ -140,6 +149,10 @@ struct Reply {
     definitions: Vec<Vec<u8>>,
     plan: Option<Arc<Plan>>,
     then: Then,
+    /// The text, as it may be shown.
+    shown: Option<Arc<Normal>>,
+    /// When it was asked for.
+    began: Instant,
 }
 
 /// What comes next of an answer.
@@ -185,6 +198,8 @@ impl Reply {
             definitions: Vec::new(),
             plan: None,
             then: Then::Nothing,
+            shown: None,
+            began: Instant::now(),
         }
     }
 
@@ -230,6 +245,9 @@ impl Guarded {
             unread: Vec::new(),
             commands: 0,
             sent: 0,
+            teller: Teller::default(),
+            now: Instant::now(),
+            shown: None,
         }
     }
 
@@ -250,6 +268,10 @@ impl Guarded {
             (false, true) => Activity::InTransaction,
             (false, false) => Activity::Idle,
         }
+    }
+
+    pub(super) const fn teller(&mut self) -> &mut Teller {
+        &mut self.teller
     }
 
     pub(super) const fn commands(&self) -> u32 {

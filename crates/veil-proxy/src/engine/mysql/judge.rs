@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Instant;
 
-use veil_mask::{Cell, ColumnMask, canaries_met};
+use veil_mask::{Cell, ColumnMask};
 use veil_model::Format;
 use veil_policy::mysql::{Labels, judge};
 use veil_policy::{Refusal, Run, Translation, Would};
@@ -283,19 +283,9 @@ impl Judge {
         self.labels().counter(&judged.statement, judged.place.database.as_deref())
     }
 
-    /// Tells of rows with masked columns that have been sent.
-    pub(super) fn tell_of_rows(&self, columns: usize, rows: u64) {
-        self.budget.tell_of_rows(columns, rows);
-    }
-
-    /// Tells of a statement that was refused.
-    pub(super) fn tell_of_refusal(&self, code: &'static str) {
-        self.budget.tell_of_refusal(code);
-    }
-
-    /// Tells of planted values among the rows that were masked.
-    pub(in crate::engine) fn tell_of_canaries(&self) {
-        self.budget.tell(canaries_met());
+    /// Tells of planted values, so many, among the rows that were masked.
+    pub(in crate::engine) fn tell_of_canaries(&self, canaries: usize) {
+        self.budget.tell(canaries);
     }
 
     /// Pays for questions about masked columns.

@@ -2,6 +2,7 @@
 //! number, or become another user.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use veil_policy::mysql::Labels;
 use veil_wire::mysql::command::{self, Command};
@@ -10,12 +11,14 @@ use veil_wire::mysql::limits;
 use veil_wire::mysql::startup::ChangeUser;
 
 use super::answer::{Answers, HEAD};
+use super::heard::{self, Heard};
 use super::{Parts, hidden};
 use crate::catalogs::Slots;
 use crate::connections::OfServer;
 use crate::out::Out;
 use crate::problem::Problem;
 use crate::sessions::Activity;
+use crate::statements::Teller;
 
 /// Statements that begin so define objects.
 const DEFINING: [&[u8]; 6] = [b"create", b"alter", b"drop", b"rename", b"grant", b"revoke"];
@@ -39,6 +42,7 @@ pub struct Watcher {
     from_server: Parts,
     /// Number of the server's last packet.
     sequence: u8,
+    heard: Heard,
 }
 
 impl Watcher {
@@ -57,7 +61,12 @@ impl Watcher {
             answers: Answers::default(),
             from_server: Parts::default(),
             sequence: 0,
+            heard: Heard::default(),
         }
+    }
+
+    pub(super) const fn teller(&mut self) -> &mut Teller {
+        self.heard.teller()
     }
 
     pub(super) const fn is_waiting(&self) -> bool {
@@ -68,7 +77,7 @@ impl Watcher {
         self.change.take()
     }
 
-    pub(super) fn client(&mut self, input: &[u8], up: &mut Out) -> Result<usize, Problem> {
+    pub(super) fn client(&mut self, input: &[u8], up: &mut Out, now: Instant) -> Result<usize, Problem> {
         let mut at = 0;
         loop {
             at += self.from_client.piece.pass(input, at, up);
@@ -82,14 +91,19 @@ impl Watcher {
                 header.sequence == 0 && !self.from_client.continues && header.body > 0 && !self.inside_file;
             if commands {
                 let Some(first) = rest.get(HEADER) else { return Ok(at) };
+                let seen = rest.get(HEADER..header.total().min(rest.len())).unwrap_or_default();
+                if seen.len() < header.body.min(heard::needs(Command::decode(*first))) {
+                    return Ok(at);
+                }
+                let seen = (seen, now);
                 match self.command(Command::decode(*first), header, rest, (input, &mut *up))? {
                     Some(0) => return Ok(at),
                     Some(used) => {
-                        self.begin(*first);
+                        self.begin(*first, seen);
                         at += used;
                         continue;
                     }
-                    None => self.begin(*first),
+                    None => self.begin(*first, seen),
                 }
             }
             // A file ends with an empty piece; commands have the number 0.
@@ -154,14 +168,16 @@ impl Watcher {
         words.starts_with("kill").then(|| format!("{words} {number}"))
     }
 
-    fn begin(&mut self, first: u8) {
+    fn begin(&mut self, first: u8, (seen, now): (&[u8], Instant)) {
         self.commands = self.commands.wrapping_add(1);
         // A change of user is answered elsewhere.
         if self.change.is_none() {
             if self.answers.are_over() {
                 self.sequence = 0;
             }
-            self.answers.begin(Command::decode(first));
+            if self.answers.begin(Command::decode(first)) {
+                self.heard.command(seen, self.capabilities, now);
+            }
         }
     }
 
@@ -200,7 +216,8 @@ impl Watcher {
                 return Ok(at);
             }
             if !self.from_server.continues {
-                self.answers.packet(seen, header.body, self.capabilities);
+                let progress = self.answers.packet(seen, header.body, self.capabilities);
+                self.heard.reply(progress, seen);
             }
             self.sequence = header.sequence;
             self.from_server.begin(header.total(), false, header.continues());

@@ -1,6 +1,7 @@
 //! Reading the catalog inside a client's own session, unseen by it, between two of its statements.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use veil_sql::Catalog;
 use veil_sql::catalog::{QUERIES, Row, VIEWS};
@@ -42,11 +43,11 @@ impl CatalogRead {
         session: &mut Session<S, P>,
         statement: &Arc<S>,
         views: bool,
-        out: &mut Vec<u8>,
+        (out, now): (&mut Vec<u8>, Instant),
     ) -> veil_wire::cursor::Result<Self> {
         // It is still there if the last reading failed.
         command::write_close(out, Target::Statement(NAME));
-        session.send(Expected::Close(Object::Statement(NAME.into())), true)?;
+        session.send(Expected::Close(Object::Statement(NAME.into())), true, now)?;
         let queries = QUERIES.iter().enumerate();
         let queries = queries.map(|(at, query)| if at == VIEWS && !views { NOTHING } else { query });
         for query in [OUR_TIMEOUTS].into_iter().chain(queries).chain([ITS_TIMEOUTS]) {
@@ -62,11 +63,11 @@ impl CatalogRead {
                 Expected::Close(Object::Portal(NAME.into())),
                 Expected::Close(Object::Statement(NAME.into())),
             ] {
-                session.send(expected, true)?;
+                session.send(expected, true, now)?;
             }
         }
         command::write_sync(out);
-        session.send(Expected::Sync, true)?;
+        session.send(Expected::Sync, true, now)?;
         Ok(Self { views, ..Self::default() })
     }
 

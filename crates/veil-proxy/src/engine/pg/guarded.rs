@@ -22,6 +22,7 @@ use crate::catalogs::Due;
 use crate::engine::Streamed;
 use crate::problem::Problem;
 use crate::sessions::Activity;
+use crate::statements::Teller;
 use prepared::Prepared;
 
 pub use prepared::Judge;
@@ -54,10 +55,11 @@ pub struct Guarded {
     views_not_before: Option<Instant>,
     defined: Defined,
     answers: u32,
-    /// Rows by the plan that have been sent since they were told of.
+    /// Rows and messages of COPY data that have been sent since they were told of.
     sent: u64,
-    /// Messages of masked COPY data.
-    copied: u64,
+    teller: Teller,
+    /// When the bytes came that are looked at.
+    now: Instant,
 }
 
 /// What objects the client has defined in the transaction that is open.
@@ -97,7 +99,8 @@ impl Guarded {
             defined: Defined::Nothing,
             answers: 0,
             sent: 0,
-            copied: 0,
+            teller: Teller::default(),
+            now: Instant::now(),
         };
         for (name, value) in settings {
             engine.check_setting(name, value)?;
@@ -113,6 +116,10 @@ impl Guarded {
             Transaction::Idle => Activity::Idle,
             Transaction::Open | Transaction::Failed => Activity::InTransaction,
         }
+    }
+
+    pub(super) const fn teller(&mut self) -> &mut Teller {
+        &mut self.teller
     }
 
     pub(super) const fn answers(&self) -> u32 {

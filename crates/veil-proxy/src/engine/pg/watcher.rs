@@ -1,16 +1,19 @@
 //! For users who see everything: forwards all, and notices when they define objects.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use veil_wire::pg::command;
-use veil_wire::pg::frame::Header;
+use veil_wire::pg::frame::{HEADER, Header};
 use veil_wire::pg::reply::Tag;
 
+use super::heard::{self, Heard};
 use crate::engine::Streamed;
 use crate::engine::pg::Slot;
 use crate::out::Out;
 use crate::problem::Problem;
 use crate::sessions::Activity;
+use crate::statements::Teller;
 
 /// Command tags after which the catalog is another.
 const DEFINING: [&[u8]; 6] = [b"CREATE", b"ALTER", b"DROP", b"SELECT INTO", b"IMPORT", b"DO"];
@@ -30,6 +33,7 @@ pub struct Watcher {
     copying: bool,
     answers: u32,
     in_transaction: bool,
+    heard: Heard,
 }
 
 impl Watcher {
@@ -47,7 +51,12 @@ impl Watcher {
             copying: false,
             answers: 0,
             in_transaction: false,
+            heard: Heard::default(),
         }
+    }
+
+    pub(super) const fn teller(&mut self) -> &mut Teller {
+        self.heard.teller()
     }
 
     pub(super) const fn inside_message(&self) -> bool {
@@ -67,7 +76,7 @@ impl Watcher {
         self.answers
     }
 
-    pub(super) fn client(&mut self, input: &[u8], up: &mut Out) -> Result<usize, Problem> {
+    pub(super) fn client(&mut self, input: &[u8], up: &mut Out, now: Instant) -> Result<usize, Problem> {
         let mut at = 0;
         loop {
             at += self.from_client.pass(input, at, up);
@@ -76,6 +85,13 @@ impl Watcher {
                 return Ok(at);
             }
             let Some(header) = Header::decode(rest).map_err(Problem::protocol)? else { return Ok(at) };
+            if let (Ok(tag), false) = (command::Tag::decode(header.tag), self.copying) {
+                let seen = rest.get(HEADER..header.total().min(rest.len())).unwrap_or_default();
+                if seen.len() < header.body.min(heard::needs(tag)) {
+                    return Ok(at);
+                }
+                self.heard.command(tag, seen, now)?;
+            }
             match command::Tag::decode(header.tag) {
                 Ok(command::Tag::Query | command::Tag::FunctionCall) => {
                     (self.owed, self.syncs) = (self.owed + 1, 0);
@@ -106,6 +122,13 @@ impl Watcher {
                 return Ok(at);
             }
             let Some(header) = Header::decode(rest).map_err(Problem::protocol)? else { return Ok(at) };
+            if let Ok(tag) = Tag::decode(header.tag) {
+                let seen = rest.get(HEADER..header.total().min(rest.len())).unwrap_or_default();
+                if seen.len() < header.body.min(heard::looks_at(tag)) {
+                    return Ok(at);
+                }
+                self.heard.reply(tag, seen);
+            }
             if matches!(Tag::decode(header.tag), Ok(Tag::CopyInResponse | Tag::CopyBothResponse)) {
                 self.copying = true;
                 self.owed = self.owed.saturating_sub(std::mem::take(&mut self.syncs));
@@ -122,7 +145,7 @@ impl Watcher {
             }
             if Tag::decode(header.tag) == Ok(Tag::CommandComplete) && header.body < 64 {
                 let Some(message) = rest.get(..header.total()) else { return Ok(at) };
-                let tag = message.get(veil_wire::pg::frame::HEADER..).unwrap_or_default();
+                let tag = message.get(HEADER..).unwrap_or_default();
                 if DEFINING.iter().any(|word| tag.starts_with(word)) {
                     self.slot.invalidate();
                 }

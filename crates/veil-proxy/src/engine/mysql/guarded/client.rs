@@ -22,6 +22,7 @@ use crate::engine::mysql::hidden;
 use crate::engine::observe;
 use crate::out::Out;
 use crate::problem::Problem;
+use crate::statements::Outcome;
 
 /// How far a message has come.
 enum Step {
@@ -77,6 +78,7 @@ impl Guarded {
         down: &mut Out,
         now: Instant,
     ) -> Result<usize, Problem> {
+        self.now = now;
         if let (true, Phase::Hidden(hidden)) = (std::mem::take(&mut self.next_query), &self.phase) {
             hidden.put_query(self.capabilities, up.owned(input));
         }
@@ -87,7 +89,7 @@ impl Guarded {
                 && !self.from_client.continues
                 && let Some(problem) = self.refused.take()
             {
-                self.judge.tell_of_refusal(problem.code);
+                self.tell_of_refusal(problem.code);
                 down.owned(&[]).extend(problem.mysql(self.sequence));
             }
             let rest = input.get(at..).unwrap_or_default();
@@ -123,6 +125,7 @@ impl Guarded {
     }
 
     fn command(&mut self, command: Command, header: Header, ways: &mut Ways<'_>) -> Result<Step, Problem> {
+        self.shown = None;
         match command {
             Command::StmtSendLongData => {
                 let Some(body) = ways.rest().get(HEADER + 1..HEADER + header.body.min(5)) else {
@@ -202,7 +205,8 @@ impl Guarded {
         Ok(Step::Used(message.total))
     }
 
-    fn expect(&mut self, reply: Reply, sequence: u8) {
+    fn expect(&mut self, mut reply: Reply, sequence: u8) {
+        (reply.shown, reply.began) = (self.shown.take(), self.now);
         self.sequence = sequence.wrapping_add(1);
         // Whether it succeeds or not, and whatever it answers.
         let prepares = reply.stage == Stage::Prepared;
@@ -222,9 +226,16 @@ impl Guarded {
             self.settings = None;
             return Step::Used(message.total);
         }
-        self.judge.tell_of_refusal(refusal.code);
+        self.tell_of_refusal(refusal.code);
         ways.down.owned(&[]).extend(problem(refusal).mysql(message.sequence.wrapping_add(1)));
         Step::Used(message.total)
+    }
+
+    /// The statement that is looked at does not run.
+    fn tell_of_refusal(&mut self, code: &str) {
+        let (began, shown) = (self.now, self.shown.take());
+        let (text, code) = (shown.as_ref(), Some(code.to_owned()));
+        self.teller.ended(Outcome { began, text, columns: &Arc::default(), rows: 0, refused: true, code });
     }
 
     /// Passes over a message, and answers in the server's place when all of it has come.
@@ -243,6 +254,7 @@ impl Guarded {
     fn query(&mut self, message: &Message<'_>, body: &[u8], ways: &mut Ways<'_>) -> Result<Step, Problem> {
         let from = command::query_text(body, self.capabilities)?;
         let text = body.get(from..).unwrap_or_default();
+        self.shown = self.teller.text(text);
         let (analysis, settings) = match self.analyse(text, ways) {
             Reading::Read(analysis, settings) => (analysis, settings),
             Reading::Refused(refusal) => return Ok(self.refuse(refusal, message, ways)),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use veil_mask::{canaries_met, unmaskable_met};
 use veil_policy::mysql::{Context, Plan};
 use veil_sql::mysql::{Definition, Kind};
 use veil_wire::mysql::frame::{self, HEADER, Header, Message};
@@ -17,6 +18,7 @@ use crate::engine::mysql::scrub;
 use crate::engine::observe;
 use crate::out::Out;
 use crate::problem::Problem;
+use crate::statements::Outcome;
 
 /// Number of what is said without having been asked: the next that clients wait for is the answer to a command.
 const UNASKED: u8 = 1;
@@ -43,8 +45,11 @@ impl Guarded {
         down: &mut Out,
         now: Instant,
     ) -> Result<usize, Problem> {
+        self.now = now;
         let used = self.messages(input, down, now);
-        self.judge.tell_of_canaries();
+        let canaries = canaries_met();
+        self.judge.tell_of_canaries(canaries);
+        self.teller.met(canaries, unmaskable_met());
         used
     }
 
@@ -58,6 +63,7 @@ impl Guarded {
             }
             let Some(header) = Header::decode(rest) else { return Ok(at) };
             if self.from_server.continues || self.streams(header, rest)? {
+                self.sent += u64::from(!self.from_server.continues);
                 at += self.begin(header, input, at, down);
                 continue;
             }
@@ -223,11 +229,9 @@ impl Guarded {
 
     /// Takes a message that is no row; says whether more of the answer follows.
     fn reply(&mut self, reply: &mut Reply, first: u8, payload: &[u8]) -> Result<(Pass, bool), Problem> {
-        let sent = std::mem::take(&mut self.sent);
-        if let Some(plan) = reply.plan.as_ref().filter(|plan| sent > 0 && plan.masked() > 0) {
-            self.judge.tell_of_rows(plan.masked(), sent);
-        }
         if first == reply::ERR {
+            let number = Error::decode(payload).map_or(0, |error| error.number);
+            self.tell(reply, 0, Some(number.to_string()));
             return self.error(reply, payload).map(|pass| (pass, false));
         }
         match reply.stage {
@@ -341,6 +345,7 @@ impl Guarded {
 
     /// A result has ended; says whether another follows.
     fn ended(&mut self, reply: &mut Reply, end: End) -> bool {
+        self.tell(reply, 0, None);
         let judged = reply.judged();
         self.ended_with(end.status, &judged);
         self.note_warnings(&judged);
@@ -355,6 +360,20 @@ impl Guarded {
         }
         reply.stage = Stage::First;
         end.more()
+    }
+
+    /// Tells of a statement that has ended, perhaps by an error.
+    fn tell(&mut self, reply: &Reply, changed: u64, code: Option<String>) {
+        let sent = std::mem::take(&mut self.sent);
+        let columns = reply.plan.as_ref().map(|plan| Arc::clone(plan.masked())).unwrap_or_default();
+        self.teller.ended(Outcome {
+            began: reply.began,
+            text: reply.shown.as_ref(),
+            columns: &columns,
+            rows: sent.max(changed),
+            refused: false,
+            code,
+        });
     }
 
     /// A statement has ended with this status.
@@ -401,6 +420,7 @@ impl Guarded {
 
     fn ok(&mut self, reply: &mut Reply, payload: &[u8]) -> Result<(Pass, bool), Problem> {
         let end = End::decode_ok(payload)?;
+        self.tell(reply, reply::rows_of_ok(payload), None);
         let judged = reply.judged();
         self.ended_with(end.status, &judged);
         self.note_warnings(&judged);
@@ -466,7 +486,7 @@ impl Guarded {
     fn prepared(&mut self, reply: &mut Reply, payload: &[u8]) -> Result<(Pass, bool), Problem> {
         let ok = PreparedOk::decode(payload)?;
         let judged = reply.judged();
-        let made = Prepared::new(judged, ok.parameters);
+        let made = Prepared::new(judged, reply.shown.clone(), ok.parameters);
         self.statements.insert(ok.statement, made);
         self.last_prepared = Some(ok.statement);
         let packets = |count: u16| match usize::from(count) {

@@ -7,6 +7,7 @@ use veil_mask::Cell;
 use veil_model::Format;
 use veil_policy::{Refusal, Run, Translation};
 use veil_sql::Kind;
+use veil_sql::normal::Normal;
 use veil_wire::pg::bind::Bind;
 use veil_wire::pg::command::{self, BindNames, Parse, Tag, Target};
 use veil_wire::pg::frame::{self, Header};
@@ -44,6 +45,7 @@ impl Guarded {
         up: &mut Out,
         now: Instant,
     ) -> Result<usize, Problem> {
+        self.now = now;
         if std::mem::take(&mut self.owes_sync) {
             command::write_sync(up.owned(input));
             self.expect(Expected::Sync, false)?;
@@ -117,7 +119,8 @@ impl Guarded {
                 self.judge.look_at_rights(now, answering);
                 let known = self.session.portal_sent(portal).and_then(|portal| portal.statement.as_ref());
                 if let Some(refusal) = known.and_then(|known| self.refusal_of_named(known)) {
-                    return self.refuse_bind(message, refusal, up);
+                    let shown = known.and_then(|known| known.shown().cloned());
+                    return self.refuse_bind(message, (refusal, shown), up);
                 }
                 self.describe_first(portal, message.input, up)?;
                 let statement = self.session.portal_sent(portal).and_then(|portal| portal.statement.as_ref());
@@ -153,7 +156,9 @@ impl Guarded {
     }
 
     fn expect(&mut self, expected: Expected<Prepared>, hidden: bool) -> Result<(), Problem> {
-        self.session.send(expected, hidden).map_err(|error| Problem::new("54000", error.to_string(), ""))
+        self.session
+            .send(expected, hidden, self.now)
+            .map_err(|error| Problem::new("54000", error.to_string(), ""))
     }
 
     fn bind(&mut self, message: Message<'_>, up: &mut Out, now: Instant) -> Result<Step, Problem> {
@@ -167,11 +172,12 @@ impl Guarded {
         if !((open && first) || self.has_catalog(message.input, up, now, (false, true))?) {
             return Ok(Step::Wait);
         }
+        let shown = self.session.statement_sent(statement).and_then(|known| known.shown().cloned());
         let known = self.session.statement_sent(statement).filter(|known| known.refusal().is_none());
         let refusal =
             known.and_then(|known| self.judge.refusal_now(known).or_else(|| self.refusal_of_named(known)));
         if let Some(refusal) = refusal {
-            return self.refuse_bind(message, refusal, up);
+            return self.refuse_bind(message, (refusal, shown), up);
         }
         let masks = self
             .session
@@ -180,13 +186,13 @@ impl Guarded {
         let translated = match masks.map(Arc::clone) {
             None => None,
             Some(_) if message.header.body > limits::STATEMENT_MAX => {
-                return self.refuse_bind(message, too_large(), up);
+                return self.refuse_bind(message, (too_large(), shown), up);
             }
             Some(known) => {
                 let Some(body) = message.body() else { return Ok(Step::Wait) };
                 match translate(&Bind::decode(body)?, &known) {
                     Ok(bind) => Some(bind),
-                    Err(refusal) => return self.refuse_bind(message, refusal, up),
+                    Err(refusal) => return self.refuse_bind(message, (refusal, shown), up),
                 }
             }
         };
@@ -199,7 +205,7 @@ impl Guarded {
                 let own = given.zip(known.words()).filter(|_| runs.is_none());
                 let words = own.map(|(given, words)| self.judge.words((words, given)));
                 if let Err(refusal) = self.judge.pay(cost, words, now) {
-                    return self.refuse_bind(message, refusal, up);
+                    return self.refuse_bind(message, (refusal, shown), up);
                 }
             }
         }
@@ -212,10 +218,17 @@ impl Guarded {
     }
 
     /// A statement of another name fails in the place of one that is not to run.
-    fn refuse_bind(&mut self, message: Message<'_>, refusal: Refusal, up: &mut Out) -> Result<Step, Problem> {
+    fn refuse_bind(
+        &mut self,
+        message: Message<'_>,
+        (refusal, shown): (Refusal, Option<Arc<Normal>>),
+        up: &mut Out,
+    ) -> Result<Step, Problem> {
         let name = prepared::REFUSED.as_bytes();
         Parse { name, text: REFUSED_TEXT, types: &[] }.write(up.owned(message.input));
-        let statement = Arc::new(self.judge.unknown(Err(refusal)));
+        let refused = self.judge.unknown(Err(refusal));
+        refused.show_as(shown);
+        let statement = Arc::new(refused);
         self.expect(Expected::Parse { name: name.into(), statement }, false)?;
         self.stream(message.header, true);
         Ok(Step::Used)
@@ -255,6 +268,8 @@ impl Guarded {
                 statements
             }
         };
+        let shown = self.teller.text(text);
+        statements.iter().for_each(|statement| statement.show_as(shown.clone()));
         if statements.iter().any(|statement| statement.copies_in()) {
             self.hold_for_copy();
         }
@@ -325,6 +340,7 @@ impl Guarded {
             },
             Err(refusal) => Arc::new(self.judge.unknown(Err(refusal))),
         };
+        statement.show_as(self.teller.text(text));
         statement.state_types(types);
         if statement.refusal().is_some() {
             Parse { name, text: REFUSED_TEXT, types: &[] }.write(up.owned(message.input));
@@ -389,7 +405,7 @@ impl Guarded {
             // A lock that is waited for in vain would end the client's transaction.
             let idle = self.session.transaction() == Transaction::Idle;
             let views = idle && self.views_not_before.is_none_or(|moment| now >= moment);
-            let read = CatalogRead::start(&mut self.session, &nothing, views, up.owned(input));
+            let read = CatalogRead::start(&mut self.session, &nothing, views, (up.owned(input), now));
             self.reading = Some(read?);
         }
         Ok(wait == Wait::No)

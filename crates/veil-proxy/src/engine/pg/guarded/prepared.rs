@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-use veil_mask::canaries_met;
 use veil_policy::judge::names_missing;
 use veil_policy::{Judged, Labels, Refusal, Run, Translation, Verdict};
+use veil_sql::normal::Normal;
 use veil_sql::{Analyser, Kind, Statement};
 
 use crate::budget::Budget;
@@ -50,6 +50,8 @@ pub(super) struct Prepared {
     types: OnceLock<Box<[u8]>>,
     /// Its words, where these had a price when it was prepared.
     words: Option<u64>,
+    /// Its text, as it may be shown.
+    shown: OnceLock<Arc<Normal>>,
     /// One more than the generation by which the server's description was found to show nothing labelled.
     described: AtomicU64,
 }
@@ -61,19 +63,9 @@ impl Judge {
         Self { analyser, view, budget }
     }
 
-    /// Tells of rows with masked columns that have been sent.
-    pub(super) fn tell_of_rows(&self, columns: usize, rows: u64) {
-        self.budget.tell_of_rows(columns, rows);
-    }
-
-    /// Tells of a statement that was refused.
-    pub(super) fn tell_of_refusal(&self, code: &'static str) {
-        self.budget.tell_of_refusal(code);
-    }
-
-    /// Tells of planted values among the rows that were masked.
-    pub(in crate::engine) fn tell_of_canaries(&self) {
-        self.budget.tell(canaries_met());
+    /// Tells of planted values, so many, among the rows that were masked.
+    pub(in crate::engine) fn tell_of_canaries(&self, canaries: usize) {
+        self.budget.tell(canaries);
     }
 
     /// What a statement's questions about masked columns cost, by the labels of the moment.
@@ -237,6 +229,7 @@ impl Prepared {
             sent,
             types: OnceLock::new(),
             words: None,
+            shown: OnceLock::new(),
             described: AtomicU64::new(0),
         }
     }
@@ -249,6 +242,16 @@ impl Prepared {
     /// Whether the server has another text of it than the client sent.
     pub(super) fn is_rewritten(&self) -> bool {
         self.masks().is_some_and(Translation::changes_text)
+    }
+
+    /// Notes its text, as it may be shown.
+    pub(super) fn show_as(&self, text: Option<Arc<Normal>>) {
+        text.into_iter().for_each(|text| drop(self.shown.set(text)));
+    }
+
+    /// Its text, as it may be shown.
+    pub(super) fn shown(&self) -> Option<&Arc<Normal>> {
+        self.shown.get()
     }
 
     /// Notes the types of its parameters.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use veil_mask::{canaries_met, unmaskable_met};
 use veil_policy::{CopyPlan, Plan, Run, Untraced};
 use veil_sql::Kind;
 use veil_wire::pg::copy;
@@ -14,6 +15,7 @@ use super::{CatalogRead, CopyOut, CopyState, Defined, Guarded, Prepared, Streame
 use crate::engine::observe;
 use crate::out::Out;
 use crate::problem::Problem;
+use crate::statements::Outcome;
 
 /// A catalog that could not be read is read again after this long.
 const READ_INTERVAL: Duration = Duration::from_secs(1);
@@ -40,8 +42,11 @@ impl Guarded {
         down: &mut Out,
         now: Instant,
     ) -> Result<usize, Problem> {
+        self.now = now;
         let used = self.messages(input, down, now);
-        self.judge.tell_of_canaries();
+        let canaries = canaries_met();
+        self.judge.tell_of_canaries(canaries);
+        self.teller.met(canaries, unmaskable_met());
         used
     }
 
@@ -84,10 +89,15 @@ impl Guarded {
                         Problem::new("08P01", "the server sent rows that it had not described", "")
                     })?);
                 }
-                Ok(self.rows.as_ref().is_some_and(|plan| plan.passes()))
+                let passes = self.rows.as_ref().is_some_and(|plan| plan.passes());
+                self.sent += u64::from(passes);
+                Ok(passes)
             }
             Tag::CopyData => match self.copying_out {
-                Some(CopyOut::Pass) => Ok(true),
+                Some(CopyOut::Pass) => {
+                    self.sent += 1;
+                    Ok(true)
+                }
                 Some(CopyOut::Masked(_)) => Ok(false),
                 None => Err(Problem::protocol("COPY data that nobody asked for")),
             },
@@ -138,7 +148,7 @@ impl Guarded {
                     return Err(Problem::protocol("COPY data that nobody asked for"));
                 };
                 plan.write(body, down.owned(input))?;
-                self.copied += 1;
+                self.sent += 1;
                 return Ok(Pass::Swallow);
             }
             Tag::ErrorResponse => return self.error(body, input, down),
@@ -173,11 +183,17 @@ impl Guarded {
             Tag::RowDescription => self.description(body)?,
             Tag::CommandComplete | Tag::EmptyQueryResponse => {
                 self.turned(body);
-                self.ended()?
+                self.ended(reply::rows_of_tag(body))?
             }
             Tag::PortalSuspended => {
-                self.tell_of_rows();
-                self.session.complete(|e| matches!(e, Expected::Execute(_)))?.hidden
+                let entry = self.session.complete(|e| matches!(e, Expected::Execute(_)))?;
+                if let Expected::Execute(name) = &entry.expected
+                    && !entry.hidden
+                {
+                    let statement = self.session.portal(name).and_then(|portal| portal.statement.clone());
+                    self.tell(statement.as_deref(), entry.at, 0, None);
+                }
+                entry.hidden
             }
             Tag::ReadyForQuery => self.ready(body, now)?,
             Tag::CopyInResponse => {
@@ -239,7 +255,7 @@ impl Guarded {
         let statement = executed.and_then(|prepared| prepared.statement.as_deref());
         let mut plan = Plan::new(&fields, run.untraced, statement, self.labels());
         if self.judge.observes() {
-            observe::masked(plan.masked());
+            observe::masked(plan.masked().len());
             plan = Plan::pass();
         }
         let plan = Arc::new(plan);
@@ -279,35 +295,52 @@ impl Guarded {
         }
     }
 
-    /// CommandComplete or EmptyQueryResponse: returns whether it is hidden.
-    fn ended(&mut self) -> Result<bool, Problem> {
-        self.tell_of_rows();
-        self.copying_out = None;
-        if let Some(Expected::Query { .. }) = self.session.head().map(|entry| &entry.expected) {
+    /// CommandComplete, which says that there are so many rows, or EmptyQueryResponse: returns whether it is hidden.
+    fn ended(&mut self, rows: u64) -> Result<bool, Problem> {
+        if let Some((Expected::Query { .. }, at)) =
+            self.session.head().map(|entry| (&entry.expected, entry.at))
+        {
             let statement = self.session.statement_done()?;
+            self.tell(Some(&statement), at, rows, None);
             self.register(&statement);
             return Ok(false);
         }
         let entry = self.session.complete(|e| matches!(e, Expected::Execute(_)))?;
         self.settle_copy();
         if entry.hidden {
+            (self.rows, self.copying_out, self.sent) = (None, None, 0);
             self.reading.as_mut().into_iter().for_each(CatalogRead::next);
         } else if let Expected::Execute(name) = &entry.expected {
             let statement = self.session.portal(name).and_then(|portal| portal.statement.clone());
+            self.tell(statement.as_deref(), entry.at, rows, None);
             statement.iter().for_each(|statement| self.register(statement));
         }
         Ok(entry.hidden)
     }
 
-    /// The rows of a plan have been sent.
-    pub(super) fn tell_of_rows(&mut self) {
-        let (sent, copied) = (std::mem::take(&mut self.sent), std::mem::take(&mut self.copied));
-        if copied > 0 {
-            self.judge.tell_of_rows(1, copied);
-        }
-        if let Some(plan) = self.rows.take().filter(|plan| sent > 0 && plan.masked() > 0) {
-            self.judge.tell_of_rows(plan.masked(), sent);
-        }
+    /// Tells of a statement that has ended, whether or not it has failed: what it was shown by is over.
+    pub(super) fn tell(
+        &mut self,
+        prepared: Option<&Prepared>,
+        began: Instant,
+        rows: u64,
+        failed: Option<(String, bool)>,
+    ) {
+        let columns = match (self.rows.take(), self.copying_out.take()) {
+            (Some(plan), _) => Arc::clone(plan.masked()),
+            (None, Some(CopyOut::Masked(plan))) => Arc::clone(plan.masked()),
+            (None, _) => Arc::default(),
+        };
+        let sent = std::mem::take(&mut self.sent);
+        let (code, refused) = failed.map_or((None, false), |(code, refused)| (Some(code), refused));
+        self.teller.ended(Outcome {
+            began,
+            text: prepared.and_then(Prepared::shown),
+            columns: &columns,
+            rows: if sent > 0 { sent } else { rows },
+            refused,
+            code,
+        });
     }
 
     /// Notes what SQL has done to names.
@@ -335,8 +368,7 @@ impl Guarded {
 
     fn ready(&mut self, body: &[u8], now: Instant) -> Result<bool, Problem> {
         self.answers = self.answers.wrapping_add(1);
-        self.tell_of_rows();
-        self.copying_out = None;
+        (self.rows, self.copying_out, self.sent) = (None, None, 0);
         let hidden = self.session.ready(reply::decode_ready(body)?)?;
         self.settle_copy();
         let open = self.session.transaction() == Transaction::Open;

@@ -1,5 +1,8 @@
 //! Errors and notices.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use veil_policy::labels::Standing;
 use veil_sql::{Kind, QualifiedName};
 use veil_wire::pg::reply::{self, Report};
@@ -23,8 +26,15 @@ impl Guarded {
             None => (false, None, !is_fatal(&fields)),
             Some(entry) => (entry.hidden, head_refusal(&entry.expected), self.head_scrubs()),
         };
-        self.tell_of_rows();
-        self.copying_out = None;
+        let told = refusal.as_ref().filter(|_| fields.field(b'C') == Some(SYNTAX_ERROR));
+        let code = match told {
+            Some(refusal) => refusal.code.to_owned(),
+            None => String::from_utf8_lossy(fields.field(b'C').unwrap_or_default()).into_owned(),
+        };
+        if let Some((statement, began)) = self.head_told() {
+            self.tell(Some(&statement), began, 0, Some((code, told.is_some())));
+        }
+        (self.rows, self.copying_out, self.sent) = (None, None, 0);
         let behind_execute = matches!(self.session.head().map(|e| &e.expected), Some(Expected::Execute(_)));
         self.owes_sync = self.copy == CopyState::In && behind_execute && self.kept_sync;
         self.session.fail();
@@ -35,7 +45,6 @@ impl Guarded {
         }
         match refusal.filter(|_| fields.field(b'C') == Some(SYNTAX_ERROR)) {
             Some(refusal) => {
-                self.judge.tell_of_refusal(refusal.code);
                 let message = refusal.message.as_str();
                 Report { severity: "ERROR", code: refusal.code, message, hint: refusal.hint }
                     .write_error(down.owned(input));
@@ -43,6 +52,16 @@ impl Guarded {
             }
             None => Ok(self.told(b'E', &fields, scrubbed, input, down)),
         }
+    }
+
+    /// The statement that an error is of, and when it came.
+    fn head_told(&self) -> Option<(Arc<Prepared>, Instant)> {
+        let entry = self.session.head().filter(|entry| !entry.hidden)?;
+        let statement = match &entry.expected {
+            Expected::Parse { statement, .. } => Some(Arc::clone(statement)),
+            _ => self.head_statement(),
+        };
+        Some((statement?, entry.at))
     }
 
     pub(super) fn notice(&self, body: &[u8], input: &[u8], down: &mut Out) -> Result<Pass, Problem> {

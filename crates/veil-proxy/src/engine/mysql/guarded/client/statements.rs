@@ -38,6 +38,7 @@ impl Guarded {
         }
         // Until the server has said that there is another.
         self.last_prepared = None;
+        self.shown = self.teller.text(text);
         let (analysis, settings) = match self.analyse(text, ways) {
             Reading::Read(analysis, settings) => (analysis, settings),
             Reading::Refused(refusal) => return Ok(self.refuse(refusal, message, ways)),
@@ -81,6 +82,7 @@ impl Guarded {
         let Some(number) = self.number(command::statement(body)?) else {
             return Ok(self.pass_over(header, nothing_prepared()));
         };
+        self.shown = self.statements.get(&number).and_then(|known| known.shown.clone());
         self.judge.refresh(ways.now);
         let asks_back = self.statements.get(&number).is_some_and(|known| asks_back(&known.statement));
         if !asks_back && self.settings.is_none() {
@@ -222,6 +224,7 @@ impl Guarded {
     /// The next rows of a cursor; `None` if it is older than the rights that are in force.
     pub(super) fn fetch(&mut self, number: u32, now: Instant) -> Option<Reply> {
         self.judge.look_at_rights(now);
+        self.shown = self.statements.get(&number).and_then(|known| known.shown.clone());
         let plan = self.statements.get(&number).and_then(|prepared| prepared.cursor.clone());
         if plan.as_ref().is_some_and(|plan| !plan.holds(self.judge.labels())) {
             return None;
