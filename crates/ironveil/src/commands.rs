@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use tracing_subscriber::EnvFilter;
-use veil_policy::config::operations::{LOGIN_TIMEOUT, Limits, Timeouts};
+use veil_policy::config::operations::{LOGIN_TIMEOUT, Limits, Store, Timeouts};
 use veil_policy::config::{
     Config, Database, Listen, Protection, Upstream, default_listen, default_listen_mysql, rule_from_argument,
 };
@@ -113,6 +113,8 @@ fn config_from_arguments(url: &str, rules: &[String]) -> Result<Config> {
         login_timeout: LOGIN_TIMEOUT,
         api: None,
         audit: None,
+        store: Store::default(),
+        otlp: None,
     })
 }
 

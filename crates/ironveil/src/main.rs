@@ -2,14 +2,18 @@
 
 mod cli;
 mod commands;
+mod control;
 mod demo;
 mod explain;
 mod keys;
 mod mask;
+mod operations;
 mod report;
 mod run;
 mod server;
 mod signals;
+mod source;
+mod watched;
 mod wire_up;
 
 use std::io;

@@ -5,7 +5,6 @@ use std::os::unix::fs::MetadataExt;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow, bail};
-use veil_control::Audit;
 use veil_mask::{Cell, ColumnMask};
 use veil_model::pgtype::NAMES;
 use veil_model::{ColumnName, Format, PgType};
@@ -14,7 +13,7 @@ use veil_policy::who::Principal;
 
 use crate::cli::{Unmask, Values};
 use crate::commands::read_config;
-use crate::{keys, wire_up};
+use crate::{control, keys, wire_up};
 
 /// Prints the mask of each value, NULL where there is none.
 pub(crate) fn mask(values: &Values) -> Result<()> {
@@ -36,11 +35,7 @@ pub(crate) fn unmask(unmask: &Unmask) -> Result<()> {
             .with_context(|| format!("keys.previous has {} key(s)", config.previous_keys.len()))?,
     };
     let (rule, column) = column(&config, &secret, values)?;
-    let audit = match &config.audit {
-        Some(audit) => Audit::open(&audit.file)
-            .with_context(|| format!("audit.file: cannot open {}", audit.file.display()))?,
-        None => Audit::stderr(),
-    };
+    let audit = control::open_audit(config.audit.as_ref(), &keys::read_root(&root(&config)?)?)?;
     // Nothing is revealed that is not written down.
     let facts = [
         ("column", values.column.as_str().into()),

@@ -4,7 +4,7 @@
 //! file in the place of another, on every file system, and costs nothing. A file that has changed is read when it has been the same for one look.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -15,18 +15,18 @@ use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
-use veil_control::{Api, Audit, Operations, Reloaded};
-use veil_model::Sensitive;
-use veil_policy::config::{Config, Database, Listen, Proof, Protocol as Speaks, Secret};
-use veil_policy::{Labels, Policy};
+use veil_control::{Api, Audit, Auth, Observed, Operations, Otlp, Reloaded};
+use veil_policy::Policy;
+use veil_policy::config::{Config, Database, Listen, Protocol as Speaks, Secret, operations};
 use veil_proxy::{Protocol, Proxy};
-use veil_sql::mysql::Mode;
 
 use crate::cli::Run;
-use crate::commands::{config_of, runtime};
+use crate::commands::runtime;
 use crate::server::{Known, Server, SignIn};
 use crate::signals::{Heard, Signals};
-use crate::{keys, wire_up};
+use crate::source::Source;
+use crate::watched::{Print, files, prints};
+use crate::{control, keys, wire_up};
 
 /// Files are looked at so often.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -45,7 +45,7 @@ pub(crate) fn serve(run: Run) -> Result<()> {
     }
     let runtime = runtime()?;
     let ended = runtime.block_on(async {
-        let (running, config) = Running::new(run)?;
+        let (running, config) = Running::new(run).await?;
         Arc::new(running).run(config).await
     });
     // A reload that hangs holds nothing up.
@@ -54,18 +54,19 @@ pub(crate) fn serve(run: Run) -> Result<()> {
 }
 
 /// A proxy that runs.
-struct Running {
-    run: Run,
-    proxy: Arc<Proxy>,
+pub(crate) struct Running {
+    pub(crate) source: Source,
+    pub(crate) proxy: Arc<Proxy>,
     audit: Arc<Audit>,
+    /// Who the API lets in, if there is one.
+    auth: Option<Arc<Auth>>,
     began: Instant,
     /// What cannot change while it runs.
     fixed: Fixed,
     files: Mutex<Vec<PathBuf>>,
-    api_key: Mutex<Option<Sensitive<String>>>,
-    /// What the files looked like when they were read first.
+    /// What the files looked like when they were read last.
     known: Mutex<Vec<Print>>,
-    reloading: Mutex<()>,
+    pub(crate) reloading: Mutex<()>,
     last: Mutex<Option<Reloaded>>,
     stopping: AtomicBool,
 }
@@ -74,20 +75,29 @@ struct Running {
 #[derive(PartialEq)]
 struct Fixed {
     listen: Listen,
-    api: Option<SocketAddr>,
+    /// Without what may change.
+    api: Option<operations::Api>,
     /// Protocols that have a listener.
     speaks: Vec<Speaks>,
-    audit: Option<veil_policy::config::operations::Audit>,
+    audit: Option<operations::Audit>,
+    store: operations::Store,
+    otlp: Option<operations::Otlp>,
 }
 
 impl Fixed {
     fn of(config: &Config) -> Self {
         // Certificates are read again.
         let listen = Listen { tls: None, ..config.listen.clone() };
-        let api = config.api.as_ref().map(|api| api.listen);
+        let api = config.api.clone().map(|api| operations::Api {
+            key: None,
+            admin_key_file: None,
+            tokens: operations::Tokens::default(),
+            ..api
+        });
         let kinds = [Speaks::Postgres, Speaks::MySql].into_iter();
         let speaks = kinds.filter(|kind| config.has(*kind)).collect();
-        Self { listen, api, speaks, audit: config.audit.clone() }
+        let (audit, store, otlp) = (config.audit.clone(), config.store.clone(), config.otlp.clone());
+        Self { listen, api, speaks, audit, store, otlp }
     }
 
     /// Whether there is a listener for the databases of another configuration.
@@ -104,8 +114,10 @@ impl Fixed {
             ),
             ("listen.mysql", self.listen.mysql == other.listen.mysql && self.hears(other, Speaks::MySql)),
             ("listen.reuse_port", self.listen.reuse_port == other.listen.reuse_port),
-            ("api.listen", self.api == other.api),
+            ("api", self.api == other.api),
             ("audit", self.audit == other.audit),
+            ("store", self.store == other.store),
+            ("otlp", self.otlp == other.otlp),
         ];
         keys.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
     }
@@ -113,32 +125,37 @@ impl Fixed {
 
 impl Running {
     /// With the configuration that it begins with.
-    fn new(run: Run) -> Result<(Self, Config)> {
-        let config = read(&run)?;
-        let root = root(&run, &config)?;
-        let files = files(&run, &config, &root);
+    async fn new(run: Run) -> Result<(Self, Config)> {
+        let source = Source::open(run).await?;
+        let config = source.config()?;
+        let root = root(&source.run, &config)?;
+        let files = files(&source.run, &config, &root);
         let known = prints(&files);
-        let (settings, policy) = wire_up::parts(&config, &keys::read_root(&root)?, None)?;
+        let root_key = keys::read_root(&root)?;
+        let (settings, policy) = wire_up::parts(&config, &root_key, None)?;
         if config.rules.is_empty() {
             warn!("there are no rules: every value is shown");
         }
-        let audit = match &config.audit {
-            Some(audit) => Audit::open(&audit.file)
-                .with_context(|| format!("audit.file: cannot open {}", audit.file.display()))?,
-            None => Audit::stderr(),
+        let audit = control::open_audit(config.audit.as_ref(), &root_key)?;
+        let auth = match &source.store {
+            Some(store) if config.api.is_some() => {
+                let access = control::access(&config, source.run.config_path().as_deref(), store)?;
+                Some(Arc::new(Auth::new(Arc::clone(store), access)))
+            }
+            _ => None,
         };
         let running = Self {
             proxy: Arc::new(Proxy::new(settings, policy, keys::random()?)),
             audit: Arc::new(audit),
+            auth,
             began: Instant::now(),
             fixed: Fixed::of(&config),
             files: Mutex::new(files),
             known: Mutex::new(known),
-            api_key: Mutex::new(api_key(&config)?),
             reloading: Mutex::default(),
             last: Mutex::default(),
             stopping: AtomicBool::new(false),
-            run,
+            source,
         };
         // As the command line has it.
         Ok((running, Config { root_key: Some(root), ..config }))
@@ -147,7 +164,8 @@ impl Running {
     async fn run(self: Arc<Self>, config: Config) -> Result<()> {
         let mut signals = Signals::new()?;
         let mut tasks = JoinSet::new();
-        self.serve_api(&mut tasks).await?;
+        let otlp = self.start_otlp()?;
+        self.serve_api(&mut tasks)?;
         let looking = self.look_at_upstreams(config);
         tokio::select! {
             looked = looking => looked?,
@@ -169,7 +187,8 @@ impl Running {
             }
         }
         let writer = self.fixed.audit.is_some().then(|| {
-            let (audit, events) = (Arc::clone(&self.audit), self.proxy.events.listen());
+            let when_full = self.fixed.audit.as_ref().map(control::when_full).unwrap_or_default();
+            let (audit, events) = (Arc::clone(&self.audit), self.proxy.events.listen(when_full));
             std::thread::spawn(move || audit.follow(&events))
         });
         self.note("start", &[("version", json!(env!("CARGO_PKG_VERSION")))]);
@@ -177,6 +196,7 @@ impl Running {
         tasks.spawn(async move { proxy.sessions.watch().await });
         tasks.spawn(Arc::clone(&self.proxy).watch_upstreams());
         tasks.spawn(Arc::clone(&self).watch_files());
+        tasks.spawn(Arc::clone(&self).watch_store());
 
         while signals.next().await == Heard::Reload {
             tokio::spawn(Arc::clone(&self).reload_apart("SIGHUP"));
@@ -194,6 +214,10 @@ impl Running {
             let _ = tokio::time::timeout(GOODBYE, tokio::task::spawn_blocking(|| drop(writer.join()))).await;
         }
         self.note("stop", &[("sessions_cut", json!(self.proxy.sessions.count()))]);
+        self.audit.checkpoint();
+        if let Some(otlp) = otlp {
+            otlp.finish().await;
+        }
         info!(ended, "stopped");
         Ok(())
     }
@@ -201,7 +225,7 @@ impl Running {
     /// Waits until all sessions have ended, or have been told to.
     async fn drained(&self, mut serving: JoinSet<()>) {
         self.proxy.sessions.drain();
-        let limit = Duration::from_secs(self.run.shutdown_timeout);
+        let limit = Duration::from_secs(self.source.run.shutdown_timeout);
         let mut all = async || while serving.join_next().await.is_some() {};
         if tokio::time::timeout(limit, all()).await.is_err() {
             self.proxy.sessions.stop();
@@ -210,17 +234,43 @@ impl Running {
         serving.shutdown().await;
     }
 
-    async fn serve_api(self: &Arc<Self>, tasks: &mut JoinSet<()>) -> Result<()> {
-        let Some(address) = self.fixed.api else { return Ok(()) };
-        if self.api_key().is_none() && !address.ip().is_loopback() {
-            bail!("api.listen: {address} is not on this machine only, so \"api_key\" is needed");
-        }
-        let listener = listen(address, self.fixed.listen.reuse_port).context("api.listen")?;
-        info!(address = %listener.local_addr()?, "the API takes requests");
-        let operations: Arc<dyn Operations> = Arc::clone(self) as _;
-        let api = Api { proxy: Arc::clone(&self.proxy), operations, began: self.began };
+    /// What metrics are made of.
+    fn observed(self: &Arc<Self>) -> Arc<Observed> {
+        Arc::new(Observed {
+            proxy: Arc::clone(&self.proxy),
+            operations: Arc::clone(self) as _,
+            store: self.source.store.clone(),
+            audit: Arc::clone(&self.audit),
+            began: self.began,
+        })
+    }
+
+    fn start_otlp(self: &Arc<Self>) -> Result<Option<Otlp>> {
+        let Some(otlp) = &self.fixed.otlp else { return Ok(None) };
+        let observed = self.observed();
+        let gather = Arc::new(move || observed.families());
+        let otlp = Otlp::start(control::otlp(otlp)?, gather, &self.audit.live).map_err(anyhow::Error::msg)?;
+        self.proxy.telemetry.trace(otlp.statements.clone());
+        Ok(Some(otlp))
+    }
+
+    fn serve_api(self: &Arc<Self>, tasks: &mut JoinSet<()>) -> Result<()> {
+        let (Some(api), Some(auth), Some(store)) = (&self.fixed.api, &self.auth, &self.source.store) else {
+            return Ok(());
+        };
+        let tls = control::acceptor(api)?;
+        let listener = listen(api.listen, self.fixed.listen.reuse_port).context("api.listen")?;
+        info!(address = %listener.local_addr()?, tls = tls.is_some(), "the API takes requests");
+        let api = Api {
+            observed: self.observed(),
+            auth: Arc::clone(auth),
+            store: Arc::clone(store),
+            public_metrics: api.public_metrics,
+            secure: tls.is_some(),
+            changing: tokio::sync::Mutex::default(),
+        };
         tasks.spawn(async move {
-            if let Err(error) = api.serve(listener).await {
+            if let Err(error) = api.serve(listener, tls).await {
                 error!(%error, "the API has ended");
             }
         });
@@ -236,7 +286,7 @@ impl Running {
         }
         while let Some(checked) = checks.join_next().await {
             let Ok(Err(error)) = checked else { continue };
-            if self.run.require_upstream {
+            if self.source.run.require_upstream {
                 bail!("an upstream cannot be reached: {error}");
             }
             warn!(%error, "an upstream cannot be reached; it is tried again");
@@ -255,7 +305,7 @@ impl Running {
                 Err(late) => late.into(),
             };
             let what = format!("databases, {}: the check fails: {error:#}", database.name);
-            if self.run.require_upstream {
+            if self.source.run.require_upstream {
                 bail!("{what}");
             }
             warn!("{what}");
@@ -266,20 +316,34 @@ impl Running {
     /// Reads the configuration again whenever one of its files has become another.
     async fn watch_files(self: Arc<Self>) {
         let look = || prints(&self.files.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut seen = known.clone();
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut seen = known();
         loop {
             tokio::time::sleep(LOOK_INTERVAL).await;
             let now = look();
-            if now != known && now == seen {
-                // What changes from here on is seen next time.
-                known = now.clone();
+            if now != known() && now == seen {
                 Arc::clone(&self).reload_apart("file").await;
-                if look().len() != known.len() {
-                    known = look();
-                }
             }
             seen = now;
+        }
+    }
+
+    /// Reads the rules again whenever another proxy may have changed them.
+    async fn watch_store(self: Arc<Self>) {
+        let Some(store) = self.source.store.clone() else { return };
+        let mut state = store.watch();
+        let mut seen = state.borrow().changes;
+        while state.changed().await.is_ok() {
+            let changes = state.borrow_and_update().changes;
+            if changes == std::mem::replace(&mut seen, changes) || store.kind() == "file" {
+                continue;
+            }
+            let asked = Arc::clone(&store);
+            let newest = tokio::task::spawn_blocking(move || asked.head()).await;
+            let newest = newest.ok().and_then(Result::ok).flatten().map(|newest| newest.number);
+            if newest.is_some() && newest != self.source.version() {
+                Arc::clone(&self).reload_apart("store").await;
+            }
         }
     }
 
@@ -290,50 +354,49 @@ impl Running {
     }
 
     /// Goes on with the configuration as it is now; nothing changes if anything is wrong with it.
-    fn read_again(&self) -> Result<Vec<&'static str>> {
-        let config = read(&self.run)?;
-        let root = root(&self.run, &config)?;
+    pub(crate) fn read_again(&self) -> Result<Vec<&'static str>> {
+        // What changes from here on is seen next time.
+        let seen = || prints(&self.files.lock().unwrap_or_else(PoisonError::into_inner));
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = seen();
+        let config = self.source.config()?;
+        let root = self.root(&config)?;
         // A file that is missing now may come.
-        *self.files.lock().unwrap_or_else(PoisonError::into_inner) = files(&self.run, &config, &root);
+        let now = files(&self.source.run, &config, &root);
+        let others = now != *self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if others {
+            *self.files.lock().unwrap_or_else(PoisonError::into_inner) = now;
+            *self.known.lock().unwrap_or_else(PoisonError::into_inner) = seen();
+        }
         let before = self.proxy.policy();
         let (settings, policy) = wire_up::parts(&config, &keys::read_root(&root)?, Some(&before))?;
         let policy = Arc::new(policy);
         self.test_statements(&config, &policy)?;
-        let api_key = api_key(&config)?;
-        if api_key.is_none() && self.fixed.api.is_some_and(|api| !api.ip().is_loopback()) {
-            bail!("api.api_key: it is needed, since the API is not on this machine only");
+        if let (Some(auth), Some(store)) = (&self.auth, &self.source.store) {
+            let path = self.source.run.config_path();
+            // Where it listens holds until the next start.
+            let api = config.api.clone().zip(self.fixed.api.as_ref());
+            let api = api.map(|(api, fixed)| operations::Api { listen: fixed.listen, ..api });
+            auth.set(control::access(&Config { api, ..config.clone() }, path.as_deref(), store)?);
         }
-        *self.api_key.lock().unwrap_or_else(PoisonError::into_inner) = api_key;
         self.proxy.reload(settings, policy);
         Ok(self.fixed.changed(&Fixed::of(&config)))
     }
 
+    /// Where the root key is.
+    pub(crate) fn root(&self, config: &Config) -> Result<Secret> {
+        root(&self.source.run, config)
+    }
+
     /// Runs the tests of statements, by the catalogs that have been read so far.
-    fn test_statements(&self, config: &Config, policy: &Arc<Policy>) -> Result<()> {
+    pub(crate) fn test_statements(&self, config: &Config, policy: &Arc<Policy>) -> Result<()> {
         let mut failed = Vec::new();
         for (test, sql) in config.tests.iter().filter_map(|test| Some((test, test.sql()?))) {
             let served = |database: &&Database| test.database == "*" || database.name.matches(&test.database);
             for database in config.databases.iter().filter(served) {
-                let upstream = &database.upstream;
                 let asked = if test.database == "*" { database.name.as_str() } else { &test.database };
-                let name = upstream.database.as_deref().unwrap_or(asked);
-                let target = wire_up::target(upstream)?;
+                let name = database.upstream.database.as_deref().unwrap_or(asked);
                 let rights = test.rights(policy, SystemTime::now());
-                let lay = |catalog| Labels::new(Arc::clone(policy), catalog, name, &rights);
-                let lay_mysql = |catalog| {
-                    let labels = veil_policy::mysql::Labels::new(Arc::clone(policy), catalog, &rights);
-                    Known::MySql(labels, Mode::default())
-                };
-                let known: Vec<Known> = match upstream.protocol {
-                    Speaks::Postgres => {
-                        let catalogs = self.proxy.slots.catalogs(&target, Some(name));
-                        catalogs.into_iter().map(|catalog| Known::Postgres(lay(catalog))).collect()
-                    }
-                    // What an account does not see says nothing.
-                    Speaks::MySql => {
-                        self.proxy.mysql_slots.catalogs(&target, None).into_iter().map(lay_mysql).collect()
-                    }
-                };
+                let known: Vec<Known> = self.known_by(database, asked, policy, &rights);
                 let all = known.iter().map(|known| known.check(test, sql, name));
                 let checked = all.reduce(Result::or).unwrap_or(Ok(()));
                 failed.extend(checked.err().map(|what| format!("line {}: {what}", test.line)));
@@ -346,65 +409,23 @@ impl Running {
         Ok(())
     }
 
-    fn note(&self, event: &str, facts: &[(&str, serde_json::Value)]) {
+    pub(crate) fn note(&self, event: &'static str, facts: &[(&'static str, serde_json::Value)]) {
         if let Err(error) = self.audit.record(event, facts) {
             error!(%error, event, "the audit cannot be written");
         }
     }
-}
 
-impl Operations for Running {
-    fn reload(&self, by: &str) -> Reloaded {
-        let Ok(_one_at_a_time) = self.reloading.try_lock() else {
-            return Reloaded { faults: vec!["it is being read already".to_owned()], restart: Vec::new() };
-        };
-        let reloaded = match self.read_again() {
-            Ok(restart) => {
-                info!(by, ?restart, "the configuration has been read again");
-                Reloaded { faults: Vec::new(), restart }
-            }
-            Err(fault) => {
-                let faults: Vec<String> = format!("{fault:#}").lines().map(str::to_owned).collect();
-                error!(by, ?faults, "the configuration cannot be used; that of before holds");
-                Reloaded { faults, restart: Vec::new() }
-            }
-        };
-        let facts = [
-            ("by", json!(by)),
-            ("faults", json!(reloaded.faults.len())),
-            ("restart_needed_for", json!(reloaded.restart)),
-        ];
-        self.note("reload", &facts);
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reloaded.clone());
-        reloaded
+    pub(crate) fn set_last_reload(&self, reloaded: Reloaded) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reloaded);
     }
 
-    fn api_key(&self) -> Option<Sensitive<String>> {
-        self.api_key.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn last_reload(&self) -> Option<Reloaded> {
+    pub(crate) fn last_reload_of(&self) -> Option<Reloaded> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
-}
-
-/// The configuration as the command line changes it.
-fn read(run: &Run) -> Result<Config> {
-    let mut config = config_of(run)?;
-    let both = config.has(Speaks::Postgres) && config.has(Speaks::MySql);
-    match run.listen {
-        Some(_) if both => {
-            bail!("--listen goes together with databases of one kind; write \"listen\" into the file")
-        }
-        Some(address) if config.has(Speaks::MySql) => config.listen.mysql = address,
-        Some(address) => config.listen.postgres = address,
-        None => {}
-    }
-    Ok(config)
 }
 
 fn root(run: &Run, config: &Config) -> Result<Secret> {
@@ -412,56 +433,6 @@ fn root(run: &Run, config: &Config) -> Result<Secret> {
         Some(secret) => Ok(secret),
         None => keys::default_root(),
     }
-}
-
-/// What whoever uses the API has to know.
-fn api_key(config: &Config) -> Result<Option<Sensitive<String>>> {
-    let key = config.api.as_ref().and_then(|api| api.key.as_ref());
-    key.map(keys::read_secret).transpose().context("api.api_key")
-}
-
-/// The files that a configuration is made of.
-fn files(run: &Run, config: &Config, root: &Secret) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = run.config_path().into_iter().collect();
-    let mut secret = |secret: &Secret| {
-        if let Secret::File(path) = secret {
-            files.push(path.clone());
-        }
-    };
-    secret(root);
-    config.api.iter().flat_map(|api| &api.key).for_each(&mut secret);
-    for user in &config.users {
-        match &user.proof {
-            Proof::VerifierAt(at) | Proof::Password(at) => secret(at),
-            Proof::Verifier(_) => {}
-        }
-        user.upstream.iter().for_each(|login| secret(&login.password));
-    }
-    for database in &config.databases {
-        database.auth_query.iter().for_each(|auth_query| secret(&auth_query.login.password));
-        database.check.iter().for_each(|login| secret(&login.password));
-    }
-    for upstream in config.databases.iter().map(|database| &database.upstream) {
-        files.extend(upstream.root_cert.clone());
-        files.extend(upstream.client_cert.iter().flat_map(|(cert, key)| [cert.clone(), key.clone()]));
-    }
-    if let Some(tls) = &config.listen.tls {
-        files.extend([tls.certificate.clone(), tls.key.clone()]);
-        files.extend(tls.client_ca.clone());
-    }
-    files
-}
-
-/// What tells a file from another in its place.
-type Print = Option<(u64, u64, SystemTime)>;
-
-fn prints(files: &[PathBuf]) -> Vec<Print> {
-    use std::os::unix::fs::MetadataExt;
-    let one = |path: &PathBuf| -> Print {
-        let found = std::fs::metadata::<&Path>(path).ok()?;
-        Some((found.ino(), found.len(), found.modified().ok()?))
-    };
-    files.iter().map(one).collect()
 }
 
 /// A listener; with `reuse_port` another process may have one at the same address, to take over.

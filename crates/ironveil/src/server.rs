@@ -127,6 +127,12 @@ impl Server {
         known(&self.policy, &self.catalog, &self.database, &test.rights(&self.policy, SystemTime::now()))
     }
 
+    /// What the policy makes of the server for a user.
+    pub(crate) fn known_to_user(&self, user: &str) -> Known {
+        let rights = self.policy.rights(&Principal::user(user), SystemTime::now());
+        known(&self.policy, &self.catalog, &self.database, &rights)
+    }
+
     /// What becomes of the statements of a text.
     ///
     /// # Errors

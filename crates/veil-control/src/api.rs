@@ -1,29 +1,43 @@
-//! The HTTP API: whether the proxy lives, how it is, and to have it read its configuration again.
+//! The HTTP API.
 //!
-//! Who has no key is told no more than whether the proxy serves. Without a key in the configuration the listener is on the machine itself, and requests
-//! of web pages (which have an `Origin`) are refused.
+//! Decision: what an operation needs (its role) is said once, where its route is made: the same place makes the check, the answers 401 and 403 in the
+//! OpenAPI document, and `x-role` there.
 
-use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
+mod audit;
+mod config;
+mod docs;
+mod events;
+mod health;
+mod keys;
+mod metrics;
+mod problem;
+mod rules;
+mod serve;
+mod traffic;
+
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use serde_json::{Value, json};
-use subtle::ConstantTimeEq;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use veil_model::Sensitive;
-use veil_proxy::Proxy;
-use veil_proxy::upstreams::{Circuit, Health};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref,
+    ResponseBuilder, SecurityRequirement,
+};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+use utoipa_axum::routes;
+use veil_store::SharedStore;
+
+use crate::auth::{Auth, Caller, Role};
+use crate::gauges::Observed;
+use problem::{Answer, Problem};
+use serve::{Few, Peer};
 
 /// What became of a configuration that was read again.
 #[derive(Clone, Debug, Default)]
@@ -34,29 +48,84 @@ pub struct Reloaded {
     pub restart: Vec<&'static str>,
 }
 
-/// What the API may have done.
-pub trait Operations: Send + Sync + 'static {
-    /// Reads the configuration again.
-    fn reload(&self, by: &str) -> Reloaded;
+/// Values to be masked as a rule would.
+pub struct Samples<'a> {
+    /// The rule.
+    pub rule: &'a Value,
+    /// The type of the column.
+    pub kind: &'a str,
+    /// The values.
+    pub values: &'a [String],
+    /// By the key that masks, and not by one that is thrown away.
+    pub real_key: bool,
+}
 
-    /// What whoever sees and does everything has to know; none if only this machine can ask.
-    fn api_key(&self) -> Option<Sensitive<String>>;
+/// What the API may have done. All of it may wait for disks and networks.
+pub trait Operations: Send + Sync + 'static {
+    /// Reads the configuration and the rules again.
+    fn reload(&self, by: &str) -> Reloaded;
 
     /// What became of it when that was done last.
     fn last_reload(&self) -> Option<Reloaded>;
 
     /// Whether the proxy is on its way out.
     fn stopping(&self) -> bool;
+
+    /// What would be wrong with the configuration if these were its rules.
+    fn check_rules(&self, rules: &[Value]) -> Vec<String>;
+
+    /// The configuration, without secrets.
+    fn config(&self) -> Value;
+
+    /// The databases that clients may ask for.
+    fn databases(&self) -> Vec<Value>;
+
+    /// The tables and columns of a database, and what masks them.
+    ///
+    /// # Errors
+    /// Why they are not known.
+    fn schema(&self, database: &str, user: &str) -> Result<Value, String>;
+
+    /// What becomes of the statements of a text.
+    ///
+    /// # Errors
+    /// Why that cannot be said.
+    fn explain(&self, database: &str, user: &str, sql: &str) -> Result<Vec<Value>, String>;
+
+    /// The masks of values; none where there is no mask.
+    ///
+    /// # Errors
+    /// What is wrong with the rule or the type.
+    fn mask(&self, samples: &Samples<'_>) -> Result<Vec<Option<String>>, Vec<String>>;
 }
 
 /// The API.
 pub struct Api {
-    /// The proxy.
-    pub proxy: Arc<Proxy>,
-    /// What may be done with it.
-    pub operations: Arc<dyn Operations>,
-    /// When it began.
-    pub began: Instant,
+    /// What it tells of.
+    pub observed: Arc<Observed>,
+    /// Who is let in.
+    pub auth: Arc<Auth>,
+    /// The rules and keys.
+    pub store: SharedStore,
+    /// Metrics are shown to everybody.
+    pub public_metrics: bool,
+    /// It is spoken to by TLS.
+    pub secure: bool,
+    /// One change of the rules at a time.
+    pub changing: tokio::sync::Mutex<()>,
+}
+
+pub(crate) type Shared = Arc<Api>;
+
+/// Bodies that are longer are refused.
+const BODY_MAX: usize = 4 << 20;
+
+impl std::ops::Deref for Api {
+    type Target = Observed;
+
+    fn deref(&self) -> &Observed {
+        &self.observed
+    }
 }
 
 impl Api {
@@ -64,187 +133,215 @@ impl Api {
     ///
     /// # Errors
     /// The listener is broken.
-    pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
-        let routes = Router::new()
-            .route("/livez", get(|| async { "ok\n" }))
-            .route("/readyz", get(ready))
-            .route("/health", get(health))
-            .route("/config/reload", post(reload))
-            .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is no such resource") })
-            .with_state(Arc::new(self));
-        let listener = Few { listener, places: Arc::new(Semaphore::new(CONNECTIONS_MAX)) };
-        axum::serve(listener, routes).await
+    pub async fn serve(self, listener: TcpListener, tls: Option<TlsAcceptor>) -> std::io::Result<()> {
+        let secure = self.secure;
+        let api = Arc::new(self);
+        let (router, document) = router(&api).split_for_parts();
+        let document: Arc<str> = document.to_json().unwrap_or_default().into();
+        let router = router
+            .method_not_allowed_fallback(|| async {
+                Problem::new(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    "this resource does not do that; /docs has a list",
+                )
+            })
+            .layer(axum::Extension(docs::Document(document)))
+            .layer(DefaultBodyLimit::max(BODY_MAX))
+            .layer(from_fn(move |request: Request, next: Next| async move {
+                harden(next.run(request).await, secure)
+            }))
+            .with_state(api);
+        let service = router.into_make_service_with_connect_info::<Peer>();
+        axum::serve(Few::start(listener, tls)?, service).await
     }
 
-    /// Whether a request comes from somebody who may see and do everything.
-    fn knows(&self, headers: &HeaderMap) -> bool {
-        let named = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let Some(key) = self.operations.api_key() else {
-            // A web page has an origin, or a name for this machine that is its own.
-            let host = named("host").unwrap_or_default();
-            let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-            return !headers.contains_key(header::ORIGIN) && HERE.contains(&host);
-        };
-        let bearer = named("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        let given = bearer.or_else(|| named("x-api-key"));
-        given.is_some_and(|given| bool::from(given.as_bytes().ct_eq(key.expose().as_bytes())))
+    /// Does something that may wait, apart.
+    async fn apart<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Answer<T> {
+        let api = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || work(&api)).await;
+        done.map_err(|_| Problem::failed("this has failed; the log says more"))
     }
 
-    /// The servers, each once.
-    fn upstreams(&self) -> Vec<Health> {
-        let targets = self.proxy.targets();
-        let mut found: Vec<Health> =
-            targets.iter().filter_map(|(_, target)| self.proxy.upstreams.health(target)).collect();
-        found.sort_by(|a, b| (&a.host, a.port).cmp(&(&b.host, b.port)));
-        found.dedup_by(|a, b| (&a.host, a.port) == (&b.host, b.port));
-        found
-    }
-
-    /// `ok`, `degraded`, or why nobody is served.
-    fn status(&self, upstreams: &[Health]) -> &'static str {
-        let reached = upstreams.iter().filter(|health| health.reached != Some(false)).count();
-        match reached {
-            _ if self.operations.stopping() => "stopping",
-            0 if !upstreams.is_empty() => "unavailable",
-            all if all == upstreams.len() => "ok",
-            _ => "degraded",
-        }
-    }
-}
-
-/// Names of this machine.
-const HERE: [&str; 4] = ["localhost", "127.0.0.1", "[::1]", "::1"];
-
-/// A problem document (RFC 9457).
-fn problem(status: StatusCode, detail: &str) -> Response {
-    let title = status.canonical_reason().unwrap_or_default();
-    let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
-    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
-}
-
-fn serves(status: &str) -> StatusCode {
-    match status {
-        "ok" | "degraded" => StatusCode::OK,
-        _ => StatusCode::SERVICE_UNAVAILABLE,
-    }
-}
-
-async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, String) {
-    let status = api.status(&api.upstreams());
-    (serves(status), format!("{status}\n"))
-}
-
-async fn health(State(api): State<Arc<Api>>, headers: HeaderMap) -> (StatusCode, axum::Json<Value>) {
-    let upstreams = api.upstreams();
-    let status = api.status(&upstreams);
-    if !api.knows(&headers) {
-        return (serves(status), axum::Json(json!({ "status": status })));
-    }
-    let one = |health: &Health| {
-        let circuit = match health.circuit {
-            Circuit::Closed => "closed",
-            Circuit::Open => "open",
-            Circuit::HalfOpen => "half-open",
-        };
-        json!({
-            "host": health.host,
-            "port": health.port,
-            "reached": health.reached,
-            "circuit": circuit,
-            "latency_seconds": health.latency.as_secs_f64(),
-            "last_error": health.last_error,
-            "standby": health.standby,
+    /// Writes down that something was done.
+    async fn note(
+        self: &Arc<Self>,
+        event: &'static str,
+        caller: &Caller,
+        mut facts: Vec<(&'static str, Value)>,
+    ) -> Answer<()> {
+        let mut all = vec![("by", Value::from(caller.name.clone())), ("role", caller.role.name().into())];
+        all.append(&mut facts);
+        let recorded = self.apart(move |api| api.audit.record(event, &all)).await?;
+        recorded.map_err(|error| {
+            tracing::error!(%error, event, "the audit cannot be written");
+            Problem::failed("this was done, but could not be written to the audit")
         })
+    }
+}
+
+/// The document that describes the API.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    routes_of(None).into_openapi()
+}
+
+fn router(api: &Shared) -> OpenApiRouter<Shared> {
+    routes_of(Some(api))
+        .fallback(|| async { Problem::not_found("there is no such resource; /docs has a list") })
+}
+
+/// All routes. Without an API there are no checks: only the document is wanted.
+fn routes_of(api: Option<&Shared>) -> OpenApiRouter<Shared> {
+    let at = |role: Role, made: UtoipaMethodRouter<Shared>| guarded(api, role, made);
+    let metrics = match api {
+        Some(api) if api.public_metrics => routes!(metrics::metrics),
+        _ => at(Role::Viewer, routes!(metrics::metrics)),
     };
-    let reload = api.operations.last_reload();
-    let counters = &api.proxy.counters;
-    let body = json!({
-        "status": status,
-        "version": env!("CARGO_PKG_VERSION"),
-        "uptime_seconds": api.began.elapsed().as_secs(),
-        "sessions": api.proxy.sessions.count(),
-        "sessions_refused": api.proxy.admission.refused.load(Ordering::Relaxed),
-        "sessions_panicked": counters.panics.load(Ordering::Relaxed),
-        "upstreams": upstreams.iter().map(one).collect::<Vec<_>>(),
-        "config": reload.map(|reload| json!({ "faults": reload.faults, "restart_needed_for": reload.restart })),
-    });
-    (serves(status), axum::Json(body))
+    OpenApiRouter::with_openapi(description())
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::health))
+        .routes(metrics)
+        .routes(at(Role::Viewer, routes!(health::version)))
+        .routes(at(Role::Viewer, routes!(docs::openapi)))
+        .routes(at(Role::Viewer, routes!(docs::docs)))
+        .routes(routes!(keys::sign_in))
+        .routes(at(Role::Viewer, routes!(keys::who)))
+        .routes(at(Role::Viewer, routes!(keys::sign_out)))
+        .routes(at(Role::Admin, routes!(keys::list)))
+        .routes(at(Role::Admin, routes!(keys::create)))
+        .routes(at(Role::Admin, routes!(keys::revoke)))
+        .routes(at(Role::Viewer, routes!(rules::list)))
+        .routes(at(Role::Admin, routes!(rules::add)))
+        .routes(at(Role::Operator, routes!(rules::test::test)))
+        .routes(at(Role::Admin, routes!(rules::reorder)))
+        .routes(at(Role::Viewer, routes!(rules::history::list)))
+        .routes(at(Role::Viewer, routes!(rules::history::one)))
+        .routes(at(Role::Admin, routes!(rules::history::rollback)))
+        .routes(at(Role::Viewer, routes!(rules::transfer::export)))
+        .routes(at(Role::Admin, routes!(rules::transfer::import)))
+        .routes(at(Role::Viewer, routes!(rules::one)))
+        .routes(at(Role::Admin, routes!(rules::replace)))
+        .routes(at(Role::Admin, routes!(rules::remove)))
+        .routes(at(Role::Operator, routes!(config::config)))
+        .routes(at(Role::Operator, routes!(config::reload)))
+        .routes(at(Role::Viewer, routes!(config::databases)))
+        .routes(at(Role::Viewer, routes!(config::schema)))
+        .routes(at(Role::Viewer, routes!(traffic::connections)))
+        .routes(at(Role::Operator, routes!(traffic::kill)))
+        .routes(at(Role::Viewer, routes!(traffic::stats)))
+        .routes(at(Role::Operator, routes!(traffic::logs)))
+        .routes(at(Role::Operator, routes!(audit::find)))
+        .routes(at(Role::Operator, routes!(events::events)))
 }
 
-async fn reload(State(api): State<Arc<Api>>, headers: HeaderMap) -> Response {
-    if !api.knows(&headers) {
-        let mut refused =
-            problem(StatusCode::UNAUTHORIZED, "this needs the API key: Authorization: Bearer KEY");
-        refused.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
-        return refused;
-    }
-    let operations = Arc::clone(&api.operations);
-    let Ok(reloaded) = tokio::task::spawn_blocking(move || operations.reload("api")).await else {
-        return problem(StatusCode::INTERNAL_SERVER_ERROR, "reading the configuration failed; see the log");
+/// A route that only those with a role are let through to.
+fn guarded(
+    api: Option<&Shared>,
+    role: Role,
+    (schemas, mut paths, router): UtoipaMethodRouter<Shared>,
+) -> UtoipaMethodRouter<Shared> {
+    let problem = |what: &str| {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        ResponseBuilder::new().description(what).content("application/problem+json", content).build()
     };
-    if reloaded.faults.is_empty() {
-        return axum::Json(json!({ "restart_needed_for": reloaded.restart })).into_response();
-    }
-    problem(StatusCode::UNPROCESSABLE_ENTITY, &reloaded.faults.join("\n"))
-}
-
-/// Connections to the API at one time; others wait.
-const CONNECTIONS_MAX: usize = 64;
-/// Connections last so long at most.
-const CONNECTION_MAX: Duration = Duration::from_secs(60);
-
-/// A listener that takes so many connections.
-struct Few {
-    listener: TcpListener,
-    places: Arc<Semaphore>,
-}
-
-/// A connection with its place.
-struct Placed {
-    tcp: TcpStream,
-    until: Pin<Box<tokio::time::Sleep>>,
-    _place: Option<OwnedSemaphorePermit>,
-}
-
-impl axum::serve::Listener for Few {
-    type Io = Placed;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Placed, SocketAddr) {
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
-        let (tcp, peer) = axum::serve::Listener::accept(&mut self.listener).await;
-        let until = Box::pin(tokio::time::sleep(CONNECTION_MAX));
-        (Placed { tcp, until, _place: place }, peer)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
-
-impl AsyncRead for Placed {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.until.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+    for item in paths.paths.values_mut() {
+        let methods =
+            [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.head, &mut item.patch];
+        for operation in methods.into_iter().flatten() {
+            let answers = &mut operation.responses.responses;
+            for (status, what) in [
+                ("401", "Nothing that says who asks, or nothing that is believed."),
+                ("403", "The role is another, or a browser's request is not a page's of the API."),
+                ("429", "Too many wrong keys from this address."),
+            ] {
+                answers.entry(status.to_owned()).or_insert_with(|| problem(what).into());
+            }
+            operation.security = Some(
+                ["bearer", "key", "session"]
+                    .map(|name| SecurityRequirement::new::<_, [&str; 0], &str>(name, []))
+                    .into(),
+            );
+            operation.extensions = Some(ExtensionsBuilder::new().add("x-role", role.name()).build());
         }
-        Pin::new(&mut self.tcp).poll_read(cx, buffer)
+    }
+    let router = match api {
+        Some(api) => router.route_layer(from_fn_with_state((Arc::clone(api), role), guard)),
+        None => router,
+    };
+    (schemas, paths, router)
+}
+
+async fn guard(
+    State((api, role)): State<(Shared, Role)>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let known = api.auth.caller(peer.ip(), request.method(), request.headers()).await;
+    match known {
+        Ok(caller) if caller.role >= role => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Ok(caller) => {
+            let detail = format!("this needs the role {}; yours is {}", role.name(), caller.role.name());
+            Problem::new(StatusCode::FORBIDDEN, detail).into_response()
+        }
+        Err(denied) => {
+            let page = docs::sign_in_page(request.uri().path(), request.headers());
+            if !matches!(denied, crate::auth::Denied::Nobody) {
+                let facts =
+                    [("address", peer.ip().to_string().into()), ("path", request.uri().path().into())];
+                let noted = api.apart(move |api| api.audit.record("api_denied", &facts)).await;
+                if !matches!(noted, Ok(Ok(()))) {
+                    tracing::error!("the audit cannot be written");
+                }
+            }
+            page.unwrap_or_else(|| Problem::from(denied).into_response())
+        }
     }
 }
 
-impl AsyncWrite for Placed {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write(cx, bytes)
+/// What browsers are told of every answer.
+fn harden(mut response: Response, secure: bool) -> Response {
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, value: &'static str| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::X_FRAME_OPTIONS, "DENY");
+    set(header::REFERRER_POLICY, "no-referrer");
+    set(header::CACHE_CONTROL, "no-store");
+    set(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    if secure {
+        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
+    response
+}
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
-    }
+fn description() -> OpenApi {
+    let schemes = [
+        ("bearer", SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build())),
+        ("key", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key")))),
+        ("session", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(crate::auth::COOKIE)))),
+    ];
+    let components = schemes.into_iter().fold(ComponentsBuilder::new(), |components, (name, scheme)| {
+        components.security_scheme(name, scheme)
+    });
+    let info = InfoBuilder::new()
+        .title("IronVeil")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "Rules, audit and state of a proxy that masks personal data. Every operation says in x-role what its caller has to be.",
+        ))
+        .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
+        .build();
+    OpenApiBuilder::new()
+        .info(info)
+        .components(Some(components.schema_from::<problem::Details>().build()))
+        .build()
 }

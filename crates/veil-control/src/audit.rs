@@ -1,105 +1,232 @@
 //! Who did what: lines of JSON that are added to a file, and are on the disk when something is said to be done.
+//!
+//! Each line has a number, the hash of the one before and its own; checkpoints are signed. So a line that was changed, removed or moved shows.
 
-use std::fs::{File, OpenOptions};
+mod chain;
+mod file;
+mod query;
+mod syslog;
+pub mod time;
+mod verify;
+
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
-use std::sync::mpsc::Receiver;
-use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
-use serde_json::{Map, Value};
-use veil_model::calendar::date_of;
-use veil_proxy::Protocol;
-use veil_proxy::events::Event;
+use serde_json::{Map, Value, json};
+use tokio::sync::broadcast;
+use veil_proxy::events::{Event, Listener};
+use veil_proxy::statements::{Ended, Who};
+
+use chain::{CHECKPOINT, Head, seal};
+use file::Log;
+
+pub use chain::Signer;
+pub use file::Rotation;
+pub(crate) use query::Filter;
+pub use syslog::Receiver;
+use syslog::Syslog;
+pub use verify::{Report, verify};
+
+/// Events that go to the disk together.
+const TOGETHER_MAX: usize = 1000;
+/// Lines between two checkpoints, at most.
+const CHECKPOINT_LINES: u64 = 1000;
+/// Time between two checkpoints, if there are lines to sign.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
+/// Events that wait for whoever looks on; those that are too slow miss some.
+const LIVE_MAX: usize = 256;
 
 /// Where it is written down who did what.
-pub struct Audit(Mutex<Box<dyn Write + Send>>);
+pub struct Audit {
+    path: Option<PathBuf>,
+    signer: Option<Signer>,
+    out: Mutex<Out>,
+    syslog: Option<Syslog>,
+    /// Events as they happen.
+    pub live: broadcast::Sender<Arc<Value>>,
+    /// Lines that were written.
+    pub written: AtomicU64,
+    /// Lines that could not be written.
+    pub failed: AtomicU64,
+}
+
+struct Out {
+    to: To,
+    /// Lines since the last checkpoint.
+    unsigned: u64,
+}
+
+enum To {
+    File(Log),
+    Stderr(Head),
+}
+
+/// An event, and what belongs to it.
+pub(crate) type Told = (&'static str, Vec<(&'static str, Value)>);
 
 impl Audit {
     /// Adds to a file, which nobody else may read if it is new.
     ///
     /// # Errors
-    /// It cannot be opened.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-        Ok(Self(Mutex::new(Box::new(Durable(file)))))
+    /// It cannot be opened, or is none of the audit's.
+    pub fn open(
+        path: &Path,
+        rotation: Rotation,
+        signer: Signer,
+        syslog: Option<Receiver>,
+    ) -> io::Result<Self> {
+        let log = Log::open(path, rotation)?;
+        let syslog = syslog.map(Syslog::start);
+        Ok(Self { syslog, ..Self::new(Some(path.to_owned()), Some(signer), To::File(log)) })
     }
 
     /// Writes to the standard error, where no file is configured.
     #[must_use]
     pub fn stderr() -> Self {
-        Self(Mutex::new(Box::new(io::stderr())))
+        Self::new(None, None, To::Stderr(Head::default()))
+    }
+
+    fn new(path: Option<PathBuf>, signer: Option<Signer>, to: To) -> Self {
+        Self {
+            path,
+            signer,
+            out: Mutex::new(Out { to, unsigned: 0 }),
+            syslog: None,
+            live: broadcast::channel(LIVE_MAX).0,
+            written: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        }
+    }
+
+    /// The file, if there is one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Messages that could not be sent to the syslog receiver.
+    #[must_use]
+    pub fn unsent(&self) -> u64 {
+        self.syslog.as_ref().map_or(0, Syslog::unsent)
     }
 
     /// Adds an event, with what belongs to it; never a value of a masked column.
     ///
     /// # Errors
     /// It is not on the disk.
-    pub fn record(&self, event: &str, facts: &[(&str, Value)]) -> io::Result<()> {
-        self.write(&line(event, facts)?)
+    pub fn record(&self, event: &'static str, facts: &[(&'static str, Value)]) -> io::Result<()> {
+        self.write(vec![(event, facts.to_vec())])
     }
 
     /// Adds lines, which are on the disk then.
-    fn write(&self, lines: &[u8]) -> io::Result<()> {
-        let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // In one piece: other processes may add to the same file.
-        out.write_all(lines)?;
-        out.flush()
+    fn write(&self, events: Vec<Told>) -> io::Result<()> {
+        let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
+        let now = time::write(SystemTime::now());
+        let lines: Vec<Map<String, Value>> = events
+            .into_iter()
+            .map(|(event, facts)| {
+                let head = [("time".to_owned(), json!(now)), ("event".to_owned(), json!(event))];
+                head.into_iter()
+                    .chain(facts.into_iter().map(|(name, value)| (name.to_owned(), value)))
+                    .collect()
+            })
+            .collect();
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let signs = out.unsigned + count >= CHECKPOINT_LINES;
+        let written = self.put(&mut out.to, &lines, signs);
+        match &written {
+            Ok(()) => {
+                out.unsigned = if signs { 0 } else { out.unsigned + count };
+                self.written.fetch_add(count, Ordering::Relaxed);
+            }
+            Err(_) => drop(self.failed.fetch_add(count, Ordering::Relaxed)),
+        }
+        drop(out);
+        for line in lines {
+            let line = Value::Object(line);
+            if let Some(syslog) = &self.syslog {
+                syslog.send(&line);
+            }
+            if self.live.receiver_count() > 0 {
+                let _ = self.live.send(Arc::new(line));
+            }
+        }
+        written
     }
 
-    /// Adds what the data plane tells of, until it tells of nothing more. What cannot be written is counted in the log.
-    pub fn follow(&self, events: &Receiver<Event>) {
-        while let Ok(first) = events.recv() {
-            // As many as wait go to the disk together.
-            let together = std::iter::once(first).chain(events.try_iter().take(TOGETHER_MAX));
-            let (mut lines, mut count) = (Vec::new(), 0);
-            for event in together {
-                let (name, facts) = told(event);
-                lines.extend(line(name, &facts).unwrap_or_default());
-                count += 1;
+    fn put(&self, to: &mut To, lines: &[Map<String, Value>], signs: bool) -> io::Result<()> {
+        let sealed = |head: &mut Head| {
+            let mut all: Vec<u8> = lines.iter().flat_map(|line| seal(head, line.clone(), None)).collect();
+            if let (true, Some(signer)) = (signs, &self.signer) {
+                all.extend(seal(head, checkpoint(), Some(signer)));
             }
-            if let Err(error) = self.write(&lines) {
+            all
+        };
+        match to {
+            To::File(log) => log.add(sealed),
+            To::Stderr(head) => io::stderr().write_all(&sealed(head)),
+        }
+    }
+
+    /// Signs what has been written since the last checkpoint.
+    pub fn checkpoint(&self) {
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        if out.unsigned == 0 || self.signer.is_none() {
+            return;
+        }
+        match self.put(&mut out.to, &[], true) {
+            Ok(()) => out.unsigned = 0,
+            Err(error) => tracing::error!(%error, "the audit could not be signed"),
+        }
+    }
+
+    /// Adds what the data plane tells of, until it tells of nothing more. What cannot be written is counted.
+    pub fn follow(&self, events: &Listener) {
+        loop {
+            let first = match events.within(CHECKPOINT_INTERVAL) {
+                Ok(Some(first)) => first,
+                Ok(None) => {
+                    self.checkpoint();
+                    continue;
+                }
+                Err(_) => return self.checkpoint(),
+            };
+            // As many as wait go to the disk together.
+            let waiting = std::iter::from_fn(|| events.waiting()).take(TOGETHER_MAX - 1);
+            let together: Vec<Told> = std::iter::once(first).chain(waiting).map(told).collect();
+            let count = together.len();
+            if let Err(error) = self.write(together) {
                 tracing::error!(%error, events = count, "events could not be written to the audit");
             }
         }
     }
 }
 
-/// Events that go to the disk together.
-const TOGETHER_MAX: usize = 1000;
-
-fn line(event: &str, facts: &[(&str, Value)]) -> io::Result<Vec<u8>> {
-    let mut line = Map::new();
-    line.insert("time".to_owned(), timestamp(SystemTime::now()).into());
-    line.insert("event".to_owned(), event.into());
-    line.extend(facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-    let mut text = serde_json::to_vec(&line)?;
-    text.push(b'\n');
-    Ok(text)
+fn checkpoint() -> Map<String, Value> {
+    let head = [("time", json!(time::write(SystemTime::now()))), ("event", json!(CHECKPOINT))];
+    head.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// An event's name, and what belongs to it.
-fn told(event: Event) -> (&'static str, Vec<(&'static str, Value)>) {
-    let speaks = |protocol: Protocol| match protocol {
-        Protocol::Pg => "postgres",
-        Protocol::MySql => "mysql",
-    };
+fn told(event: Event) -> Told {
     match event {
         Event::Opened { protocol, address, user, database, scope } => (
             "login",
             vec![
-                ("protocol", speaks(protocol).into()),
+                ("protocol", protocol.name().into()),
                 ("address", address.to_string().into()),
                 ("user", user.into()),
                 ("database", database.into()),
-                ("scope", scope.to_lowercase().into()),
+                ("scope", scope.into()),
             ],
         ),
         Event::Denied { protocol, address, user, code } => (
             "login_denied",
             vec![
-                ("protocol", speaks(protocol).into()),
+                ("protocol", protocol.name().into()),
                 ("address", address.to_string().into()),
                 ("user", user.into()),
                 ("code", code.into()),
@@ -108,73 +235,40 @@ fn told(event: Event) -> (&'static str, Vec<(&'static str, Value)>) {
         Event::Ended { protocol, address, user, database, seconds } => (
             "logout",
             vec![
-                ("protocol", speaks(protocol).into()),
+                ("protocol", protocol.name().into()),
                 ("address", address.to_string().into()),
                 ("user", user.into()),
                 ("database", database.into()),
                 ("seconds", seconds.into()),
             ],
         ),
-        Event::Masked { user, database, columns, rows } => (
-            "masked",
-            vec![
-                ("user", user.into()),
-                ("database", database.into()),
-                ("columns", columns.into()),
-                ("rows", rows.into()),
-            ],
-        ),
-        Event::Refused { user, database, code } => {
-            ("refused", vec![("user", user.into()), ("database", database.into()), ("code", code.into())])
-        }
+        Event::Statement(ended) => statement(&ended),
     }
 }
 
-/// A file that is on the disk when it is flushed.
-struct Durable(File);
-
-impl Write for Durable {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+/// A statement, as the audit and the API tell of it.
+fn statement(ended: &Ended) -> Told {
+    let Who { session, protocol, address, user, database } = &*ended.who;
+    let mut facts = vec![
+        ("protocol", protocol.name().into()),
+        ("address", address.to_string().into()),
+        ("user", user.clone().into()),
+        ("database", database.clone().into()),
+        ("session", (*session).into()),
+        ("statement", ended.text.text.clone().into()),
+        ("rows", ended.rows.into()),
+    ];
+    if !ended.columns.is_empty() {
+        facts.push(("columns", columns(ended)));
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.sync_data()
+    if let Some(code) = &ended.code {
+        facts.push(("code", code.clone().into()));
     }
+    (ended.verdict.name(), facts)
 }
 
-/// From 1970-01-01 to 2000-01-01.
-const DAYS_TO_2000: i64 = 10_957;
-
-/// `2026-12-31T23:59:59.123Z` (RFC 3339).
-fn timestamp(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    let days = i64::try_from(days).unwrap_or(i64::MAX);
-    let (year, month, day) = date_of(days.saturating_sub(DAYS_TO_2000)).unwrap_or((9999, 12, 31));
-    let (hour, minute) = (second / 3600, second / 60 % 60);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}.{:03}Z",
-        second % 60,
-        since.subsec_millis()
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn times_are_those_of_the_calendar() {
-        for (millis, text) in [
-            (0, "1970-01-01T00:00:00.000Z"),
-            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
-            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
-            (1_798_761_599_001, "2026-12-31T23:59:59.001Z"),
-        ] {
-            assert_eq!(timestamp(UNIX_EPOCH + Duration::from_millis(millis)), text);
-        }
-    }
+/// The columns that were not shown, and why.
+pub(crate) fn columns(ended: &Ended) -> Value {
+    let one = |column: &veil_policy::MaskedColumn| json!({ "name": column.name, "rule": column.rule.as_deref(), "strategy": column.strategy });
+    ended.columns.iter().map(one).collect()
 }

@@ -60,6 +60,14 @@ impl RootKey {
     }
 }
 
+impl RootKey {
+    /// A secret of this root key for something else than masks.
+    #[must_use]
+    pub fn secret(&self, purpose: &str) -> Zeroizing<[u8; KEY_BYTES]> {
+        expand(self, &[b"ironveil|secret|", purpose.as_bytes()])
+    }
+}
+
 /// The byte that two hexadecimal digits write.
 pub(crate) fn hex_pair(pair: &[u8]) -> Option<u8> {
     let &[high, low] = pair else { return None };

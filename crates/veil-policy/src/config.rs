@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use decode::{default_listen, default_listen_mysql, rule_from_argument};
-use operations::{Api, Audit, Limits, Timeouts};
+use operations::{Api, Audit, Limits, Otlp, Store, Timeouts};
 pub use upstream::{Protocol, Role, SslMode, Upstream};
 
 use crate::expect::Test;
@@ -67,6 +67,10 @@ pub struct Config {
     pub api: Option<Api>,
     /// Where it is written down who did what.
     pub audit: Option<Audit>,
+    /// Where the rules, their history and the API's keys are kept.
+    pub store: Store,
+    /// Where traces, metrics and events are sent.
+    pub otlp: Option<Otlp>,
 }
 
 /// What holds for all rules.

@@ -1,9 +1,12 @@
 //! What the data plane tells of what happens. Never a value, never a text that may hold one.
 
 use std::net::IpAddr;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
+use crate::problem::Problem;
 use crate::proxy::Protocol;
 use crate::statements::Ended;
 
@@ -51,32 +54,128 @@ pub enum Event {
     Statement(Arc<Ended>),
 }
 
-/// Events that wait for whoever listens; then whoever tells of more waits too.
+/// Events that wait for whoever listens.
 const WAITING_MAX: usize = 16 << 10;
+
+/// What happens where too many wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Whoever tells of more waits, too.
+    #[default]
+    Block,
+    /// The same; and sessions end, and do not begin, until fewer wait.
+    Refuse,
+    /// Events are lost, and counted.
+    Drop,
+}
 
 /// Where events go.
 #[derive(Debug, Default)]
-pub struct Events(RwLock<Option<SyncSender<Event>>>);
+pub struct Events {
+    out: RwLock<Option<(SyncSender<Event>, WhenFull)>>,
+    waiting: AtomicUsize,
+    dropped: AtomicU64,
+}
+
+/// What comes from there.
+pub struct Listener {
+    events: Arc<Events>,
+    receiver: Receiver<Event>,
+}
+
+impl Listener {
+    /// The next event, when there is one; none if there are no more.
+    #[must_use]
+    pub fn next(&self) -> Option<Event> {
+        self.took(self.receiver.recv().ok())
+    }
+
+    /// The next event, if one waits.
+    #[must_use]
+    pub fn waiting(&self) -> Option<Event> {
+        self.took(self.receiver.try_recv().ok())
+    }
+
+    /// The next event, if there is one within this time; an error if there are no more.
+    ///
+    /// # Errors
+    /// There are no more.
+    pub fn within(&self, time: Duration) -> Result<Option<Event>, Closed> {
+        match self.receiver.recv_timeout(time) {
+            Ok(event) => Ok(self.took(Some(event))),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(Closed),
+        }
+    }
+
+    fn took(&self, event: Option<Event>) -> Option<Event> {
+        if event.is_some() {
+            self.events.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+        event
+    }
+}
+
+/// There are no more events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed;
 
 impl Events {
     /// All events from now on, until they are closed.
-    pub fn listen(&self) -> Receiver<Event> {
+    pub fn listen(self: &Arc<Self>, when_full: WhenFull) -> Listener {
         let (sender, receiver) = sync_channel(WAITING_MAX);
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(sender);
-        receiver
+        *self.out.write().unwrap_or_else(PoisonError::into_inner) = Some((sender, when_full));
+        Listener { events: Arc::clone(self), receiver }
     }
 
     /// There are no more.
     pub fn close(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.out.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Tells of something, if anybody listens. Nothing is lost: if too much waits, this does.
+    /// How many wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// How many were lost.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Whether anything may go on that would have to be told.
+    ///
+    /// # Errors
+    /// Too many events wait, and nothing is to happen that is not written down.
+    pub(crate) fn check(&self) -> Result<(), Problem> {
+        if self.waiting() < WAITING_MAX {
+            return Ok(());
+        }
+        match &*self.out.read().unwrap_or_else(PoisonError::into_inner) {
+            Some((_, WhenFull::Refuse)) => Err(Problem::new(
+                "53000",
+                "the audit cannot be written fast enough, so nothing that has to be written down is done",
+                "Try again later; audit.when_full says what happens then.",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells of something, if anybody listens. Unless that is allowed nothing is lost: if too much waits, this does.
     pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
-        let sender = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let out = self.out.read().unwrap_or_else(PoisonError::into_inner).clone();
         // Without the lock: it may wait.
-        if let Some(sender) = sender {
-            let _ = sender.send(event());
+        let Some((sender, when_full)) = out else { return };
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let told = match when_full {
+            WhenFull::Drop => sender.try_send(event()).is_ok(),
+            WhenFull::Block | WhenFull::Refuse => sender.send(event()).is_ok(),
+        };
+        if !told {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

@@ -35,6 +35,7 @@ pub struct Metrics {
     bytes: IntCounterVec,
     /// Statements that no span was sent of, because too many waited.
     pub spans_dropped: IntCounter,
+    reloads: IntCounterVec,
 }
 
 /// The counters of one session.
@@ -105,6 +106,11 @@ impl Default for Metrics {
             ),
             canaries: counter("ironveil_canaries_read_total", "Planted values that were read."),
             bytes: counters("ironveil_received_bytes_total", "Bytes received.", &["protocol", "from"]),
+            reloads: counters(
+                "ironveil_config_reloads_total",
+                "How often the configuration was read again.",
+                &["result"],
+            ),
             spans_dropped: counter(
                 "ironveil_spans_dropped_total",
                 "Statements that no span was sent of, because too many waited.",
@@ -125,6 +131,11 @@ impl Metrics {
             received: self.bytes.with_label_values(&[protocol, "client"]),
             answered: self.bytes.with_label_values(&[protocol, "server"]),
         }
+    }
+
+    /// The configuration was read again, and could be used or not.
+    pub fn reload(&self, used: bool) {
+        self.reloads.with_label_values(&[if used { "success" } else { "failure" }]).inc();
     }
 
     /// A client has not been let in, for what this SQLSTATE says.

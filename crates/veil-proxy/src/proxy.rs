@@ -237,6 +237,12 @@ impl Proxy {
         self.sessions.wake();
     }
 
+    /// How many texts were found among those that have been analysed, and how many were not.
+    #[must_use]
+    pub fn analysed(&self) -> [(Protocol, (u64, u64)); 2] {
+        [(Protocol::Pg, self.analyser.met()), (Protocol::MySql, self.mysql_analyser.met())]
+    }
+
     /// The policy of now.
     #[must_use]
     pub fn policy(&self) -> Arc<Policy> {
@@ -361,7 +367,7 @@ impl Proxy {
 
     /// A client has been let in, with this scope.
     pub(crate) fn opened(&self, guest: Guest, scope: Scope) {
-        let Guest { protocol, address, user, database } = guest;
+        let Guest { protocol, address, user, database, .. } = guest;
         let scope = format!("{scope:?}").to_lowercase();
         self.telemetry.metrics.sessions.with_label_values(&[protocol.name(), &scope]).inc();
         self.events.tell(|| Event::Opened { protocol, address, user, database, scope });
@@ -480,8 +486,8 @@ mod tests {
         let limits = &proxy.moment().settings.limits;
         let applicant = Applicant { address, user: "app", database: "shop", database_max: 0 };
         let permit = proxy.admission.admit(limits, applicant).await.unwrap();
-        let guest =
-            Guest { protocol: Protocol::Pg, address, user: "app".to_owned(), database: "shop".to_owned() };
+        let (user, database) = ("app".to_owned(), "shop".to_owned());
+        let guest = Guest { protocol: Protocol::Pg, address, user, database, tls: false };
         let seated = proxy.sessions.seat(&proxy.events, guest, Timeouts::default(), None);
         assert!(proxy.admission.admit(limits, applicant).await.is_err());
         let mut sessions = JoinSet::new();

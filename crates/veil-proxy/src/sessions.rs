@@ -40,10 +40,13 @@ pub enum Ask {
     Cancel,
     /// To end now, for the proxy stops.
     Stop,
+    /// To end now, for somebody wants it.
+    Kill,
 }
 
 /// The stronger first.
-const ASKS: [Ask; 6] = [Ask::Stop, Ask::Cancel, Ask::Drain, Ask::EndOld, Ask::EndTransaction, Ask::EndIdle];
+const ASKS: [Ask; 7] =
+    [Ask::Stop, Ask::Kill, Ask::Cancel, Ask::Drain, Ask::EndOld, Ask::EndTransaction, Ask::EndIdle];
 
 impl Ask {
     fn bit(self) -> u8 {
@@ -74,6 +77,7 @@ impl Ask {
             (Self::Drain, Activity::Idle) | (Self::Stop, _) => {
                 ("57P01", "terminating connection: the proxy is shutting down", "Connect again.")
             }
+            (Self::Kill, _) => ("57P01", "terminating connection due to administrator command", ""),
             (Self::Cancel, Activity::Running) => (
                 "57014",
                 "canceling statement due to statement timeout, and the connection with it",
@@ -98,6 +102,17 @@ pub struct Timeouts {
     pub lifetime: Option<Duration>,
 }
 
+/// What has passed in a session.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    /// Statements that have ended.
+    pub statements: AtomicU64,
+    /// Bytes from the client.
+    pub received: AtomicU64,
+    /// Bytes from the server.
+    pub answered: AtomicU64,
+}
+
 /// One session.
 pub struct Seat {
     /// Number.
@@ -110,8 +125,12 @@ pub struct Seat {
     pub user: String,
     /// Where it is, as clients name it.
     pub database: String,
+    /// The client speaks by TLS.
+    pub tls: bool,
     /// When it began.
     pub began: Instant,
+    /// What has passed.
+    pub traffic: Traffic,
     timeouts: Timeouts,
     /// When it became so busy, in milliseconds since it began, and how busy in the lowest bits.
     since: AtomicU64,
@@ -276,6 +295,8 @@ pub struct Guest {
     pub user: String,
     /// Where it wants to be.
     pub database: String,
+    /// It speaks by TLS.
+    pub tls: bool,
 }
 
 /// Sessions are looked at so often.
@@ -290,7 +311,7 @@ impl Sessions {
         timeouts: Timeouts,
         cancel: Option<Cancel>,
     ) -> Seated {
-        let Guest { protocol, address, user, database } = guest;
+        let Guest { protocol, address, user, database, tls } = guest;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let seat = Arc::new(Seat {
             number,
@@ -298,7 +319,9 @@ impl Sessions {
             address,
             user,
             database,
+            tls,
             began: Instant::now(),
+            traffic: Traffic::default(),
             timeouts,
             since: AtomicU64::new(1),
             asked: AtomicU8::new(0),

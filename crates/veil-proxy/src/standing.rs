@@ -54,7 +54,7 @@ impl Standing {
     }
 
     /// What tells of the session's statements.
-    pub(crate) fn teller(&self, seat: &Seat) -> Teller {
+    pub(crate) fn teller(&self, seat: &Arc<Seat>) -> Teller {
         Teller::new(&self.proxy.telemetry, seat, self.exempt)
     }
 
@@ -69,6 +69,7 @@ impl Standing {
     /// # Errors
     /// The session has to end.
     pub(crate) fn look(&mut self) -> Result<(), Problem> {
+        self.proxy.events.check()?;
         if !self.proxy.policies.is_past(self.epoch) {
             return Ok(());
         }

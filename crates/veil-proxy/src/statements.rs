@@ -191,6 +191,7 @@ pub struct Teller(Option<Box<Telling>>);
 struct Telling {
     telemetry: Arc<Telemetry>,
     who: Arc<Who>,
+    seat: Arc<Seat>,
     metrics: OfSession,
     /// Its user sees everything, and others do not.
     exempt: bool,
@@ -212,7 +213,7 @@ pub(crate) struct Outcome<'a> {
 }
 
 impl Teller {
-    pub(crate) fn new(telemetry: &Arc<Telemetry>, seat: &Seat, exempt: bool) -> Self {
+    pub(crate) fn new(telemetry: &Arc<Telemetry>, seat: &Arc<Seat>, exempt: bool) -> Self {
         let who = Who {
             session: seat.number,
             protocol: seat.protocol,
@@ -224,6 +225,7 @@ impl Teller {
             metrics: telemetry.metrics.of_session(seat.protocol),
             telemetry: Arc::clone(telemetry),
             who: Arc::new(who),
+            seat: Arc::clone(seat),
             exempt,
             last: Instant::now(),
             worked: Duration::ZERO,
@@ -239,8 +241,14 @@ impl Teller {
     pub(crate) fn worked(&mut self, from_client: bool, bytes: usize, since: Instant) {
         let Some(telling) = &mut self.0 else { return };
         let metrics = &telling.metrics;
-        let counter = if from_client { &metrics.received } else { &metrics.answered };
-        counter.inc_by(u64::try_from(bytes).unwrap_or(u64::MAX));
+        let traffic = &telling.seat.traffic;
+        let (all, own) = match from_client {
+            true => (&metrics.received, &traffic.received),
+            false => (&metrics.answered, &traffic.answered),
+        };
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        all.inc_by(bytes);
+        own.fetch_add(bytes, Ordering::Relaxed);
         telling.worked += since.elapsed();
     }
 
@@ -270,6 +278,7 @@ impl Teller {
         metrics.took.observe(took.as_secs_f64());
         metrics.worked.observe(worked.as_secs_f64());
         metrics.rows.inc_by(rows);
+        telling.seat.traffic.statements.fetch_add(1, Ordering::Relaxed);
         let telemetry = &telling.telemetry;
         telemetry.tell(Ended {
             number: telemetry.ended.fetch_add(1, Ordering::Relaxed) + 1,

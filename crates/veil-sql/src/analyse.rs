@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pg_raw_parse::raw::DiscardMode;
 use pg_raw_parse::walk::{Recurse, walk_manual};
@@ -48,28 +49,41 @@ const CURSOR_OPT_HOLD: i32 = 0x0020;
 
 /// Analyses texts and remembers the recent ones. The result depends on the text alone.
 #[derive(Debug)]
-pub struct Analyser(Cache<Box<str>, Analysis>);
+pub struct Analyser {
+    known: Cache<Box<str>, Analysis>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
 
 impl Default for Analyser {
     fn default() -> Self {
-        Self(Cache::new(CACHED_TEXTS))
+        Self { known: Cache::new(CACHED_TEXTS), hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 }
 
 impl Analyser {
+    /// How many texts were known, and how many were not.
+    #[must_use]
+    pub fn met(&self) -> (u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+
     /// The statements of `text`, in order; none for an empty text.
     ///
     /// # Errors
     /// The text does not parse.
     pub fn analyse(&self, text: &str) -> Result<Arc<[Arc<Statement>]>, SyntaxError> {
         if text.len() > CACHED_TEXT_MAX {
+            self.misses.fetch_add(1, Ordering::Relaxed);
             return analyse(text);
         }
-        if let Some(known) = self.0.get(text) {
+        if let Some(known) = self.known.get(text) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
             return known;
         }
+        self.misses.fetch_add(1, Ordering::Relaxed);
         let fresh = analyse(text);
-        self.0.insert(text.into(), fresh.clone());
+        self.known.insert(text.into(), fresh.clone());
         fresh
     }
 }

@@ -22,7 +22,7 @@ use crate::rule::{Action, Rule};
 use crate::yaml::{self, Faults, Map, Value};
 
 use self::expect::test;
-use self::operations::{TIMEOUTS, api, audit, count, limits, take_timeouts, timeouts};
+use self::operations::{TIMEOUTS, api, audit, count, limits, otlp, store, take_timeouts, timeouts};
 use self::rows::{min_group, when, writes};
 use self::strategy::strategy;
 use self::who::{day, key_scope, who};
@@ -81,6 +81,8 @@ fn config(root: &Value<'_>, faults: &mut Faults) -> Option<Config> {
     let limits = map.take("limits").and_then(|value| limits(&value, faults)).unwrap_or_default();
     let api = map.take("api").and_then(|value| api(&value, faults));
     let audit = map.take("audit").and_then(|value| audit(&value, faults));
+    let store = map.take("store").and_then(|value| store(&value, faults)).unwrap_or_default();
+    let otlp = map.take("otlp").and_then(|value| otlp(&value, faults));
     let known = [
         "listen",
         "keys",
@@ -93,6 +95,8 @@ fn config(root: &Value<'_>, faults: &mut Faults) -> Option<Config> {
         "timeouts",
         "api",
         "audit",
+        "store",
+        "otlp",
     ];
     map.end(faults, &known);
     Some(Config {
@@ -108,6 +112,8 @@ fn config(root: &Value<'_>, faults: &mut Faults) -> Option<Config> {
         login_timeout,
         api,
         audit,
+        store,
+        otlp,
     })
 }
 

@@ -128,6 +128,7 @@ pub(crate) async fn open(proxy: &Arc<Proxy>, tcp: TcpStream, peer: SocketAddr) -
                 address: peer.ip(),
                 user,
                 database: facts.database.clone(),
+                tls: link.is_tls(),
             };
             let cancel = killer.map(Killer::into_cancel);
             let seated = proxy.sessions.seat(&proxy.events, guest, facts.route.timeouts, cancel);
@@ -238,6 +239,7 @@ async fn sign_in(
         address: peer.ip(),
         user: asked.user.clone(),
         database: database.clone(),
+        tls: client.is_tls(),
     };
     proxy.opened(guest, asked.scope);
     registered.stands_for(Arc::clone(&target), number);

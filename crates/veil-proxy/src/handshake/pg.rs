@@ -125,6 +125,7 @@ pub(crate) async fn open(proxy: &Arc<Proxy>, tcp: TcpStream, peer: SocketAddr) -
 struct Asked<'a> {
     route: &'a Arc<Route>,
     peer: SocketAddr,
+    tls: bool,
     version: Version,
     /// Options of the protocol that the proxy does not know.
     unknown: Vec<String>,
@@ -140,7 +141,7 @@ struct Asked<'a> {
 impl<'a> Asked<'a> {
     fn guest(&self) -> Guest {
         let (user, database) = (self.user.clone(), self.database.clone());
-        Guest { protocol: Protocol::Pg, address: self.peer.ip(), user, database }
+        Guest { protocol: Protocol::Pg, address: self.peer.ip(), user, database, tls: self.tls }
     }
 
     fn new(
@@ -195,7 +196,20 @@ impl<'a> Asked<'a> {
             .filter(|(name, _)| !matches!(name.as_str(), "user" | "database"))
             .partition(|(name, _)| known(name));
         let unknown = unknown.into_iter().map(|(name, _)| name).collect();
-        Ok(Self { route, peer, version, unknown, user, principal, database, parameters, scope, replicates })
+        let tls = stream.is_tls();
+        Ok(Self {
+            route,
+            peer,
+            tls,
+            version,
+            unknown,
+            user,
+            principal,
+            database,
+            parameters,
+            scope,
+            replicates,
+        })
     }
 
     fn applicant(&self) -> Applicant<'_> {

@@ -1,6 +1,7 @@
 //! Texts to statements.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::sync::Cache;
 use sqlparser::ast::Statement as Tree;
@@ -44,29 +45,42 @@ type Result = std::result::Result<Arc<Analysis>, Fault>;
 
 /// Analyses texts and remembers the recent ones. The result depends on the text and the mode alone.
 #[derive(Debug)]
-pub struct Analyser(Cache<(Mode, Box<str>), Result>);
+pub struct Analyser {
+    known: Cache<(Mode, Box<str>), Result>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
 
 impl Default for Analyser {
     fn default() -> Self {
-        Self(Cache::new(CACHED_TEXTS))
+        Self { known: Cache::new(CACHED_TEXTS), hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 }
 
 impl Analyser {
+    /// How many texts were known, and how many were not.
+    #[must_use]
+    pub fn met(&self) -> (u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+
     /// The statements of `text`; none for an empty text.
     ///
     /// # Errors
     /// It cannot be cut into tokens.
     pub fn analyse(&self, text: &str, mode: Mode) -> Result {
         if text.len() > CACHED_TEXT_MAX {
+            self.misses.fetch_add(1, Ordering::Relaxed);
             return analyse(text, mode);
         }
         let key = (mode, text.into());
-        if let Some(known) = self.0.get(&key) {
+        if let Some(known) = self.known.get(&key) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
             return known;
         }
+        self.misses.fetch_add(1, Ordering::Relaxed);
         let fresh = analyse(text, mode);
-        self.0.insert(key, fresh.clone());
+        self.known.insert(key, fresh.clone());
         fresh
     }
 }

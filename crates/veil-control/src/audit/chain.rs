@@ -1,0 +1,132 @@
+//! What makes it show that a line was changed, removed or moved: each has the hash of the one before, and from time to time one is signed.
+
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::hex;
+
+/// Before the first line.
+pub(crate) const BEGINNING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+/// The event of a line that is signed.
+pub(crate) const CHECKPOINT: &str = "checkpoint";
+
+/// Where a chain is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// Number of the last line.
+    pub(crate) seq: u64,
+    /// Its hash.
+    pub(crate) hash: String,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self { seq: 0, hash: BEGINNING.to_owned() }
+    }
+}
+
+/// Signs checkpoints.
+pub struct Signer(Ed25519KeyPair);
+
+impl Signer {
+    /// From 32 secret bytes; `None` if they are fewer or more.
+    #[must_use]
+    pub fn new(seed: &[u8]) -> Option<Self> {
+        Ed25519KeyPair::from_seed_unchecked(seed).ok().map(Self)
+    }
+
+    /// What its signatures are verified by, in hexadecimal digits.
+    #[must_use]
+    pub fn public_key(&self) -> String {
+        hex(self.0.public_key().as_ref())
+    }
+}
+
+/// What a line holds, in order; then its hash.
+pub(crate) fn seal(head: &mut Head, mut line: Map<String, Value>, signer: Option<&Signer>) -> Vec<u8> {
+    let seq = head.seq + 1;
+    let mut all = Map::new();
+    all.insert("seq".to_owned(), seq.into());
+    all.append(&mut line);
+    if let Some(signer) = signer.filter(|_| all.get("event").is_some_and(|event| event == CHECKPOINT)) {
+        let signature = signer.0.sign(signed(seq, &head.hash).as_bytes());
+        all.insert("signature".to_owned(), hex(signature.as_ref()).into());
+    }
+    all.insert("prev".to_owned(), head.hash.clone().into());
+    let text = Value::Object(all).to_string();
+    let hash = hash(&text);
+    let mut out = text.into_bytes();
+    out.pop();
+    out.extend(format!(r#","hash":"{hash}"}}"#).bytes());
+    out.push(b'\n');
+    *head = Head { seq, hash };
+    out
+}
+
+fn hash(text: &str) -> String {
+    hex(&Sha256::digest(text))
+}
+
+/// What a checkpoint signs: all lines before it.
+fn signed(seq: u64, prev: &str) -> String {
+    format!("ironveil audit checkpoint {seq} {prev}")
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It is none that was written.
+    Unreadable,
+    /// It is another than was written.
+    Changed,
+    /// That before it is another, or does not follow it.
+    Broken { expected: u64, found: u64 },
+    /// It is signed by somebody else.
+    Signature,
+}
+
+/// A line that was read.
+pub(crate) struct Line {
+    pub(crate) seq: u64,
+    pub(crate) prev: String,
+    pub(crate) hash: String,
+    pub(crate) checkpoint: bool,
+    pub(crate) all: Map<String, Value>,
+}
+
+impl Line {
+    /// Reads a line, and whether it is what was written.
+    pub(crate) fn read(text: &str) -> Result<Self, Fault> {
+        let Ok(Value::Object(all)) = serde_json::from_str(text) else { return Err(Fault::Unreadable) };
+        let word = |name: &str| all.get(name).and_then(Value::as_str).map(str::to_owned);
+        let seq = all.get("seq").and_then(Value::as_u64);
+        let (Some(seq), Some(prev), Some(own)) = (seq, word("prev"), word("hash")) else {
+            return Err(Fault::Unreadable);
+        };
+        let body = text.strip_suffix(&format!(r#","hash":"{own}"}}"#)).ok_or(Fault::Unreadable)?;
+        if hash(&format!("{body}}}")) != own {
+            return Err(Fault::Changed);
+        }
+        let checkpoint = all.get("event").is_some_and(|event| event == CHECKPOINT);
+        Ok(Self { seq, prev, hash: own, checkpoint, all })
+    }
+
+    /// Whether it follows one that ended so, and is signed by this key if it is signed.
+    pub(crate) fn follows(&self, head: &Head, public_key: Option<&[u8]>) -> Result<(), Fault> {
+        if self.seq != head.seq + 1 || self.prev != head.hash {
+            return Err(Fault::Broken { expected: head.seq + 1, found: self.seq });
+        }
+        self.is_signed(public_key)
+    }
+
+    /// Whether it is signed by this key, if it is one that is signed.
+    pub(crate) fn is_signed(&self, public_key: Option<&[u8]>) -> Result<(), Fault> {
+        let (true, Some(key)) = (self.checkpoint, public_key) else { return Ok(()) };
+        let signature = self.all.get("signature").and_then(Value::as_str).and_then(crate::unhex);
+        let key = UnparsedPublicKey::new(&ED25519, key);
+        let verified = signature
+            .is_some_and(|signature| key.verify(signed(self.seq, &self.prev).as_bytes(), &signature).is_ok());
+        if verified { Ok(()) } else { Err(Fault::Signature) }
+    }
+}

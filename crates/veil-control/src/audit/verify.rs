@@ -1,0 +1,116 @@
+//! Whether the audit is what was written.
+
+use std::fmt;
+use std::io::{self, BufRead};
+use std::path::{Path, PathBuf};
+
+use super::chain::{Fault, Head, Line};
+use super::file::{asides, lines};
+
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Lines that were read.
+    pub lines: u64,
+    /// Number of the first line that is still there.
+    pub first: u64,
+    /// Number of the last line.
+    pub last: u64,
+    /// Checkpoints.
+    pub checkpoints: u64,
+    /// Lines behind the last checkpoint, which nothing signs.
+    pub unsigned: u64,
+    /// What is wrong, with the file and the line in it.
+    pub faults: Vec<(PathBuf, usize, String)>,
+    /// More is wrong than is listed.
+    pub more: bool,
+}
+
+/// Faults that are listed.
+const FAULTS_MAX: usize = 100;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { lines, first, last, checkpoints, unsigned, faults, more } = self;
+        writeln!(
+            f,
+            "lines {lines}, numbers {first} to {last}, checkpoints {checkpoints}, not signed yet {unsigned}"
+        )?;
+        for (path, line, what) in faults {
+            writeln!(f, "{}: line {line}: {what}", path.display())?;
+        }
+        if *more {
+            writeln!(f, "and more")?;
+        }
+        write!(
+            f,
+            "{}",
+            if faults.is_empty() {
+                "the audit is what was written"
+            } else {
+                "the audit is NOT what was written"
+            }
+        )
+    }
+}
+
+/// Reads the audit of `path` and what was put aside, and finds each line that was changed, removed or moved.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn verify(path: &Path, public_key: Option<&[u8]>) -> io::Result<Report> {
+    let mut report = Report::default();
+    let mut head: Option<Head> = None;
+    for file in asides(path)?.into_iter().chain([path.to_owned()]) {
+        for (at, text) in (1..).zip(lines(&file)?.lines()) {
+            let text = text?;
+            if text.is_empty() {
+                continue;
+            }
+            report.lines += 1;
+            let line = match Line::read(&text) {
+                Ok(line) => line,
+                Err(fault) => {
+                    report.add(&file, at, &fault);
+                    continue;
+                }
+            };
+            // Older files may have been removed.
+            let checked = match &head {
+                Some(head) => line.follows(head, public_key),
+                None => line.is_signed(public_key),
+            };
+            if let Err(fault) = checked {
+                report.add(&file, at, &fault);
+            }
+            if head.is_none() {
+                report.first = line.seq;
+            }
+            report.last = line.seq;
+            report.checkpoints += u64::from(line.checkpoint);
+            report.unsigned = if line.checkpoint { 0 } else { report.unsigned + 1 };
+            head = Some(Head { seq: line.seq, hash: line.hash });
+        }
+    }
+    Ok(report)
+}
+
+impl Report {
+    fn add(&mut self, file: &Path, at: usize, fault: &Fault) {
+        let what = match fault {
+            Fault::Unreadable => "this is no line of the audit".to_owned(),
+            Fault::Changed => "the line was changed".to_owned(),
+            Fault::Broken { expected, found } if expected == found => {
+                "the line before it was changed or replaced".to_owned()
+            }
+            Fault::Broken { expected, found } => {
+                format!("number {expected} should stand here, and {found} does: lines were removed or moved")
+            }
+            Fault::Signature => "the checkpoint is not signed by this key".to_owned(),
+        };
+        match self.faults.len() {
+            0..FAULTS_MAX => self.faults.push((file.to_owned(), at, what)),
+            _ => self.more = true,
+        }
+    }
+}
