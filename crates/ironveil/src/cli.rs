@@ -30,6 +30,9 @@ pub(crate) enum Command {
     /// Make keys.
     #[command(subcommand)]
     Keys(Keys),
+    /// Look after the audit.
+    #[command(subcommand)]
+    Audit(Audit),
 }
 
 #[derive(Debug, Args)]
@@ -140,6 +143,24 @@ pub(crate) struct Demo {
     /// End after showing the queries, without waiting for Ctrl-C.
     #[arg(long)]
     pub(crate) once: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Say whether the audit is what was written: find each line that was changed, removed or moved.
+    Verify(Verify),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The audit's file [default: that of the configuration].
+    pub(crate) file: Option<PathBuf>,
+    /// The configuration file, whose root key has signed the checkpoints.
+    #[arg(long, default_value = "proxy.yaml")]
+    pub(crate) config: PathBuf,
+    /// What has signed the checkpoints, as verifying with the configuration prints it; makes the configuration unnecessary.
+    #[arg(long, value_name = "HEX", requires = "file")]
+    pub(crate) public_key: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -11,9 +11,9 @@ use veil_policy::config::{
 };
 use veil_policy::glob::Glob;
 
-use crate::cli::{Check, Cli, Command, Keys, Run};
+use crate::cli::{Audit, Check, Cli, Command, Keys, Run, Verify};
 use crate::server::{Server, SignIn};
-use crate::{demo, explain, keys, mask, report, run, wire_up};
+use crate::{control, demo, explain, keys, mask, report, run, wire_up};
 
 /// Statements are parsed on these threads, by a parser that recurses.
 const STACK: usize = 8 << 20;
@@ -37,6 +37,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
             runtime()?.block_on(demo::run(&demo))
         }
         Command::Keys(Keys::Generate { out }) => keys::generate(out.as_deref()),
+        Command::Audit(Audit::Verify(verify)) => verify_audit(&verify),
     }
 }
 
@@ -184,6 +185,29 @@ fn check_config(check: &Check) -> Result<()> {
             report::report(&config, &mut server, user).await
         })?;
         write!(io::stdout(), "{report}")?;
+    }
+    Ok(())
+}
+
+/// Says whether an audit is what was written.
+fn verify_audit(verify: &Verify) -> Result<()> {
+    let (file, public_key) = match (&verify.file, &verify.public_key) {
+        (Some(file), Some(key)) => (file.clone(), key.clone()),
+        (file, _) => {
+            let config = read_config(&verify.config)?;
+            let root = config.root_key.clone().map_or_else(keys::default_root, Ok)?;
+            let signer = control::signer(&keys::read_root(&root)?)?;
+            let own = config.audit.map(|audit| audit.file);
+            let file = file.clone().or(own).context("the configuration has no \"audit\"; name its file")?;
+            (file, signer.public_key())
+        }
+    };
+    let key = veil_control::unhex(&public_key).context("--public-key has hexadecimal digits")?;
+    let report = veil_control::verify(&file, Some(&key))
+        .with_context(|| format!("cannot read the audit {}", file.display()))?;
+    writeln!(io::stdout(), "{}: signed by {public_key}\n{report}", file.display())?;
+    if !report.faults.is_empty() {
+        bail!("the audit was changed");
     }
     Ok(())
 }

@@ -171,6 +171,11 @@ impl Running {
             looked = looking => looked?,
             () = signals.second() => return Ok(()),
         }
+        let writer = self.fixed.audit.is_some().then(|| {
+            let when_full = self.fixed.audit.as_ref().map(control::when_full).unwrap_or_default();
+            let (audit, events) = (Arc::clone(&self.audit), self.proxy.events.listen(when_full));
+            std::thread::spawn(move || audit.follow(&events))
+        });
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let mut serving = JoinSet::new();
         let Listen { postgres, mysql, reuse_port, .. } = self.fixed.listen;
@@ -186,11 +191,6 @@ impl Running {
                 }));
             }
         }
-        let writer = self.fixed.audit.is_some().then(|| {
-            let when_full = self.fixed.audit.as_ref().map(control::when_full).unwrap_or_default();
-            let (audit, events) = (Arc::clone(&self.audit), self.proxy.events.listen(when_full));
-            std::thread::spawn(move || audit.follow(&events))
-        });
         self.note("start", &[("version", json!(env!("CARGO_PKG_VERSION")))]);
         let proxy = Arc::clone(&self.proxy);
         tasks.spawn(async move { proxy.sessions.watch().await });

@@ -165,8 +165,18 @@ impl Proxy {
         self.http("POST", "/config/reload")
     }
 
+    /// The key of the API's first administrator, which the proxy has made.
+    pub fn admin_key(&self) -> String {
+        fs::read_to_string(self.path("ironveil-admin.key")).unwrap_or_default().trim().to_owned()
+    }
+
+    /// As the first administrator, if the proxy has made a key for one.
     pub fn http(&self, method: &str, path: &str) -> (u16, String) {
-        self.http_with(method, path, "")
+        let headers = match self.admin_key().as_str() {
+            "" => String::new(),
+            key => format!("Authorization: Bearer {key}\r\n"),
+        };
+        self.http_with(method, path, &headers)
     }
 
     pub fn http_with(&self, method: &str, path: &str, headers: &str) -> (u16, String) {

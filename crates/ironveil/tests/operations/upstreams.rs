@@ -138,8 +138,8 @@ fn the_api_tells_details_to_whom_has_its_key() {
     // Another key is taken when its file says so; none is not.
     std::fs::write(key.path(), "abracadabra").unwrap();
     let other = "X-API-Key: abracadabra\r\n";
-    proxy
-        .wait_for("the key is read again", |proxy| proxy.http_with("POST", "/config/reload", other).0 == 200);
+    proxy.wait_for("the key is read again", |proxy| proxy.log().contains("by=\"file\""));
+    assert_eq!(proxy.http_with("POST", "/config/reload", other).0, 200);
     assert_eq!(proxy.http_with("POST", "/config/reload", "X-API-Key: sesame\r\n").0, 401);
     std::fs::write(key.path(), "").unwrap();
     assert_eq!(proxy.http_with("POST", "/config/reload", other).0, 422);
