@@ -34,6 +34,7 @@ if [ "$for_what" = all ] || [ "$for_what" = full ]; then
     need git git
     need sqlsmith sqlsmith
     need python3 python3
+    need prometheus promtool
     need postgresql-contrib "pgbench $(ls /usr/lib/postgresql/*/bin/pgbench 2>/dev/null || true)"
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
 fi
@@ -82,7 +83,7 @@ sh crates/veil-testkit/install-mysql.sh mysql-9.7
 
 # Python clients for the tests, in an environment of their own.
 venv=target/venv
-wanted="psycopg[binary]==3.3.9 PyMySQL==1.2.4 mysql-connector-python==26.10.0 cryptography==50.0.2"
+wanted="psycopg[binary]==3.3.9 PyMySQL==1.2.4 mysql-connector-python==26.10.0 cryptography==50.0.2 schemathesis==4.32.5 grpcio==1.85.3 opentelemetry-proto==1.45.2"
 if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
     rm -rf "$venv"
     mkdir -p target

@@ -13,6 +13,8 @@
 #[path = "operations/harness.rs"]
 mod harness;
 
+#[path = "operations/api.rs"]
+mod api;
 #[path = "operations/audit.rs"]
 mod audit;
 #[path = "operations/limits.rs"]
@@ -21,8 +23,14 @@ mod limits;
 mod many;
 #[path = "operations/reload.rs"]
 mod reload;
+#[path = "operations/rules.rs"]
+mod rules;
 #[path = "operations/shutdown.rs"]
 mod shutdown;
+#[path = "operations/stores.rs"]
+mod stores;
+#[path = "operations/telemetry.rs"]
+mod telemetry;
 #[path = "operations/timeouts.rs"]
 mod timeouts;
 #[path = "operations/upstreams.rs"]

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder};
+use serde_json::Value;
 use tokio_postgres::{Client, Config, NoTls};
 use veil_testkit::{MySql, MySqlOptions, Postgres, PostgresOptions, free_port};
 
@@ -63,6 +64,33 @@ pub fn databases(pg: u16, mysql: u16, more: &str) -> String {
 /// Masks emails.
 pub const RULES: &str = "rules:\n  - { table: users, column: email, strategy: email }\n";
 
+/// What the API has answered.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    /// In small letters.
+    pub headers: String,
+    pub body: String,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+}
+
+fn spawn(directory: &std::path::Path, arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_ironveil"))
+        .args(["run", "--config"])
+        .arg(directory.join("proxy.yaml"))
+        .args(arguments)
+        .env("IRONVEIL_LOG", "info")
+        .stderr(fs::File::create(directory.join("log")).unwrap())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
 /// A proxy.
 pub struct Proxy {
     child: Child,
@@ -101,19 +129,24 @@ impl Proxy {
         config: &str,
         arguments: &[&str],
     ) -> Option<Self> {
-        let log = fs::File::create(directory.path().join("log")).unwrap();
-        let file = directory.path().join("proxy.yaml");
-        fs::write(&file, text(&directory, [pg, mysql, api], config)).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_ironveil"))
-            .args(["run", "--config"])
-            .arg(&file)
-            .args(arguments)
-            .env("IRONVEIL_LOG", "info")
-            .stderr(log)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        fs::write(directory.path().join("proxy.yaml"), text(&directory, [pg, mysql, api], config)).unwrap();
+        let child = spawn(directory.path(), arguments);
         let mut proxy = Self { child, directory, pg, mysql, api };
+        proxy.takes_connections(config).then_some(proxy)
+    }
+
+    /// Kills it without a word, and starts it again where it was.
+    pub fn crash(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let config = fs::read_to_string(self.path("proxy.yaml")).unwrap();
+        self.child = spawn(self.directory.path(), &[]);
+        assert!(self.takes_connections(&config), "its ports are taken");
+    }
+
+    /// Waits until it takes connections; false if its ports are taken.
+    fn takes_connections(&mut self, config: &str) -> bool {
+        let proxy = self;
         let mut taken = false;
         proxy.wait_for("it takes connections", |proxy| {
             if proxy.child.try_wait().unwrap().is_some() {
@@ -124,7 +157,7 @@ impl Proxy {
             let kinds = ["postgres://", "mysql://"].iter().filter(|kind| config.contains(**kind)).count();
             proxy.log().matches("IronVeil takes connections").count() == kinds
         });
-        (!taken).then_some(proxy)
+        !taken
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -183,6 +216,18 @@ impl Proxy {
         self.http_as(method, path, "localhost", headers)
     }
 
+    /// A request with a body.
+    pub fn call(&self, method: &str, path: &str, headers: &str, body: &str) -> Reply {
+        call(self.api, method, path, headers, body).unwrap()
+    }
+
+    /// A request of the first administrator, about this version of the rules.
+    pub fn admin(&self, method: &str, path: &str, version: Option<i64>, body: &Value) -> Reply {
+        let matching = version.map(|version| format!("If-Match: \"{version}\"\r\n")).unwrap_or_default();
+        let headers = format!("Authorization: Bearer {}\r\n{matching}", self.admin_key());
+        self.call(method, path, &headers, &if body.is_null() { String::new() } else { body.to_string() })
+    }
+
     pub fn http_as(&self, method: &str, path: &str, host: &str, headers: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.api)).unwrap();
         stream.set_read_timeout(Some(SOON)).unwrap();
@@ -227,6 +272,25 @@ impl Proxy {
     }
 }
 
+/// A request to an API that may be gone.
+pub fn call(port: u16, method: &str, path: &str, headers: &str, body: &str) -> std::io::Result<Reply> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(SOON))?;
+    let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
+    let kind = if headers.to_lowercase().contains("content-type") { "" } else { kind };
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\nConnection: close\r\n{kind}{headers}\r\n{body}"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (headers, body) = answer.split_once("\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    let status = headers.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = status.ok_or(std::io::ErrorKind::InvalidData)?;
+    Ok(Reply { status, headers: headers.to_lowercase(), body: body.to_owned() })
+}
+
 pub async fn pg(port: u16, user: &str) -> Result<Client, tokio_postgres::Error> {
     let mut config = Config::new();
     config.host("127.0.0.1").port(port).user(user).dbname("shop").connect_timeout(SOON);
@@ -260,6 +324,8 @@ pub fn number(error: &mysql_async::Error) -> u16 {
 fn text(directory: &tempfile::TempDir, [pg, mysql, api]: [u16; 3], config: &str) -> String {
     let key = config.lines().find_map(|line| line.strip_prefix("# KEY "));
     let key = key.map(|key| format!(", api_key: {{ file: '{key}' }}")).unwrap_or_default();
+    let more_api: String = config.lines().filter_map(|line| line.strip_prefix("# API ")).collect();
+    let more_audit: String = config.lines().filter_map(|line| line.strip_prefix("# AUDIT ")).collect();
     let certificate = config.lines().find_map(|line| line.strip_prefix("# TLS ")?.split_once(' '));
     let more = match certificate {
         Some((certificate, key)) => {
@@ -270,7 +336,7 @@ fn text(directory: &tempfile::TempDir, [pg, mysql, api]: [u16; 3], config: &str)
     };
     format!(
         "listen: {{ postgres: '127.0.0.1:{pg}', mysql: '127.0.0.1:{mysql}'{more} }}\nkeys: {{ root: {{ file: '{0}/key' }} }}\n\
-         api: {{ listen: '127.0.0.1:{api}'{key} }}\naudit: {{ file: '{0}/audit' }}\n{config}",
+         api: {{ listen: '127.0.0.1:{api}'{key}{more_api} }}\naudit: {{ file: '{0}/audit'{more_audit} }}\n{config}",
         directory.path().display()
     )
 }

@@ -33,7 +33,7 @@ pub(crate) struct Wanted {
 
 /// All rules.
 #[utoipa::path(get, path = "/rules/export", tag = "rules", params(Wanted), responses(
-    (status = 200, content((String = "application/yaml"), (Value = "application/json"))),
+    (status = 200, content((Value = "application/yaml"), (Value = "application/json"))),
     (status = 400, body = Details, content_type = "application/problem+json"),
     (status = 503, body = Details, content_type = "application/problem+json"),
 ))]
@@ -86,7 +86,7 @@ pub(crate) struct Imported {
 
 /// Takes rules in: a mapping with `rules`, as `proxy.yaml` is one, or a list of rules, in YAML or JSON.
 #[utoipa::path(post, path = "/rules/import", tag = "rules",
-    request_body(content((String = "application/yaml"), (Value = "application/json"))),
+    request_body(content((Value = "application/yaml"), (Value = "application/json"))),
     params(How, ("If-Match" = Option<String>, Header, description = "The version of the rules that is meant; a dry run needs none.")),
     responses(
         (status = 200, body = Imported),
