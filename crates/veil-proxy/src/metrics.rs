@@ -1,5 +1,6 @@
 //! What is counted and measured, in Prometheus' terms. Labels have few values, none of which a client chooses.
 
+use prometheus::process_collector::ProcessCollector;
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 
 use crate::proxy::Protocol;
@@ -55,6 +56,8 @@ pub struct OfSession {
 impl Default for Metrics {
     fn default() -> Self {
         let registry = Registry::new();
+        // Where the system has no /proc there are none.
+        let _ = registry.register(Box::new(ProcessCollector::for_self()));
         let counter = |name: &str, help: &str| register(&registry, IntCounter::new(name, help));
         let counters = |name: &str, help: &str, labels: &[&str]| {
             register(&registry, IntCounterVec::new(Opts::new(name, help), labels))

@@ -9,7 +9,7 @@ use veil_sql::Kind;
 use veil_wire::pg::copy;
 use veil_wire::pg::frame::{self, Header};
 use veil_wire::pg::reply::{self, Tag, Transaction};
-use veil_wire::pg::session::{Expected, Object};
+use veil_wire::pg::session::{Expected, Name, Object};
 
 use super::{CatalogRead, CopyOut, CopyState, Defined, Guarded, Prepared, Streamed};
 use crate::engine::observe;
@@ -190,7 +190,7 @@ impl Guarded {
                 if let Expected::Execute(name) = &entry.expected
                     && !entry.hidden
                 {
-                    let statement = self.session.portal(name).and_then(|portal| portal.statement.clone());
+                    let statement = self.executed(name);
                     self.tell(statement.as_deref(), entry.at, 0, None);
                 }
                 entry.hidden
@@ -311,11 +311,21 @@ impl Guarded {
             (self.rows, self.copying_out, self.sent) = (None, None, 0);
             self.reading.as_mut().into_iter().for_each(CatalogRead::next);
         } else if let Expected::Execute(name) = &entry.expected {
-            let statement = self.session.portal(name).and_then(|portal| portal.statement.clone());
+            let statement = self.executed(name);
             self.tell(statement.as_deref(), entry.at, rows, None);
             statement.iter().for_each(|statement| self.register(statement));
         }
         Ok(entry.hidden)
+    }
+
+    /// The statement of a portal that was executed, and how its rows were written, if there had been any.
+    fn executed(&mut self, name: &Name) -> Option<Arc<Prepared>> {
+        let portal = self.session.portal(name)?;
+        let (statement, plan) = (portal.statement.clone(), portal.plan.clone());
+        if self.rows.is_none() {
+            self.rows = plan;
+        }
+        statement
     }
 
     /// Tells of a statement that has ended, whether or not it has failed: what it was shown by is over.
