@@ -7,12 +7,10 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use pg_raw_parse::raw::DiscardMode;
 use pg_raw_parse::walk::{Recurse, walk_manual};
 use pg_raw_parse::{Node, nodes};
-use quick_cache::sync::Cache;
 use thiserror::Error;
 
 use crate::lineage::Lineage;
@@ -21,6 +19,7 @@ use crate::statement::{Alias, AliasSource, Facts, Field, Kind, QualifiedName, So
 mod copy;
 mod define;
 mod implied;
+mod known;
 mod lineage;
 mod literal;
 mod scope;
@@ -28,6 +27,7 @@ mod settings;
 mod source;
 
 use implied::{newer_function, visit_operators};
+pub use known::Analyser;
 use scope::Scope;
 use settings::{pinned, sets_harmless, sets_pinned};
 pub use source::SYSTEM_USER;
@@ -40,53 +40,9 @@ pub struct SyntaxError(pub String);
 
 type Analysis = Result<Arc<[Arc<Statement>]>, SyntaxError>;
 
-/// Texts that are longer are analysed every time.
-const CACHED_TEXT_MAX: usize = 16 << 10;
-const CACHED_TEXTS: usize = 4096;
 /// Common table expressions that one WITH may have.
 const LOCAL_NAMES_MAX: usize = 500;
 const CURSOR_OPT_HOLD: i32 = 0x0020;
-
-/// Analyses texts and remembers the recent ones. The result depends on the text alone.
-#[derive(Debug)]
-pub struct Analyser {
-    known: Cache<Box<str>, Analysis>,
-    hits: AtomicU64,
-    misses: AtomicU64,
-}
-
-impl Default for Analyser {
-    fn default() -> Self {
-        Self { known: Cache::new(CACHED_TEXTS), hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
-    }
-}
-
-impl Analyser {
-    /// How many texts were known, and how many were not.
-    #[must_use]
-    pub fn met(&self) -> (u64, u64) {
-        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
-    }
-
-    /// The statements of `text`, in order; none for an empty text.
-    ///
-    /// # Errors
-    /// The text does not parse.
-    pub fn analyse(&self, text: &str) -> Result<Arc<[Arc<Statement>]>, SyntaxError> {
-        if text.len() > CACHED_TEXT_MAX {
-            self.misses.fetch_add(1, Ordering::Relaxed);
-            return analyse(text);
-        }
-        if let Some(known) = self.known.get(text) {
-            self.hits.fetch_add(1, Ordering::Relaxed);
-            return known;
-        }
-        self.misses.fetch_add(1, Ordering::Relaxed);
-        let fresh = analyse(text);
-        self.known.insert(text.into(), fresh.clone());
-        fresh
-    }
-}
 
 /// Analyses `text` without a cache.
 ///

@@ -370,6 +370,6 @@ fn random_requests_get_answers_that_the_document_has() {
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     let tail: Vec<&str> = text.lines().rev().take(12).collect();
-    println!("{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+    eprintln!("{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
 }

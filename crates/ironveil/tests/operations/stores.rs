@@ -80,7 +80,7 @@ fn dies_without_a_loss(store: &str) {
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
-    println!("{} crashes, {} rules, {} keys: none lost", crashes(), acknowledged.len(), keys.len());
+    eprintln!("{} crashes, {} rules, {} keys: none lost", crashes(), acknowledged.len(), keys.len());
     assert!(acknowledged.len() > crashes(), "{acknowledged:?}");
 }
 
@@ -169,7 +169,7 @@ async fn proxies_that_share_a_store_agree() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
-    println!(
+    eprintln!(
         "{} conflicts; all three mask {:?} after the change",
         conflicts.load(Ordering::Relaxed),
         since.elapsed()

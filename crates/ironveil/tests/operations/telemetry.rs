@@ -169,7 +169,7 @@ async fn a_real_prometheus_finds_what_the_dashboard_shows() {
             })
         });
     }
-    println!(
+    eprintln!(
         "{} queries of the dashboard have data; {} series have counted something",
         queries.len(),
         names.len()
@@ -296,7 +296,7 @@ async fn traces_metrics_and_events_reach_a_collector() {
         }
         let all = std::fs::read_to_string(&receiver.file).unwrap();
         assert!(!all.contains(SECRET) && !all.contains("424242"), "{all}");
-        println!(
+        eprintln!(
             "{protocol}: {} spans, {} metrics, {} events taken by OpenTelemetry's own stubs for Python",
             spans.len(),
             metrics.len(),

@@ -6,6 +6,7 @@
 
 mod client;
 mod server;
+mod told;
 
 use std::collections::HashMap;
 use std::sync::Arc;

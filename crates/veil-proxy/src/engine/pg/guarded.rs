@@ -9,6 +9,7 @@ mod client;
 mod prepared;
 mod server;
 mod texts;
+mod told;
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,5 +1,6 @@
 //! From the client to the server.
 
+mod refuse;
 mod statements;
 
 use std::sync::Arc;
@@ -22,7 +23,6 @@ use crate::engine::mysql::hidden;
 use crate::engine::observe;
 use crate::out::Out;
 use crate::problem::Problem;
-use crate::statements::Outcome;
 
 /// How far a message has come.
 enum Step {
@@ -212,37 +212,6 @@ impl Guarded {
         let prepares = reply.stage == Stage::Prepared;
         self.counted |= !prepares && reply.statements.iter().any(|one| self.judge.counter(one).is_some());
         self.phase = Phase::Reply(Box::new(reply));
-    }
-
-    /// Answers in the server's place, or lets it answer where nothing is changed.
-    fn refuse(&mut self, refusal: Refusal, message: &Message<'_>, ways: &mut Ways<'_>) -> Step {
-        if self.judge.observes() {
-            observe::refused(&refusal);
-            let prepares = message.payload.first() == Some(&command::STMT_PREPARE);
-            let stage = if prepares { Stage::Prepared } else { Stage::First };
-            ways.forward(message.total);
-            self.expect(Reply::new(vec![Judged::shown(Kind::Data)], stage), message.sequence);
-            // It may change how texts are read.
-            self.settings = None;
-            return Step::Used(message.total);
-        }
-        self.tell_of_refusal(refusal.code);
-        ways.down.owned(&[]).extend(problem(refusal).mysql(message.sequence.wrapping_add(1)));
-        Step::Used(message.total)
-    }
-
-    /// The statement that is looked at does not run.
-    fn tell_of_refusal(&mut self, code: &str) {
-        let (began, shown) = (self.now, self.shown.take());
-        let (text, code) = (shown.as_ref(), Some(code.to_owned()));
-        self.teller.ended(Outcome { began, text, columns: &Arc::default(), rows: 0, refused: true, code });
-    }
-
-    /// Passes over a message, and answers in the server's place when all of it has come.
-    fn pass_over(&mut self, header: Header, problem: Problem) -> Step {
-        self.from_client.begin(header.total(), true, header.continues());
-        self.refused = Some(problem);
-        Step::Streamed
     }
 
     fn ask(&mut self, hidden: Hidden, ways: &mut Ways<'_>) -> Step {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use veil_mask::{canaries_met, unmaskable_met};
 use veil_policy::mysql::{Context, Plan};
 use veil_sql::mysql::{Definition, Kind};
 use veil_wire::mysql::frame::{self, HEADER, Header, Message};
@@ -18,7 +17,6 @@ use crate::engine::mysql::scrub;
 use crate::engine::observe;
 use crate::out::Out;
 use crate::problem::Problem;
-use crate::statements::Outcome;
 
 /// Number of what is said without having been asked: the next that clients wait for is the answer to a command.
 const UNASKED: u8 = 1;
@@ -47,9 +45,7 @@ impl Guarded {
     ) -> Result<usize, Problem> {
         self.now = now;
         let used = self.messages(input, down, now);
-        let canaries = canaries_met();
-        self.judge.tell_of_canaries(canaries);
-        self.teller.met(canaries, unmaskable_met());
+        self.tell_of_values();
         used
     }
 
@@ -360,20 +356,6 @@ impl Guarded {
         }
         reply.stage = Stage::First;
         end.more()
-    }
-
-    /// Tells of a statement that has ended, perhaps by an error.
-    fn tell(&mut self, reply: &Reply, changed: u64, code: Option<String>) {
-        let sent = std::mem::take(&mut self.sent);
-        let columns = reply.plan.as_ref().map(|plan| Arc::clone(plan.masked())).unwrap_or_default();
-        self.teller.ended(Outcome {
-            began: reply.began,
-            text: reply.shown.as_ref(),
-            columns: &columns,
-            rows: sent.max(changed),
-            refused: false,
-            code,
-        });
     }
 
     /// A statement has ended with this status.

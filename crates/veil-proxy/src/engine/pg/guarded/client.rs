@@ -1,5 +1,7 @@
 //! From the client to the server.
 
+mod refuse;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,7 +9,6 @@ use veil_mask::Cell;
 use veil_model::Format;
 use veil_policy::{Refusal, Run, Translation};
 use veil_sql::Kind;
-use veil_sql::normal::Normal;
 use veil_wire::pg::bind::Bind;
 use veil_wire::pg::command::{self, BindNames, Parse, Tag, Target};
 use veil_wire::pg::frame::{self, Header};
@@ -217,23 +218,6 @@ impl Guarded {
         Ok(Step::Used)
     }
 
-    /// A statement of another name fails in the place of one that is not to run.
-    fn refuse_bind(
-        &mut self,
-        message: Message<'_>,
-        (refusal, shown): (Refusal, Option<Arc<Normal>>),
-        up: &mut Out,
-    ) -> Result<Step, Problem> {
-        let name = prepared::REFUSED.as_bytes();
-        Parse { name, text: REFUSED_TEXT, types: &[] }.write(up.owned(message.input));
-        let refused = self.judge.unknown(Err(refusal));
-        refused.show_as(shown);
-        let statement = Arc::new(refused);
-        self.expect(Expected::Parse { name: name.into(), statement }, false)?;
-        self.stream(message.header, true);
-        Ok(Step::Used)
-    }
-
     fn query(
         &mut self,
         message: Message<'_>,
@@ -424,17 +408,6 @@ impl Guarded {
         }
         command::write_describe(up.owned(input), Target::Portal(portal));
         self.expect(Expected::Describe(Object::Portal(portal.into())), true)
-    }
-
-    fn refuse_call(&mut self, input: &[u8], up: &mut Out) -> Result<(), Problem> {
-        command::write_query(up.owned(input), REFUSED_TEXT);
-        let refusal = Refusal {
-            code: "0A000",
-            message: "IronVeil refused: a function call by number, where columns are masked".to_owned(),
-            hint: "Call the function in a statement.",
-        };
-        let statements = vec![Arc::new(self.judge.unknown(Err(refusal)))];
-        self.expect(Expected::Query { statements, done: 0 }, false)
     }
 }
 

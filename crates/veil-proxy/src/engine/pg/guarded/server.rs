@@ -3,19 +3,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use veil_mask::{canaries_met, unmaskable_met};
 use veil_policy::{CopyPlan, Plan, Run, Untraced};
 use veil_sql::Kind;
 use veil_wire::pg::copy;
 use veil_wire::pg::frame::{self, Header};
 use veil_wire::pg::reply::{self, Tag, Transaction};
-use veil_wire::pg::session::{Expected, Name, Object};
+use veil_wire::pg::session::{Expected, Object};
 
 use super::{CatalogRead, CopyOut, CopyState, Defined, Guarded, Prepared, Streamed};
 use crate::engine::observe;
 use crate::out::Out;
 use crate::problem::Problem;
-use crate::statements::Outcome;
 
 /// A catalog that could not be read is read again after this long.
 const READ_INTERVAL: Duration = Duration::from_secs(1);
@@ -44,9 +42,7 @@ impl Guarded {
     ) -> Result<usize, Problem> {
         self.now = now;
         let used = self.messages(input, down, now);
-        let canaries = canaries_met();
-        self.judge.tell_of_canaries(canaries);
-        self.teller.met(canaries, unmaskable_met());
+        self.tell_of_values();
         used
     }
 
@@ -316,41 +312,6 @@ impl Guarded {
             statement.iter().for_each(|statement| self.register(statement));
         }
         Ok(entry.hidden)
-    }
-
-    /// The statement of a portal that was executed, and how its rows were written, if there had been any.
-    fn executed(&mut self, name: &Name) -> Option<Arc<Prepared>> {
-        let portal = self.session.portal(name)?;
-        let (statement, plan) = (portal.statement.clone(), portal.plan.clone());
-        if self.rows.is_none() {
-            self.rows = plan;
-        }
-        statement
-    }
-
-    /// Tells of a statement that has ended, whether or not it has failed: what it was shown by is over.
-    pub(super) fn tell(
-        &mut self,
-        prepared: Option<&Prepared>,
-        began: Instant,
-        rows: u64,
-        failed: Option<(String, bool)>,
-    ) {
-        let columns = match (self.rows.take(), self.copying_out.take()) {
-            (Some(plan), _) => Arc::clone(plan.masked()),
-            (None, Some(CopyOut::Masked(plan))) => Arc::clone(plan.masked()),
-            (None, _) => Arc::default(),
-        };
-        let sent = std::mem::take(&mut self.sent);
-        let (code, refused) = failed.map_or((None, false), |(code, refused)| (Some(code), refused));
-        self.teller.ended(Outcome {
-            began,
-            text: prepared.and_then(Prepared::shown),
-            columns: &columns,
-            rows: if sent > 0 { sent } else { rows },
-            refused,
-            code,
-        });
     }
 
     /// Notes what SQL has done to names.

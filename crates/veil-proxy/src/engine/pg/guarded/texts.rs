@@ -1,8 +1,5 @@
 //! Errors and notices.
 
-use std::sync::Arc;
-use std::time::Instant;
-
 use veil_policy::labels::Standing;
 use veil_sql::{Kind, QualifiedName};
 use veil_wire::pg::reply::{self, Report};
@@ -52,16 +49,6 @@ impl Guarded {
             }
             None => Ok(self.told(b'E', &fields, scrubbed, input, down)),
         }
-    }
-
-    /// The statement that an error is of, and when it came.
-    fn head_told(&self) -> Option<(Arc<Prepared>, Instant)> {
-        let entry = self.session.head().filter(|entry| !entry.hidden)?;
-        let statement = match &entry.expected {
-            Expected::Parse { statement, .. } => Some(Arc::clone(statement)),
-            _ => self.head_statement(),
-        };
-        Some((statement?, entry.at))
     }
 
     pub(super) fn notice(&self, body: &[u8], input: &[u8], down: &mut Out) -> Result<Pass, Problem> {
