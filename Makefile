@@ -47,6 +47,7 @@ test-full: test
 	    echo "$$server"; \
 	    IRONVEIL_MYSQL=$$server $(NEXTEST) -p ironveil -E 'binary(mysql) | test(mariadb_tells)' || exit 1; \
 	done
+	IRONVEIL_CRASHES=50 IRONVEIL_API_EXAMPLES=200 $(NEXTEST) -p ironveil -E 'test(stores::) | test(api::random)' --no-capture
 	IRONVEIL_SESSIONS=10000 $(NEXTEST) -p ironveil -E 'test(many::)' --no-capture
 	$(MAKE) fuzz
 

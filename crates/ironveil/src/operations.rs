@@ -44,6 +44,7 @@ impl Operations for Running {
                 }
             }
         };
+        let before = self.document.lock().map(|document| document.clone()).unwrap_or_default();
         let reloaded = match self.read_again() {
             Ok(restart) => {
                 info!(by, ?restart, "the configuration has been read again");
@@ -55,11 +56,18 @@ impl Operations for Running {
                 Reloaded { faults, restart: Vec::new() }
             }
         };
-        let facts = [
+        let mut facts = vec![
             ("by", json!(by)),
             ("faults", json!(reloaded.faults.len())),
             ("restart_needed_for", json!(reloaded.restart)),
         ];
+        if reloaded.faults.is_empty() {
+            let after = Operations::config(self);
+            facts.push(("changes", differences(&before, &after)));
+            if let Ok(mut document) = self.document.lock() {
+                *document = after;
+            }
+        }
         self.note("reload", &facts);
         self.proxy.telemetry.metrics.reload(reloaded.faults.is_empty());
         self.set_last_reload(reloaded.clone());
@@ -286,6 +294,23 @@ fn tables(known: &Known, database: &str) -> Vec<Value> {
         }
     }
     tables.into_iter().map(|(_, table)| table).collect()
+}
+
+/// What is another from one configuration to the next: rules one by one, other keys as they were and are.
+fn differences(before: &Value, after: &Value) -> Value {
+    let keys = |document: &Value| {
+        document.as_object().into_iter().flat_map(|map| map.keys().cloned()).collect::<Vec<_>>()
+    };
+    let mut all = keys(before);
+    all.extend(keys(after).into_iter().filter(|key| before.get(key).is_none()));
+    let none = Vec::new();
+    let rules = |document: &Value| document.get("rules").and_then(Value::as_array).unwrap_or(&none).clone();
+    let mut found = veil_store::document::diff(&rules(before), &rules(after));
+    for key in all.iter().filter(|key| *key != "rules" && before.get(key) != after.get(key)) {
+        found
+            .push(json!({ "op": "replace", "key": key, "before": before.get(key), "after": after.get(key) }));
+    }
+    found.into()
 }
 
 /// Puts nothing in the place of secrets, and of words of commands that give them.

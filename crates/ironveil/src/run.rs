@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
-use serde_json::json;
+use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -68,6 +68,8 @@ pub(crate) struct Running {
     known: Mutex<Vec<Print>>,
     pub(crate) reloading: Mutex<()>,
     last: Mutex<Option<Reloaded>>,
+    /// The configuration that holds, for people.
+    pub(crate) document: Mutex<Value>,
     stopping: AtomicBool,
 }
 
@@ -154,9 +156,11 @@ impl Running {
             known: Mutex::new(known),
             reloading: Mutex::default(),
             last: Mutex::default(),
+            document: Mutex::default(),
             stopping: AtomicBool::new(false),
             source,
         };
+        *running.document.lock().unwrap_or_else(PoisonError::into_inner) = Operations::config(&running);
         // As the command line has it.
         Ok((running, Config { root_key: Some(root), ..config }))
     }

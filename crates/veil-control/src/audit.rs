@@ -259,7 +259,10 @@ fn statement(ended: &Ended) -> Told {
         ("rows", ended.rows.into()),
     ];
     if !ended.columns.is_empty() {
-        facts.push(("columns", columns(ended)));
+        facts.push(("columns", columns(&ended.columns)));
+    }
+    if !ended.unmasked.is_empty() {
+        facts.push(("unmasked", columns(&ended.unmasked)));
     }
     if let Some(code) = &ended.code {
         facts.push(("code", code.clone().into()));
@@ -267,8 +270,8 @@ fn statement(ended: &Ended) -> Told {
     (ended.verdict.name(), facts)
 }
 
-/// The columns that were not shown, and why.
-pub(crate) fn columns(ended: &Ended) -> Value {
+/// Columns, and what is done by which rule.
+pub(crate) fn columns(columns: &[veil_policy::MaskedColumn]) -> Value {
     let one = |column: &veil_policy::MaskedColumn| json!({ "name": column.name, "rule": column.rule.as_deref(), "strategy": column.strategy });
-    ended.columns.iter().map(one).collect()
+    columns.iter().map(one).collect()
 }

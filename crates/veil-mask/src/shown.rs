@@ -196,7 +196,8 @@ impl Mask for Reader {
     }
 
     fn document(&self, _: &At<'_>, document: &str, _: &mut Vec<u8>) -> Option<()> {
-        let value: serde_json::Value = serde_json::from_str(document).ok()?;
+        let mut value: serde_json::Value = serde_json::from_str(document).ok()?;
+        value.sort_all_objects();
         self.take(value.to_string())
     }
 }

@@ -12,6 +12,7 @@ use veil_sql::{Catalog, Place, QualifiedName, Relation, RelationKind, Statement,
 use crate::beside::Cases;
 use crate::judge::{self, Untraced};
 use crate::lineage::{Columns, Flow};
+use crate::masked::{MaskedColumn, Unmasked};
 use crate::protection::Writes;
 use crate::rule::{Masking, Policy};
 use crate::translate::Translation;
@@ -114,6 +115,7 @@ pub struct Labels {
     database: String,
     rights: Rights,
     columns: HashMap<Attribute, Label>,
+    unmasked: Unmasked,
     /// Columns of views over what is labelled that hold nothing of it.
     shown: HashSet<Attribute>,
     clean: HashMap<u32, bool>,
@@ -133,7 +135,7 @@ impl Labels {
     #[must_use]
     pub fn new(policy: Arc<Policy>, catalog: Arc<Catalog>, database: &str, rights: &Rights) -> Self {
         let rights = policy.settled(rights, Some(&|role| catalog.is_member(&rights.user, role)));
-        let mut columns = HashMap::new();
+        let (mut columns, mut unmasked) = (HashMap::new(), Unmasked::default());
         for (oid, relation) in catalog.relations().filter(|(_, relation)| !relation.system()) {
             for column in &relation.columns {
                 let name = ColumnName {
@@ -144,6 +146,8 @@ impl Labels {
                 if let Some(masking) = policy.mask(database, &rights, &name) {
                     let attribute = Attribute { relation: oid, attnum: column.attnum };
                     columns.insert(attribute, Label::new(masking, Some(column.kind)).of(column));
+                } else if let Some(rule) = policy.unmasks(database, &rights, &name) {
+                    unmasked.add(&relation.name, &column.name, rule);
                 }
             }
         }
@@ -163,6 +167,7 @@ impl Labels {
             database: database.to_owned(),
             rights,
             columns,
+            unmasked,
             shown: HashSet::new(),
             clean: HashMap::new(),
             translates,
@@ -177,6 +182,12 @@ impl Labels {
             labels.follow_view(oid, relation, &mut followed, 0);
         }
         labels
+    }
+
+    /// The columns that a statement with this text may show because a rule shows them to this user only.
+    #[must_use]
+    pub fn unmasked(&self, statement: &Statement, text: &str) -> Vec<MaskedColumn> {
+        self.unmasked.named(statement.facts.relations.iter().map(|name| name.name.as_str()), text)
     }
 
     /// The catalog below.

@@ -1,5 +1,6 @@
 //! Which columns of a result are not shown, for those who are told of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::labels::Label;
@@ -13,6 +14,35 @@ pub struct MaskedColumn {
     pub rule: Option<Arc<str>>,
     /// What is done: a masking function, or `closed` where it is NULL because of what it is made from.
     pub strategy: &'static str,
+}
+
+/// Columns that a rule shows to somebody for whom others would mask them.
+#[derive(Default)]
+pub(crate) struct Unmasked(HashMap<String, Vec<(String, Arc<str>)>>);
+
+impl Unmasked {
+    pub(crate) fn add(&mut self, table: &str, column: &str, rule: Arc<str>) {
+        self.0.entry(table.to_lowercase()).or_default().push((column.to_lowercase(), rule));
+    }
+
+    /// Those that a text names, or may show by a star, of these tables.
+    pub(crate) fn named<'a>(&self, tables: impl Iterator<Item = &'a str>, text: &str) -> Vec<MaskedColumn> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
+        let text = text.to_lowercase();
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let names =
+            |column: &str| text.contains('*') || text.split(|c| !is_word(c)).any(|word| word == column);
+        let columns = tables.filter_map(|table| self.0.get(&table.to_lowercase())).flatten();
+        let named = columns.filter(|(column, _)| names(column) || !column.chars().all(is_word));
+        let told = named.map(|(name, rule)| MaskedColumn {
+            name: name.as_str().into(),
+            rule: Some(Arc::clone(rule)),
+            strategy: "unmask",
+        });
+        told.collect()
+    }
 }
 
 /// Why a column is masked.

@@ -340,6 +340,33 @@ impl Policy {
         shows_all(&self.deciding(database, rights, column))
     }
 
+    /// The rule that shows a column for which there is another that masks it for others.
+    pub(crate) fn unmasks(&self, database: &str, rights: &Rights, column: &ColumnName) -> Option<Arc<str>> {
+        let others = || {
+            let fits = |rule: &Rule| {
+                rule.database.matches(database)
+                    && rule.column.matches(&column.column)
+                    && rule.table.matches(&column.table)
+                    && rule.schema.matches(&column.schema)
+            };
+            self.rules.iter().any(|armed| armed.masker.is_some() && fits(&armed.rule))
+        };
+        shown_by(&self.deciding(database, rights, column)).filter(|_| others())
+    }
+
+    /// The same of a column of a MySQL server.
+    pub(crate) fn unmasks_mysql(
+        &self,
+        rights: &Rights,
+        column: &ColumnName,
+        folds: bool,
+    ) -> Option<Arc<str>> {
+        let case = if folds { Case::Folded } else { Case::Kept };
+        let others =
+            || self.rules.iter().any(|armed| armed.masker.is_some() && is_on(&armed.rule, column, case));
+        shown_by(&self.deciding_mysql(rights, column, folds)).filter(|_| others())
+    }
+
     /// The rules on a column, up to the first that is for all rows.
     fn deciding<'a>(&'a self, database: &str, rights: &'a Rights, column: &ColumnName) -> Vec<&'a Armed> {
         first_for_all(self.in_force(rights).filter(|armed| {
@@ -394,13 +421,7 @@ impl Policy {
 
     fn deciding_mysql<'a>(&'a self, rights: &'a Rights, column: &ColumnName, folds: bool) -> Vec<&'a Armed> {
         let case = if folds { Case::Folded } else { Case::Kept };
-        first_for_all(self.in_force(rights).filter(|armed| {
-            let rule = &armed.rule;
-            rule.column.fits(&column.column, Case::Folded)
-                && rule.table.fits(&column.table, case)
-                && rule.database.fits(&column.schema, case)
-                && rule.schema.fits(&column.schema, case)
-        }))
+        first_for_all(self.in_force(rights).filter(|armed| is_on(&armed.rule, column, case)))
     }
 
     fn in_force<'a>(&'a self, rights: &'a Rights) -> impl Iterator<Item = &'a Armed> {
@@ -444,6 +465,20 @@ fn first_for_all<'a>(rules: impl Iterator<Item = &'a Armed>) -> Vec<&'a Armed> {
         }
     }
     found
+}
+
+/// Whether a rule is for a column of a MySQL server.
+fn is_on(rule: &Rule, column: &ColumnName, case: Case) -> bool {
+    rule.column.fits(&column.column, Case::Folded)
+        && rule.table.fits(&column.table, case)
+        && rule.database.fits(&column.schema, case)
+        && rule.schema.fits(&column.schema, case)
+}
+
+/// The rule by which a column is shown, if it is by one.
+fn shown_by(deciding: &[&Armed]) -> Option<Arc<str>> {
+    let first = deciding.first().filter(|_| shows_all(deciding))?;
+    Some(Arc::clone(&first.name))
 }
 
 /// Whether rules say that a column is shown, whatever the row is.

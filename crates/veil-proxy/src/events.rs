@@ -179,3 +179,43 @@ impl Events {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn event() -> Event {
+        Event::Denied { protocol: Protocol::Pg, address: Ipv4Addr::LOCALHOST.into(), user: None, code: None }
+    }
+
+    #[test]
+    fn what_does_not_fit_waits_is_refused_or_is_lost() {
+        // Nobody listens.
+        let events = Arc::<Events>::default();
+        events.tell(event);
+        assert!(events.check().is_ok() && events.waiting() == 0 && events.dropped() == 0);
+        let listener = events.listen(WhenFull::Drop);
+        (0..WAITING_MAX + 5).for_each(|_| events.tell(event));
+        assert_eq!((events.waiting(), events.dropped()), (WAITING_MAX, 5));
+        assert!(events.check().is_ok());
+        while listener.waiting().is_some() {}
+        assert_eq!(events.waiting(), 0);
+        let listener = events.listen(WhenFull::Refuse);
+        (0..WAITING_MAX).for_each(|_| events.tell(event));
+        assert_eq!(events.check().map_err(|problem| problem.code), Err("53000"));
+        assert!(listener.waiting().is_some() && events.check().is_ok());
+        // Who tells of one more waits until there is room.
+        let telling = Arc::clone(&events);
+        let told = std::thread::spawn(move || (0..2).for_each(|_| telling.tell(event)));
+        let mut taken = 0;
+        while taken < WAITING_MAX + 1 {
+            taken += usize::from(listener.within(Duration::from_secs(20)).unwrap().is_some());
+        }
+        told.join().unwrap();
+        assert_eq!((events.waiting(), events.dropped()), (0, 5));
+        events.close();
+        assert_eq!(listener.within(Duration::from_secs(20)).map(|event| event.is_some()), Err(Closed));
+    }
+}

@@ -28,7 +28,7 @@ pub enum Verdict {
     Masked,
     /// It did not run.
     Refused,
-    /// Its user sees everything, and others do not.
+    /// A rule shows its user what others do not see.
     Unmasked,
 }
 
@@ -79,6 +79,8 @@ pub struct Ended {
     pub verdict: Verdict,
     /// Columns of its result that were masked or closed.
     pub columns: Arc<[MaskedColumn]>,
+    /// Columns that it may have shown because a rule shows them to its user only.
+    pub unmasked: Vec<MaskedColumn>,
     /// Rows of its result, or rows changed.
     pub rows: u64,
     /// SQLSTATE or number of the error, if it failed.
@@ -207,6 +209,7 @@ pub(crate) struct Outcome<'a> {
     pub(crate) began: Instant,
     pub(crate) text: Option<&'a Arc<Normal>>,
     pub(crate) columns: &'a Arc<[MaskedColumn]>,
+    pub(crate) unmasked: Vec<MaskedColumn>,
     pub(crate) rows: u64,
     pub(crate) refused: bool,
     pub(crate) code: Option<String>,
@@ -262,7 +265,7 @@ impl Teller {
 
     pub(crate) fn ended(&mut self, outcome: Outcome<'_>) {
         let Some(telling) = &mut self.0 else { return };
-        let Outcome { began, text, columns, rows, refused, code } = outcome;
+        let Outcome { began, text, columns, unmasked, rows, refused, code } = outcome;
         let now = Instant::now();
         // What is pipelined runs when that before it has ended.
         let took = now.saturating_duration_since(began.max(telling.last));
@@ -270,8 +273,9 @@ impl Teller {
         let verdict = match () {
             () if refused => Verdict::Refused,
             () if telling.exempt => Verdict::Unmasked,
-            () if columns.is_empty() => Verdict::Passed,
-            () => Verdict::Masked,
+            () if !columns.is_empty() => Verdict::Masked,
+            () if !unmasked.is_empty() => Verdict::Unmasked,
+            () => Verdict::Passed,
         };
         let worked = std::mem::take(&mut telling.worked);
         let metrics = &telling.metrics;
@@ -289,6 +293,7 @@ impl Teller {
             worked,
             verdict,
             columns: Arc::clone(columns),
+            unmasked,
             rows,
             code,
         });

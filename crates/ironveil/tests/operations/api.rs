@@ -8,6 +8,7 @@ use std::process::Command;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
+use veil_testkit::Authority;
 
 use crate::harness::{Proxy, RULES, SECRET, SOON, Servers, pg_email};
 
@@ -259,6 +260,82 @@ fn tokens_are_believed_by_what_signs_them() {
     assert_eq!(who(&claims(json!({ "groups": ["viewer"] }))).json()["role"], "viewer");
 }
 
+/// A set of keys that is asked for by HTTP: a key that it has not is looked for again.
+#[test]
+fn a_set_of_keys_at_an_address_is_asked_for() {
+    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let key = EncodingKey::from_ed_der(pair.serialized_der());
+    let set = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": base64(pair.public_key_raw()), "kid": "ed" }] }).to_string();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let head =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", set.len());
+            let _ = std::io::Write::write_all(&mut stream, format!("{head}{set}").as_bytes());
+        }
+    });
+    let proxy = Proxy::start(&format!("{NOWHERE}{RULES}# API , jwks_url: 'http://127.0.0.1:{port}/keys'\n"));
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let claims = json!({ "sub": "ann", "role": "admin", "exp": now + 600 });
+    let known = proxy.call("GET", "/session", &token(Algorithm::EdDSA, Some("ed"), &key, &claims), "");
+    assert_eq!((known.status, known.json()["role"].as_str()), (200, Some("admin")), "{known:?}");
+    assert_eq!(
+        proxy.call("GET", "/session", &token(Algorithm::EdDSA, Some("other"), &key, &claims), "").status,
+        401
+    );
+}
+
+/// The listener has a certificate, if it is told to; one that cannot be read, and a port that is taken, end the start.
+#[test]
+fn the_listener_is_secure_or_says_why_not() {
+    let authority = Authority::new().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let issued = authority.issue("localhost", &["localhost", "127.0.0.1"]).unwrap();
+    let proxy = Proxy::start(&format!(
+        "{NOWHERE}{RULES}# API , tls: {{ certificate: '{}', key: '{}' }}\n",
+        issued.cert.display(),
+        issued.key.display()
+    ));
+    let script = "import ssl, sys, urllib.request as u; c = ssl.create_default_context(cafile=sys.argv[1]); \
+        r = u.urlopen(u.Request(sys.argv[2], headers={'X-API-Key': sys.argv[3]}), context=c); print(r.status, r.headers['strict-transport-security'])";
+    let output = Command::new("python3")
+        .args(["-c", script])
+        .arg(authority.ca_pem())
+        .args([&format!("https://localhost:{}/version", proxy.api), &proxy.admin_key()])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.starts_with("200 max-age="), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let ends = |config: &str, api: &str, why: &str| {
+        let file = directory.path().join("proxy.yaml");
+        std::fs::write(directory.path().join("key"), "00112233445566778899aabbccddeeff".repeat(2)).unwrap();
+        let head = format!(
+            "listen: {{ postgres: '127.0.0.1:0' }}\nkeys: {{ root: {{ file: '{}/key' }} }}\napi: {{ {api} }}\n",
+            directory.path().display()
+        );
+        std::fs::write(&file, head + config).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_ironveil"))
+            .args(["run", "--config"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && said.contains(why), "{why}: {said}");
+    };
+    let plain = format!("{NOWHERE}{RULES}");
+    ends(&plain, &format!("listen: '127.0.0.1:{}'", proxy.api), "api.listen: cannot listen on");
+    let nothing = directory.path().join("nothing");
+    let tls = format!("listen: '127.0.0.1:0', tls: {{ certificate: '{0}', key: '{0}' }}", nothing.display());
+    ends(&plain, &tls, "api.tls");
+    ends(&plain, "listen: '0.0.0.0:0'", "is needed");
+    ends(&plain, &format!("listen: '127.0.0.1:0', jwks_file: '{}'", nothing.display()), "api.jwks_file");
+    let store = format!("store: {{ file: '{}/x/y' }}\n", directory.path().display());
+    ends(&format!("{plain}{store}"), "listen: '127.0.0.1:0'", "name another place");
+}
+
 /// Sessions are seen and ended, statements are seen without values, and what happens is told as it happens.
 #[tokio::test(flavor = "multi_thread")]
 async fn traffic_is_seen_without_values() {
@@ -316,7 +393,7 @@ async fn traffic_is_seen_without_values() {
     let place = format!("/connections/{}", of_pg["id"]);
     assert_eq!(proxy.admin("DELETE", &place, None, &Value::Null).status, 202);
     proxy.wait_for("it is ended", |_| pg.is_closed());
-    assert_eq!(proxy.admin("DELETE", &place, None, &Value::Null).status, 404);
+    proxy.wait_for("it is gone", |proxy| proxy.admin("DELETE", &place, None, &Value::Null).status == 404);
     assert_eq!(proxy.admin("DELETE", "/connections/x", None, &Value::Null).status, 400);
     // What is masked where, and what becomes of a statement.
     let schema = proxy.admin("GET", "/schema/shop", None, &Value::Null).json();

@@ -51,3 +51,58 @@ async fn logins_masked_rows_and_refusals_are_written_down_without_values() {
         assert!(!line.contains(SECRET) && !line.contains("n1") && !line.contains("@example"), "{line}");
     }
 }
+
+/// Who is shown what others do not see is written down: by a rule for everything, and by one for a column.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_shown_to_few_is_written_down() {
+    let servers = Servers::start();
+    servers
+        .pg
+        .psql("shop", "create role dba login; create role support login; grant select on all tables in schema public to dba, support")
+        .unwrap();
+    let rules = "rules:\n  - { name: all, column: '*', who: { user: dba }, unmask: true, reason: on call }\n  \
+        - { name: emails, table: users, column: email, who: { user: [support, app] }, unmask: true, reason: calls people }\n  \
+        - { table: users, column: email, strategy: email }\n  - { table: users, column: note, strategy: redact }\n";
+    let mut proxy = Proxy::start(&format!("{}{rules}", servers.databases()));
+    let (dba, support) = (proxy.try_pg("dba").await.unwrap(), proxy.try_pg("support").await.unwrap());
+    dba.query("select email from users where note = 'n3'", &[]).await.unwrap();
+    dba.simple_query("select id from items; select note from users").await.unwrap();
+    support.query("select email from users where id < 4", &[]).await.unwrap();
+    support.query("select email, note from users", &[]).await.unwrap();
+    support.query("select id from users", &[]).await.unwrap();
+    let mut mysql = proxy.mysql().await;
+    mysql.query_drop("select * from users limit 2").await.unwrap();
+    mysql.query_drop("select id from users limit 2").await.unwrap();
+    proxy.write(&format!("{}{}", servers.databases(), rules.replace("redact", "hash")));
+    proxy.wait_for("it is read again", |proxy| proxy.log().contains("by=\"file\""));
+    proxy.signal("TERM");
+    assert!(proxy.ended().success());
+    let audit = std::fs::read_to_string(proxy.path("audit")).unwrap();
+    let lines: Vec<serde_json::Value> =
+        audit.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |event: &str, user: &str| -> Vec<_> {
+        lines.iter().filter(|line| line["event"] == event && line["user"] == user).collect()
+    };
+    let told = of("unmasked", "dba");
+    let texts: Vec<_> = told.iter().map(|line| line["statement"].as_str().unwrap()).collect();
+    assert!(texts.contains(&"select email from users where note = ?"), "{texts:?}");
+    assert_eq!(texts.iter().filter(|text| text.contains("select note from users")).count(), 2, "{texts:?}");
+    let told = of("unmasked", "support");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((&told[0]["rows"], &told[0]["unmasked"][0]["rule"]), (&json!(3), &json!("emails")));
+    let both = of("masked", "support");
+    assert_eq!(
+        (both.len(), &both[0]["columns"][0]["name"], &both[0]["unmasked"][0]["name"]),
+        (1, &json!("note"), &json!("email"))
+    );
+    let mysql = of("masked", "app");
+    assert_eq!((mysql.len(), &mysql[0]["unmasked"][0]["rule"]), (1, &json!("emails")), "{mysql:?}");
+    // What has become of the configuration.
+    let reload = lines.iter().find(|line| line["event"] == "reload").unwrap();
+    assert_eq!(reload["changes"][0]["rule"], "users.note", "{reload}");
+    assert_eq!(
+        (&reload["changes"][0]["before"]["strategy"], &reload["changes"][0]["after"]["strategy"]),
+        (&json!("redact"), &json!("hash"))
+    );
+    assert!(!audit.contains(SECRET) && !audit.contains("n3"), "{audit}");
+}

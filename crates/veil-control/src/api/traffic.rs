@@ -226,6 +226,8 @@ pub(super) struct Log {
     verdict: &'static str,
     /// Columns of its result that were masked: name, rule and strategy.
     columns: Value,
+    /// Columns that it may have shown because a rule shows them to its user only.
+    unmasked: Value,
     rows: u64,
     duration_seconds: f64,
     /// The proxy's part of that.
@@ -246,7 +248,8 @@ pub(super) fn log(ended: &Ended) -> Log {
         statement: ended.text.text.clone(),
         operation: ended.text.operation,
         verdict: ended.verdict.name(),
-        columns: crate::audit::columns(ended),
+        columns: crate::audit::columns(&ended.columns),
+        unmasked: crate::audit::columns(&ended.unmasked),
         rows: ended.rows,
         duration_seconds: ended.took.as_secs_f64(),
         proxy_seconds: ended.worked.as_secs_f64(),

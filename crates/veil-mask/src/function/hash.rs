@@ -79,11 +79,14 @@ impl Mask for Hash {
         candidates.find(|candidate| candidate != bytes).map(Vec::from)
     }
 
-    /// Any document. Printing sorts the keys and drops the blanks, so that equal documents hash alike.
+    /// Any document. Without blanks and with its keys sorted, so that equal documents hash alike.
     fn document(&self, at: &At<'_>, document: &str, out: &mut Vec<u8>) -> Option<()> {
         let text = match serde_json::from_str(document).ok()? {
             serde_json::Value::String(text) => text,
-            other => other.to_string(),
+            mut other => {
+                other.sort_all_objects();
+                other.to_string()
+            }
         };
         out.push(b'"');
         self.digest(at, &text, Limit::NONE, out)?;

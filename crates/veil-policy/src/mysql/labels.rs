@@ -14,6 +14,7 @@ use super::judge;
 use super::lineage::{self, Flow, perhaps_same};
 use super::translate::translation;
 use crate::labels::{Fate, Label, Standing};
+use crate::masked::{MaskedColumn, Unmasked};
 use crate::rule::Policy;
 use crate::verdicts::{Judged, Verdict, Verdicts};
 use crate::who::Rights;
@@ -29,6 +30,7 @@ pub struct Labels {
     tables: HashMap<(String, String), TableLabels>,
     /// What the columns of views that are not clean hold, in order.
     views: HashMap<(String, String), Vec<Flow>>,
+    unmasked: Unmasked,
     /// Some column's values can be named by their masks.
     translates: bool,
     /// The server counts up a column that is labelled.
@@ -56,6 +58,7 @@ impl Labels {
             rights,
             tables: HashMap::new(),
             views: HashMap::new(),
+            unmasked: Unmasked::default(),
             translates: false,
             counts: false,
             verdicts: Verdicts::default(),
@@ -67,6 +70,7 @@ impl Labels {
             });
             let columns = columns.collect();
             labels.tables.insert(key(table), TableLabels { clean: false, columns });
+            labels.note_unmasked(table);
         }
         while labels.refer() {}
         for table in catalog.tables() {
@@ -88,6 +92,25 @@ impl Labels {
         };
         labels.counts = catalog.tables().any(counts);
         labels
+    }
+
+    fn note_unmasked(&mut self, table: &Table) {
+        for column in &table.columns {
+            let name = ColumnName {
+                schema: table.database.clone(),
+                table: table.name.clone(),
+                column: column.name.clone(),
+            };
+            if let Some(rule) = self.policy.unmasks_mysql(&self.rights, &name, self.catalog.folds()) {
+                self.unmasked.add(&table.name, &column.name, rule);
+            }
+        }
+    }
+
+    /// The columns that a statement with this text may show because a rule shows them to this user only.
+    #[must_use]
+    pub fn unmasked(&self, statement: &Statement, text: &str) -> Vec<MaskedColumn> {
+        self.unmasked.named(statement.facts.tables.iter().map(|name| name.name.as_str()), text)
     }
 
     /// Whether some column's values can be named by their masks.

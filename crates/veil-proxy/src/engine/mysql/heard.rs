@@ -96,6 +96,7 @@ impl Heard {
                 began: asked.at,
                 text: asked.text.as_ref(),
                 columns: &Arc::default(),
+                unmasked: Vec::new(),
                 rows: sent.max(changed),
                 refused: false,
                 code,

@@ -140,6 +140,7 @@ impl Heard {
             began: *began,
             text: words.as_ref(),
             columns: &Arc::default(),
+            unmasked: Vec::new(),
             rows: rows.max(sent),
             refused: false,
             code,

@@ -12,14 +12,27 @@ impl Guarded {
     pub(super) fn tell_of_refusal(&mut self, code: &str) {
         let (began, shown) = (self.now, self.shown.take());
         let (text, code) = (shown.as_ref(), Some(code.to_owned()));
-        self.teller.ended(Outcome { began, text, columns: &Arc::default(), rows: 0, refused: true, code });
+        let unmasked = Vec::new();
+        self.teller.ended(Outcome {
+            began,
+            text,
+            columns: &Arc::default(),
+            unmasked,
+            rows: 0,
+            refused: true,
+            code,
+        });
     }
 
     /// Tells of a statement that has ended, perhaps by an error.
     pub(super) fn tell(&mut self, reply: &Reply, changed: u64, code: Option<String>) {
         let sent = std::mem::take(&mut self.sent);
         let columns = reply.plan.as_ref().map(|plan| Arc::clone(plan.masked())).unwrap_or_default();
+        let judged = reply.judged();
+        let text = reply.shown.as_ref().map_or("", |shown| shown.text.as_str());
+        let unmasked = self.judge.labels().unmasked(&judged.statement, text);
         self.teller.ended(Outcome {
+            unmasked,
             began: reply.began,
             text: reply.shown.as_ref(),
             columns: &columns,

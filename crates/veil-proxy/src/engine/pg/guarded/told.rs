@@ -35,7 +35,10 @@ impl Guarded {
         };
         let sent = std::mem::take(&mut self.sent);
         let (code, refused) = failed.map_or((None, false), |(code, refused)| (Some(code), refused));
+        let statement = prepared.and_then(|prepared| prepared.statement.as_ref().zip(prepared.shown()));
+        let unmasked = statement.map(|(statement, text)| self.labels().unmasked(statement, &text.text));
         self.teller.ended(Outcome {
+            unmasked: unmasked.unwrap_or_default(),
             began,
             text: prepared.and_then(Prepared::shown),
             columns: &columns,
