@@ -1,7 +1,7 @@
 //! What is typed.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -64,6 +64,20 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// By a configuration file alone.
+    pub(crate) fn of(config: &Path) -> Self {
+        Self {
+            config: Some(config.to_owned()),
+            upstream: None,
+            rules: Vec::new(),
+            listen: None,
+            key_file: None,
+            log_json: false,
+            require_upstream: false,
+            shutdown_timeout: 0,
+        }
+    }
+
     /// The configuration file, if there is one.
     pub(crate) fn config_path(&self) -> Option<PathBuf> {
         match &self.upstream {

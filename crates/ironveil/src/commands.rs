@@ -13,6 +13,7 @@ use veil_policy::glob::Glob;
 
 use crate::cli::{Audit, Check, Cli, Command, Keys, Run, Verify};
 use crate::server::{Server, SignIn};
+use crate::source::Source;
 use crate::{control, demo, explain, keys, mask, report, run, wire_up};
 
 /// Statements are parsed on these threads, by a parser that recurses.
@@ -128,6 +129,15 @@ pub(crate) fn read_config(path: &Path) -> Result<Config> {
     })
 }
 
+/// Reads a file, and the rules of the store that it names, if these stand elsewhere.
+pub(crate) async fn stored_config(path: &Path) -> Result<Config> {
+    let config = read_config(path)?;
+    match config.store {
+        Store::File(_) => Ok(config),
+        Store::Sqlite(_) | Store::Postgres(..) => Source::open(Run::of(path)).await?.config(),
+    }
+}
+
 /// Runs the tests of statements in a database.
 fn run_tests(config: &Config, database: &str, server: &Server) -> Result<()> {
     let here = config.tests.iter().filter(|test| test.database == "*" || test.database == database);
@@ -159,7 +169,7 @@ fn conflicts(config: &Config, path: &Path) -> Vec<String> {
 
 fn check_config(check: &Check) -> Result<()> {
     start_logs(false, "warn");
-    let config = read_config(&check.config)?;
+    let config = runtime()?.block_on(stored_config(&check.config))?;
     let root = match &config.root_key {
         Some(secret) => secret.clone(),
         None => keys::default_root()?,
@@ -191,21 +201,28 @@ fn check_config(check: &Check) -> Result<()> {
 
 /// Says whether an audit is what was written.
 fn verify_audit(verify: &Verify) -> Result<()> {
-    let (file, public_key) = match (&verify.file, &verify.public_key) {
-        (Some(file), Some(key)) => (file.clone(), key.clone()),
+    let (file, public_keys) = match (&verify.file, &verify.public_key) {
+        (Some(file), Some(key)) => (file.clone(), vec![key.clone()]),
         (file, _) => {
             let config = read_config(&verify.config)?;
             let root = config.root_key.clone().map_or_else(keys::default_root, Ok)?;
-            let signer = control::signer(&keys::read_root(&root)?)?;
+            let all = std::iter::once(&root).chain(&config.previous_keys);
+            let public = |secret| Ok(control::signer(&keys::read_root(secret)?)?.public_key());
+            let public_keys = all.map(public).collect::<Result<Vec<String>>>()?;
             let own = config.audit.map(|audit| audit.file);
             let file = file.clone().or(own).context("the configuration has no \"audit\"; name its file")?;
-            (file, signer.public_key())
+            (file, public_keys)
         }
     };
-    let key = veil_control::unhex(&public_key).context("--public-key has hexadecimal digits")?;
-    let report = veil_control::verify(&file, Some(&key))
+    let keys: Option<Vec<_>> = public_keys.iter().map(|key| veil_control::unhex(key)).collect();
+    let report = veil_control::verify(&file, &keys.context("--public-key has hexadecimal digits")?)
         .with_context(|| format!("cannot read the audit {}", file.display()))?;
-    writeln!(io::stdout(), "{}: signed by {public_key}\n{report}", file.display())?;
+    writeln!(
+        io::stdout(),
+        "{}: signed by {}\n{report}",
+        file.display(),
+        public_keys.join(", or before by ")
+    )?;
     if !report.faults.is_empty() {
         bail!("the audit was changed");
     }

@@ -25,6 +25,9 @@ use crate::keys;
 /// The key that lets the first administrator in, where nothing else is said.
 const ADMIN_KEY: &str = "ironveil-admin.key";
 
+/// HS256 is as strong as its secret (RFC 7518).
+const JWT_SECRET_MIN: usize = 32;
+
 /// What signs the audit's checkpoints.
 pub(crate) fn signer(root: &RootKey) -> Result<Signer> {
     Signer::new(&*root.secret("audit")).ok_or_else(|| anyhow!("the root key makes no signing key"))
@@ -76,8 +79,16 @@ pub(crate) fn access(config: &Config, config_path: Option<&Path>, store: &Shared
         }
     };
     let secret = tokens.secret.as_ref().map(keys::read_secret).transpose().context("api.jwt_secret")?;
-    let named = keys.is_empty() && secret.is_none() && source.is_none();
-    if named && !api.listen.ip().is_loopback() {
+    if let Some(secret) = &secret
+        && secret.expose().len() < JWT_SECRET_MIN
+    {
+        bail!(
+            "api.jwt_secret: it needs {JWT_SECRET_MIN} characters at least, since whoever guesses it may do everything"
+        );
+    }
+    let nobody = keys.is_empty() && secret.is_none() && source.is_none();
+    let named = nobody || api.admin_key_file.is_some();
+    if nobody && !api.listen.ip().is_loopback() && !has_admin(store)? {
         bail!(
             "api.listen: {} is not on this machine only, so \"api_key\", \"jwt_secret\" or \"jwks_file\" is needed",
             api.listen
@@ -96,6 +107,14 @@ pub(crate) fn access(config: &Config, config_path: Option<&Path>, store: &Shared
     Ok(Access { keys, tokens })
 }
 
+/// Whether an administrator has a key of the store that does not expire.
+fn has_admin(store: &SharedStore) -> Result<bool> {
+    let holds = |key: &veil_store::Key| {
+        key.role == Role::Admin.name() && key.revoked.is_none() && key.expires.is_none()
+    };
+    Ok(store.keys().context("store")?.iter().any(holds))
+}
+
 /// The key of the first administrator, which is made if nobody else could do anything.
 fn admin_key(
     api: &operations::Api,
@@ -106,10 +125,7 @@ fn admin_key(
         || config_path.map_or_else(|| PathBuf::from(ADMIN_KEY), |path| path.with_file_name(ADMIN_KEY));
     let path = api.admin_key_file.clone().unwrap_or_else(beside);
     if !path.exists() {
-        let holds = |key: &veil_store::Key| {
-            key.role == Role::Admin.name() && key.revoked.is_none() && key.expires.is_none()
-        };
-        if store.keys().context("store")?.iter().any(holds) {
+        if has_admin(store)? {
             return Ok(None);
         }
         let mut file = OpenOptions::new()

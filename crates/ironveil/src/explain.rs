@@ -11,7 +11,7 @@ use crate::server::{Server, SignIn};
 
 /// Prints what becomes of each statement.
 pub(crate) async fn run(mut args: Explain) -> Result<()> {
-    let config = commands::read_config(&args.config)?;
+    let config = commands::stored_config(&args.config).await?;
     if args.statements.is_empty() {
         args.statements = io::stdin().lock().lines().collect::<io::Result<_>>()?;
     }

@@ -12,12 +12,12 @@ use veil_policy::config::{Config, Protocol, Secret};
 use veil_policy::who::Principal;
 
 use crate::cli::{Unmask, Values};
-use crate::commands::read_config;
+use crate::commands::{runtime, stored_config};
 use crate::{control, keys, wire_up};
 
 /// Prints the mask of each value, NULL where there is none.
 pub(crate) fn mask(values: &Values) -> Result<()> {
-    let config = read_config(&values.config)?;
+    let config = runtime()?.block_on(stored_config(&values.config))?;
     let (_, column) = column(&config, &root(&config)?, values)?;
     each(values, |value, out| column.mask(Format::Text, value, out), |_| Ok("NULL"))
 }
@@ -25,7 +25,7 @@ pub(crate) fn mask(values: &Values) -> Result<()> {
 /// Prints the value of each mask; one that is none ends it.
 pub(crate) fn unmask(unmask: &Unmask) -> Result<()> {
     let values = &unmask.of;
-    let config = read_config(&values.config)?;
+    let config = runtime()?.block_on(stored_config(&values.config))?;
     let secret = match unmask.previous.checked_sub(1) {
         None => root(&config)?,
         Some(at) => config
@@ -45,6 +45,7 @@ pub(crate) fn unmask(unmask: &Unmask) -> Result<()> {
         ("user", std::env::var("USER").unwrap_or_default().into()),
     ];
     audit.record("unmask", &facts).context("the audit cannot be written")?;
+    audit.settle();
     each(
         values,
         |value, out| column.reveal(Format::Text, value, out),

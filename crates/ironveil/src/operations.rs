@@ -33,45 +33,7 @@ const HIDDEN: &str = "***";
 
 impl Operations for Running {
     fn reload(&self, by: &str) -> Reloaded {
-        let since = Instant::now();
-        let _one_at_a_time = loop {
-            match self.reloading.try_lock() {
-                Ok(lock) => break lock,
-                Err(_) if since.elapsed() < RELOAD_WAIT => std::thread::sleep(Duration::from_millis(20)),
-                Err(_) => {
-                    let faults = vec!["it is being read already".to_owned()];
-                    return Reloaded { faults, restart: Vec::new() };
-                }
-            }
-        };
-        let before = self.document.lock().map(|document| document.clone()).unwrap_or_default();
-        let reloaded = match self.read_again() {
-            Ok(restart) => {
-                info!(by, ?restart, "the configuration has been read again");
-                Reloaded { faults: Vec::new(), restart }
-            }
-            Err(fault) => {
-                let faults: Vec<String> = format!("{fault:#}").lines().map(str::to_owned).collect();
-                error!(by, ?faults, "the configuration cannot be used; that of before holds");
-                Reloaded { faults, restart: Vec::new() }
-            }
-        };
-        let mut facts = vec![
-            ("by", json!(by)),
-            ("faults", json!(reloaded.faults.len())),
-            ("restart_needed_for", json!(reloaded.restart)),
-        ];
-        if reloaded.faults.is_empty() {
-            let after = Operations::config(self);
-            facts.push(("changes", differences(&before, &after)));
-            if let Ok(mut document) = self.document.lock() {
-                *document = after;
-            }
-        }
-        self.note("reload", &facts);
-        self.proxy.telemetry.metrics.reload(reloaded.faults.is_empty());
-        self.set_last_reload(reloaded.clone());
-        reloaded
+        self.reload_if(by, || true)
     }
 
     fn last_reload(&self) -> Option<Reloaded> {
@@ -172,6 +134,57 @@ impl Operations for Running {
 }
 
 impl Running {
+    /// Reads the configuration again if the store has other rules than those that hold.
+    pub(crate) fn reload_newer(&self, by: &str) -> Reloaded {
+        self.reload_if(by, || self.source.unused().is_some())
+    }
+
+    /// Reads the configuration again if that is still wanted when nobody else does it.
+    fn reload_if(&self, by: &str, wanted: impl FnOnce() -> bool) -> Reloaded {
+        let since = Instant::now();
+        let _one_at_a_time = loop {
+            match self.reloading.try_lock() {
+                Ok(lock) => break lock,
+                Err(_) if since.elapsed() < RELOAD_WAIT => std::thread::sleep(Duration::from_millis(20)),
+                Err(_) => {
+                    let faults = vec!["it is being read already".to_owned()];
+                    return Reloaded { faults, restart: Vec::new() };
+                }
+            }
+        };
+        if !wanted() {
+            return Reloaded::default();
+        }
+        let before = self.document.lock().map(|document| document.clone()).unwrap_or_default();
+        let reloaded = match self.read_again() {
+            Ok(restart) => {
+                info!(by, ?restart, "the configuration has been read again");
+                Reloaded { faults: Vec::new(), restart }
+            }
+            Err(fault) => {
+                let faults: Vec<String> = format!("{fault:#}").lines().map(str::to_owned).collect();
+                error!(by, ?faults, "the configuration cannot be used; that of before holds");
+                Reloaded { faults, restart: Vec::new() }
+            }
+        };
+        let mut facts = vec![
+            ("by", json!(by)),
+            ("faults", json!(reloaded.faults.len())),
+            ("restart_needed_for", json!(reloaded.restart)),
+        ];
+        if reloaded.faults.is_empty() {
+            let after = Operations::config(self);
+            facts.push(("changes", differences(&before, &after)));
+            if let Ok(mut document) = self.document.lock() {
+                *document = after;
+            }
+        }
+        self.note("reload", &facts);
+        self.proxy.telemetry.metrics.reload(reloaded.faults.is_empty());
+        self.set_last_reload(reloaded.clone());
+        reloaded
+    }
+
     /// What is known of a database to a user, by the catalogs that sessions have read.
     fn known(&self, entry: &Database, database: &str, user: &str) -> Vec<Known> {
         let policy = self.proxy.policy();
@@ -319,7 +332,9 @@ fn hide(value: &mut Value) {
         Value::Object(map) => {
             for (key, value) in map {
                 match value {
-                    Value::String(text) if SECRETS.contains(&key.as_str()) => HIDDEN.clone_into(text),
+                    secret if SECRETS.contains(&key.as_str()) && !secret.is_object() => {
+                        *secret = HIDDEN.into()
+                    }
                     Value::Array(words) if key == "command" => {
                         words.iter_mut().skip(1).for_each(|word| *word = HIDDEN.into());
                     }

@@ -30,6 +30,10 @@ use crate::{control, keys, wire_up};
 
 /// Files are looked at so often.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Whether a store has other rules is looked at so often, besides,
+const STORE_INTERVAL: Duration = Duration::from_secs(5);
+/// and rules that cannot be used are tried again after so long.
+const TRY_INTERVAL: Duration = Duration::from_secs(60);
 /// Sessions that were told to end have so long to tell their clients.
 const GOODBYE: Duration = Duration::from_secs(2);
 /// A server has so long to show its catalog at the start.
@@ -160,6 +164,7 @@ impl Running {
             stopping: AtomicBool::new(false),
             source,
         };
+        running.source.note_used();
         *running.document.lock().unwrap_or_else(PoisonError::into_inner) = Operations::config(&running);
         // As the command line has it.
         Ok((running, Config { root_key: Some(root), ..config }))
@@ -195,7 +200,11 @@ impl Running {
                 }));
             }
         }
-        self.note("start", &[("version", json!(env!("CARGO_PKG_VERSION")))]);
+        let unsigned = self.audit.unsigned();
+        self.note(
+            "start",
+            &[("version", json!(env!("CARGO_PKG_VERSION"))), ("unsigned_lines", json!(unsigned))],
+        );
         let proxy = Arc::clone(&self.proxy);
         tasks.spawn(async move { proxy.sessions.watch().await });
         tasks.spawn(Arc::clone(&self.proxy).watch_upstreams());
@@ -219,6 +228,8 @@ impl Running {
         }
         self.note("stop", &[("sessions_cut", json!(self.proxy.sessions.count()))]);
         self.audit.checkpoint();
+        let audit = Arc::clone(&self.audit);
+        let _ = tokio::task::spawn_blocking(move || audit.settle()).await;
         if let Some(otlp) = otlp {
             otlp.finish().await;
         }
@@ -332,21 +343,25 @@ impl Running {
         }
     }
 
-    /// Reads the rules again whenever another proxy may have changed them.
+    /// Reads the rules again when another proxy has changed them: as soon as it says so, and anyway from time to time.
     async fn watch_store(self: Arc<Self>) {
-        let Some(store) = self.source.store.clone() else { return };
+        let Some(store) = self.source.store.clone().filter(|store| store.kind() != "file") else { return };
         let mut state = store.watch();
-        let mut seen = state.borrow().changes;
-        while state.changed().await.is_ok() {
-            let changes = state.borrow_and_update().changes;
-            if changes == std::mem::replace(&mut seen, changes) || store.kind() == "file" {
-                continue;
+        let mut tried: Option<(i64, Instant)> = None;
+        loop {
+            let running = Arc::clone(&self);
+            let unused = tokio::task::spawn_blocking(move || running.source.unused()).await.ok().flatten();
+            let again = |version: &i64| {
+                tried.is_none_or(|(before, since)| before != *version || since.elapsed() >= TRY_INTERVAL)
+            };
+            if let Some(version) = unused.filter(again) {
+                let running = Arc::clone(&self);
+                let _ = tokio::task::spawn_blocking(move || running.reload_newer("store")).await;
+                tried = Some((version, Instant::now()));
             }
-            let asked = Arc::clone(&store);
-            let newest = tokio::task::spawn_blocking(move || asked.head()).await;
-            let newest = newest.ok().and_then(Result::ok).flatten().map(|newest| newest.number);
-            if newest.is_some() && newest != self.source.version() {
-                Arc::clone(&self).reload_apart("store").await;
+            let changed = tokio::time::timeout(STORE_INTERVAL, state.changed()).await;
+            if matches!(changed, Ok(Err(_))) {
+                return;
             }
         }
     }
@@ -383,6 +398,7 @@ impl Running {
             auth.set(control::access(&Config { api, ..config.clone() }, path.as_deref(), store)?);
         }
         self.proxy.reload(settings, policy);
+        self.source.note_used();
         Ok(self.fixed.changed(&Fixed::of(&config)))
     }
 

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
+use veil_net::connect::Target;
 use veil_policy::config::operations::Store as Place;
 use veil_policy::config::{Config, Protocol};
 use veil_store::document::{Document, with_rules};
@@ -25,6 +27,8 @@ pub(crate) struct Source {
     pub(crate) store: Option<SharedStore>,
     /// The rules of the store that were read last, which hold while it is lost.
     last: Mutex<Option<Version>>,
+    /// The version of them that holds.
+    used: AtomicI64,
 }
 
 impl Source {
@@ -36,7 +40,7 @@ impl Source {
             Some(path) => Some(open(&config.store, path).await?),
             None => None,
         };
-        Ok(Self { run, store, last: Mutex::default() })
+        Ok(Self { run, store, last: Mutex::default(), used: AtomicI64::new(0) })
     }
 
     /// Whether the store's rules stand in the place of the file's.
@@ -74,9 +78,16 @@ impl Source {
         Ok(found)
     }
 
-    /// The version of the rules that was read last.
-    pub(crate) fn version(&self) -> Option<i64> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|last| last.number)
+    /// The rules that were read last are those that hold.
+    pub(crate) fn note_used(&self) {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        self.used.store(last.as_ref().map_or(0, |last| last.number), Ordering::Release);
+    }
+
+    /// The version of the store's rules that is to be used and is not, if there is one.
+    pub(crate) fn unused(&self) -> Option<i64> {
+        let newest = self.overrides()?.head().ok()??.number;
+        Some(newest).filter(|newest| *newest != self.used.load(Ordering::Acquire))
     }
 
     /// The configuration as it is now, as the command line changes it.
@@ -162,7 +173,12 @@ async fn open(place: &Place, config: PathBuf) -> Result<SharedStore> {
             let mut settings = tokio_postgres::Config::new();
             settings.user(&login.user).password(keys::read_secret(&login.password)?.expose());
             settings.dbname(upstream.database.as_deref().unwrap_or_default()).application_name("ironveil");
-            let place = veil_store::Place { target: wire_up::target(upstream)?, login: settings };
+            let first = wire_up::target(upstream)?;
+            let others = upstream.others.iter();
+            let others =
+                others.map(|(host, port)| Target { host: host.clone(), port: *port, ..first.clone() });
+            let targets = std::iter::once(first.clone()).chain(others).collect();
+            let place = veil_store::Place { targets, login: settings };
             PostgresStore::open(place).await.context("store")?
         }
     })

@@ -15,6 +15,7 @@ mod rules;
 mod serve;
 mod traffic;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
@@ -34,7 +35,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 use veil_store::SharedStore;
 
-use crate::auth::{Auth, Caller, Role};
+use crate::auth::{Auth, Caller, Denied, Role};
 use crate::gauges::Observed;
 use problem::{Answer, Problem};
 use serve::{Few, Peer};
@@ -117,6 +118,8 @@ pub struct Api {
 
 pub(crate) type Shared = Arc<Api>;
 
+/// Of a path, so many characters are written down.
+const PATH_MAX: usize = 200;
 /// Bodies that are longer are refused.
 const BODY_MAX: usize = 4 << 20;
 
@@ -163,6 +166,19 @@ impl Api {
         let api = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || work(&api)).await;
         done.map_err(|_| Problem::failed("this has failed; the log says more"))
+    }
+
+    /// Writes down that somebody was not let in: as often as wrong keys are looked at.
+    async fn note_denied(self: &Arc<Self>, address: IpAddr, path: &str, denied: &Denied) {
+        if !matches!(denied, Denied::Unknown) {
+            return;
+        }
+        let path: String = path.chars().take(PATH_MAX).collect();
+        let facts = [("address", address.to_string().into()), ("path", path.into())];
+        let noted = self.apart(move |api| api.audit.record("api_denied", &facts)).await;
+        if !matches!(noted, Ok(Ok(()))) {
+            tracing::error!("the audit cannot be written");
+        }
     }
 
     /// Writes down that something was done.
@@ -288,22 +304,26 @@ async fn guard(
             next.run(request).await
         }
         Ok(caller) => {
+            let facts =
+                vec![("path", request.uri().path().chars().take(PATH_MAX).collect::<String>().into())];
+            if let Err(problem) = api.note("api_forbidden", &caller, facts).await {
+                return problem.into_response();
+            }
             let detail = format!("this needs the role {}; yours is {}", role.name(), caller.role.name());
             Problem::new(StatusCode::FORBIDDEN, detail).into_response()
         }
         Err(denied) => {
             let page = docs::sign_in_page(request.uri().path(), request.headers());
-            if !matches!(denied, crate::auth::Denied::Nobody) {
-                let facts =
-                    [("address", peer.ip().to_string().into()), ("path", request.uri().path().into())];
-                let noted = api.apart(move |api| api.audit.record("api_denied", &facts)).await;
-                if !matches!(noted, Ok(Ok(()))) {
-                    tracing::error!("the audit cannot be written");
-                }
-            }
+            api.note_denied(peer.ip(), request.uri().path(), &denied).await;
             page.unwrap_or_else(|| Problem::from(denied).into_response())
         }
     }
+}
+
+/// Does something to its end, whether or not whoever asked for it still waits.
+async fn to_its_end<T: Send + 'static>(work: impl Future<Output = Answer<T>> + Send + 'static) -> Answer<T> {
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|_| Err(Problem::failed("this has failed; the log says more")))
 }
 
 /// What browsers are told of every answer.

@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Map, Value, json};
 use tokio::sync::broadcast;
@@ -36,8 +36,10 @@ const TOGETHER_MAX: usize = 1000;
 const CHECKPOINT_LINES: u64 = 1000;
 /// Time between two checkpoints, if there are lines to sign.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
+/// What could not be written is tried again after so long.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// Events that wait for whoever looks on; those that are too slow miss some.
-const LIVE_MAX: usize = 256;
+const LIVE_MAX: usize = 4096;
 
 /// Where it is written down who did what.
 pub struct Audit {
@@ -57,6 +59,8 @@ struct Out {
     to: To,
     /// Lines since the last checkpoint.
     unsigned: u64,
+    /// When that was, if this process has signed one.
+    signed: Option<Instant>,
 }
 
 enum To {
@@ -90,10 +94,14 @@ impl Audit {
     }
 
     fn new(path: Option<PathBuf>, signer: Option<Signer>, to: To) -> Self {
+        let unsigned = match &to {
+            To::File(log) => log.unsigned(),
+            To::Stderr(_) => 0,
+        };
         Self {
             path,
             signer,
-            out: Mutex::new(Out { to, unsigned: 0 }),
+            out: Mutex::new(Out { to, unsigned, signed: None }),
             syslog: None,
             live: broadcast::channel(LIVE_MAX).0,
             written: AtomicU64::new(0),
@@ -135,40 +143,56 @@ impl Audit {
             })
             .collect();
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        let signs = out.unsigned + count >= CHECKPOINT_LINES;
-        let written = self.put(&mut out.to, &lines, signs);
+        let late = out.signed.is_none_or(|signed| signed.elapsed() >= CHECKPOINT_INTERVAL);
+        let signs = late || out.unsigned + count >= CHECKPOINT_LINES;
+        let written = self.put(&mut out, &lines, signs && self.signer.is_some());
         match &written {
-            Ok(()) => {
-                out.unsigned = if signs { 0 } else { out.unsigned + count };
-                self.written.fetch_add(count, Ordering::Relaxed);
-            }
+            Ok(_) => drop(self.written.fetch_add(count, Ordering::Relaxed)),
             Err(_) => drop(self.failed.fetch_add(count, Ordering::Relaxed)),
         }
         drop(out);
-        for line in lines {
-            let line = Value::Object(line);
-            if let Some(syslog) = &self.syslog {
-                syslog.send(&line);
-            }
-            if self.live.receiver_count() > 0 {
-                let _ = self.live.send(Arc::new(line));
-            }
+        for line in written? {
+            self.tell(&line);
         }
-        written
+        Ok(())
     }
 
-    fn put(&self, to: &mut To, lines: &[Map<String, Value>], signs: bool) -> io::Result<()> {
-        let sealed = |head: &mut Head| {
-            let mut all: Vec<u8> = lines.iter().flat_map(|line| seal(head, line.clone(), None)).collect();
-            if let (true, Some(signer)) = (signs, &self.signer) {
-                all.extend(seal(head, checkpoint(), Some(signer)));
-            }
-            all
-        };
-        match to {
-            To::File(log) => log.add(sealed),
-            To::Stderr(head) => io::stderr().write_all(&sealed(head)),
+    /// Tells whoever else wants to know of a line that was written.
+    fn tell(&self, line: &str) {
+        if self.syslog.is_none() && self.live.receiver_count() == 0 {
+            return;
         }
+        let Ok(event) = serde_json::from_str::<Value>(line) else { return };
+        if let Some(syslog) = &self.syslog {
+            syslog.send(&event, line);
+        }
+        let _ = self.live.send(Arc::new(event));
+    }
+
+    /// Adds lines and perhaps a checkpoint; what was written.
+    fn put(&self, out: &mut Out, lines: &[Map<String, Value>], signs: bool) -> io::Result<Vec<String>> {
+        let mut sealed = Vec::new();
+        let mut seal_all = |head: &mut Head, new: bool| {
+            // A file begins signed, so that nothing before it can be taken away unseen.
+            if let (true, Some(signer)) = (new, &self.signer) {
+                sealed.push(seal(head, checkpoint(), Some(signer)));
+            }
+            sealed.extend(lines.iter().map(|line| seal(head, line.clone(), None)));
+            if signs {
+                sealed.push(seal(head, checkpoint(), self.signer.as_ref()));
+            }
+            (sealed.join("\n") + "\n").into_bytes()
+        };
+        match &mut out.to {
+            To::File(log) => log.add(seal_all)?,
+            To::Stderr(head) => io::stderr().write_all(&seal_all(head, false))?,
+        }
+        let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+        match signs {
+            true => (out.unsigned, out.signed) = (0, Some(Instant::now())),
+            false => out.unsigned += count,
+        }
+        Ok(sealed)
     }
 
     /// Signs what has been written since the last checkpoint.
@@ -177,13 +201,26 @@ impl Audit {
         if out.unsigned == 0 || self.signer.is_none() {
             return;
         }
-        match self.put(&mut out.to, &[], true) {
-            Ok(()) => out.unsigned = 0,
-            Err(error) => tracing::error!(%error, "the audit could not be signed"),
+        if let Err(error) = self.put(&mut out, &[], true) {
+            tracing::error!(%error, "the audit could not be signed");
         }
     }
 
-    /// Adds what the data plane tells of, until it tells of nothing more. What cannot be written is counted.
+    /// Waits a while until what was written has been sent, too.
+    pub fn settle(&self) {
+        if let Some(syslog) = &self.syslog {
+            syslog.settle();
+        }
+    }
+
+    /// Lines that nothing signed when the audit was opened: more than a few are those of a crash, or of somebody else.
+    #[must_use]
+    pub fn unsigned(&self) -> u64 {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).unsigned
+    }
+
+    /// Adds what the data plane tells of, until it tells of nothing more. What cannot be written is tried again, unless events may be lost: then what waits waits, and what
+    /// happens where too many do is the configuration's choice.
     pub fn follow(&self, events: &Listener) {
         loop {
             let first = match events.within(CHECKPOINT_INTERVAL) {
@@ -197,9 +234,15 @@ impl Audit {
             // As many as wait go to the disk together.
             let waiting = std::iter::from_fn(|| events.waiting()).take(TOGETHER_MAX - 1);
             let together: Vec<Told> = std::iter::once(first).chain(waiting).map(told).collect();
-            let count = together.len();
-            if let Err(error) = self.write(together) {
-                tracing::error!(%error, events = count, "events could not be written to the audit");
+            let mut said = false;
+            while let Err(error) = self.write(together.clone()) {
+                if !std::mem::replace(&mut said, true) {
+                    tracing::error!(%error, events = together.len(), "events cannot be written to the audit");
+                }
+                if events.may_lose() {
+                    break;
+                }
+                std::thread::sleep(RETRY_INTERVAL);
             }
         }
     }

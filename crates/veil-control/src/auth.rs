@@ -76,8 +76,12 @@ pub struct Access {
 pub enum Denied {
     /// Nothing was shown that says who it is.
     Nobody,
-    /// What was shown is not believed, for this reason.
-    Unknown(&'static str),
+    /// The key or token that was shown is not believed.
+    Unknown,
+    /// A browser's session is none any more, for this reason.
+    Ended(&'static str),
+    /// Whether a key holds cannot be found out.
+    Unavailable,
     /// Too often; so many seconds are to be waited.
     TooOften(u64),
     /// A browser's request does not say that a page of this API made it.
@@ -138,43 +142,36 @@ impl Auth {
             return self.know(address, given).await;
         }
         let Some(cookie) = cookie(headers) else { return Err(Denied::Nobody) };
-        let session = self.sessions.find(cookie).ok_or(Denied::Unknown("the session has ended"))?;
+        let session = self.sessions.find(cookie).ok_or(Denied::Ended("the session has ended"))?;
         let safe = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
         if !safe && !text(CSRF).is_some_and(|given| session.is_csrf(given)) {
             return Err(Denied::Forged);
         }
         // The key may have been taken back.
-        match self.check(session.credential.expose()).await {
-            Some(caller) => Ok(caller),
-            None => Err(Denied::Unknown("the key of this session does not hold any more")),
-        }
+        let ended = Denied::Ended("the key of this session does not hold any more");
+        self.check(session.credential.expose()).await?.ok_or(ended)
     }
 
-    /// Who shows this key or token.
+    /// Who shows this key or token. It counts as a wrong one until it has been found to be none, so that many at once are no more than one after another.
     async fn know(&self, address: IpAddr, given: &str) -> Result<Caller, Denied> {
-        self.throttle().check(address).map_err(Denied::TooOften)?;
-        match self.check(given).await {
-            Some(caller) => {
-                self.throttle().succeeded(address);
-                Ok(caller)
-            }
-            None => {
-                self.throttle().failed(address);
-                Err(Denied::Unknown("this key or token is not known here, or does not hold any more"))
-            }
+        self.throttle().begin(address).map_err(Denied::TooOften)?;
+        let known = self.check(given).await;
+        if !matches!(known, Ok(None)) {
+            self.throttle().was_none(address);
         }
+        known?.ok_or(Denied::Unknown)
     }
 
-    async fn check(&self, given: &str) -> Option<Caller> {
+    async fn check(&self, given: &str) -> Result<Option<Caller>, Denied> {
         let access = self.access();
         for (name, key) in &access.keys {
             if keys::same(given, key.expose()) {
-                return Some(Caller { name: (*name).to_owned(), role: Role::Admin });
+                return Ok(Some(Caller { name: (*name).to_owned(), role: Role::Admin }));
             }
         }
         match given.split('.').count() {
-            3 => self.tokens.check(given, &access.tokens).await,
-            _ => self.keys.check(given).await,
+            3 => Ok(self.tokens.check(given, &access.tokens).await),
+            _ => self.keys.check(given).await.map_err(|_| Denied::Unavailable),
         }
     }
 

@@ -11,6 +11,7 @@ pub mod expect;
 pub mod explain;
 pub mod glob;
 pub mod judge;
+mod label;
 pub mod labels;
 mod lineage;
 mod masked;

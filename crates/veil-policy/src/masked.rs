@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use veil_sql::normal::is_name;
+
 use crate::labels::Label;
 
 /// A column of a result that is not shown as it is.
@@ -32,8 +34,11 @@ impl Unmasked {
         }
         let text = text.to_lowercase();
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        let names =
-            |column: &str| text.contains('*') || text.split(|c| !is_word(c)).any(|word| word == column);
+        let names = |column: &str| {
+            text.contains('*')
+                || text.ends_with("...")
+                || text.split(|c| !is_word(c)).any(|word| word == column)
+        };
         let columns = tables.filter_map(|table| self.0.get(&table.to_lowercase())).flatten();
         let named = columns.filter(|(column, _)| names(column) || !column.chars().all(is_word));
         let told = named.map(|(name, rule)| MaskedColumn {
@@ -60,7 +65,9 @@ impl Why {
         Self { rule: Some(Arc::clone(&label.rule)), strategy: label.masker.strategy().name() }
     }
 
+    /// What is no name may be made of literals, and is not told.
     pub(crate) fn of_column(self, name: &str) -> MaskedColumn {
+        let name = if is_name(name) { name } else { "?" };
         MaskedColumn { name: name.into(), rule: self.rule, strategy: self.strategy }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::problem::Problem;
 use crate::proxy::Protocol;
@@ -81,9 +83,16 @@ pub struct Events {
 pub struct Listener {
     events: Arc<Events>,
     receiver: Receiver<Event>,
+    when_full: WhenFull,
 }
 
 impl Listener {
+    /// Whether events may be lost.
+    #[must_use]
+    pub const fn may_lose(&self) -> bool {
+        matches!(self.when_full, WhenFull::Drop)
+    }
+
     /// The next event, when there is one; none if there are no more.
     #[must_use]
     pub fn next(&self) -> Option<Event> {
@@ -125,7 +134,7 @@ impl Events {
     pub fn listen(self: &Arc<Self>, when_full: WhenFull) -> Listener {
         let (sender, receiver) = sync_channel(WAITING_MAX);
         *self.out.write().unwrap_or_else(PoisonError::into_inner) = Some((sender, when_full));
-        Listener { events: Arc::clone(self), receiver }
+        Listener { events: Arc::clone(self), receiver, when_full }
     }
 
     /// There are no more.
@@ -171,13 +180,24 @@ impl Events {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let told = match when_full {
             WhenFull::Drop => sender.try_send(event()).is_ok(),
-            WhenFull::Block | WhenFull::Refuse => sender.send(event()).is_ok(),
+            WhenFull::Block | WhenFull::Refuse => match sender.try_send(event()) {
+                Ok(()) => true,
+                // Other sessions go on meanwhile.
+                Err(TrySendError::Full(event)) => wait(|| sender.send(event).is_ok()),
+                Err(TrySendError::Disconnected(_)) => false,
+            },
         };
         if !told {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+/// Waits, and leaves the thread's other tasks to others where there are any.
+fn wait<T>(for_it: impl FnOnce() -> T) -> T {
+    let several = Handle::try_current().is_ok_and(|here| here.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if several { tokio::task::block_in_place(for_it) } else { for_it() }
 }
 
 #[cfg(test)]

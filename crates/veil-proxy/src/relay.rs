@@ -238,6 +238,7 @@ impl Relay {
         if let Err(problem) = self.standing.look() {
             return Poll::Ready(End::Broken(problem));
         }
+        self.engine.teller().set_exempt(self.standing.is_exempt());
         for _ in 0..TURNS {
             let (up, down) = (self.turn(cx, Way::Up), self.turn(cx, Way::Down));
             if let Some(change) = self.engine.take_change() {

@@ -53,6 +53,11 @@ impl Standing {
         }
     }
 
+    /// Whether its user sees everything, and others do not.
+    pub(crate) const fn is_exempt(&self) -> bool {
+        self.exempt
+    }
+
     /// What tells of the session's statements.
     pub(crate) fn teller(&self, seat: &Arc<Seat>) -> Teller {
         Teller::new(&self.proxy.telemetry, seat, self.exempt)
@@ -95,6 +100,7 @@ impl Standing {
         let other = scope == Scope::Guarded && !self.guarded
             || replicates && scope != Scope::Exempt
             || moment.policy.observes() != self.observes;
+        self.exempt = scope == Scope::Exempt;
         if other {
             return Err(Problem::new("57P01", "the rules for this session have changed", "Connect again."));
         }

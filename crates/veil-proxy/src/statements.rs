@@ -91,6 +91,8 @@ pub struct Ended {
 const RECENT_MAX: usize = 1000;
 /// Texts that are known without their literals.
 const TEXTS_MAX: usize = 4096;
+/// Bytes of a text that are looked at: a few more than are read, so that it is seen to be cut.
+const READ_MAX: usize = (64 << 10) + 4;
 /// Longer texts are read every time.
 const KNOWN_TEXT_MAX: usize = 16 << 10;
 /// Statements that wait for whoever looks on; those that are too slow miss some.
@@ -139,7 +141,8 @@ impl Telemetry {
 
     /// A text as it may be shown.
     fn text(&self, protocol: Protocol, bytes: &[u8]) -> Arc<Normal> {
-        let read = || Arc::new(normal(&String::from_utf8_lossy(bytes), protocol == Protocol::Pg));
+        let shown = bytes.get(..READ_MAX).unwrap_or(bytes);
+        let read = || Arc::new(normal(&String::from_utf8_lossy(shown), protocol == Protocol::Pg));
         if bytes.len() > KNOWN_TEXT_MAX {
             return read();
         }
@@ -201,6 +204,13 @@ struct Telling {
     last: Instant,
     /// What the proxy has worked since then.
     worked: Duration,
+}
+
+impl Teller {
+    /// The session's user sees everything, and others do not; or that is no more so.
+    pub(crate) fn set_exempt(&mut self, exempt: bool) {
+        self.0.iter_mut().for_each(|telling| telling.exempt = exempt);
+    }
 }
 
 /// What an engine knows of a statement that has ended.

@@ -149,6 +149,20 @@ impl Out {
     }
 }
 
+/// Whether a character is one of words. All that is not ASCII is, for the servers.
+fn is_word(c: char, double_quotes: bool) -> bool {
+    c.is_ascii_alphanumeric()
+        || c == '_'
+        || (!c.is_ascii() && c != char::REPLACEMENT_CHARACTER)
+        || (c == '@' && !double_quotes)
+}
+
+/// Whether a name looks like one; what does not may be made of values.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    name.len() < NAME_MAX && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | ' '))
+}
+
 /// Where a scan is.
 struct Scanner<'a> {
     text: &'a str,
@@ -162,13 +176,16 @@ impl<'a> Scanner<'a> {
     fn step(&mut self, double_quotes: bool) -> Option<bool> {
         let Some((at, c)) = self.rest.next() else { return Some(false) };
         match c {
-            c if c.is_whitespace() => self.out.gap = true,
-            '-' if self.next_is('-') => self.line_comment(at),
+            c if c.is_ascii_whitespace() || c == '\u{b}' => self.out.gap = true,
+            // Bytes that are no UTF-8 may end anything.
+            char::REPLACEMENT_CHARACTER => return None,
+            '-' if self.next_is('-') && (double_quotes || self.is_spaced()) => self.line_comment(at),
             '#' if !double_quotes => self.line_comment(at),
             '/' if self.next_is('*') => self.block_comment(at)?,
             '\'' => self.literal('\'')?,
             '"' if !double_quotes => self.literal('"')?,
-            '"' | '`' => self.name(at, c)?,
+            '"' => self.name(at, c)?,
+            '`' if !double_quotes => self.name(at, c)?,
             '$' if self.next_is_digit() => {
                 let from = at;
                 let end = self.skip_while(|c| c.is_ascii_digit());
@@ -177,17 +194,17 @@ impl<'a> Scanner<'a> {
             '$' if double_quotes => self.dollar(at)?,
             c if c.is_ascii_digit() || (c == '.' && self.next_is_digit()) => {
                 // With signs of exponents: too much rather than too little.
-                self.skip_while(|c| c.is_alphanumeric() || matches!(c, '.' | '_'));
+                self.skip_while(|c| is_word(c, true) || c == '.');
                 while matches!(self.rest.peek(), Some((at, '+' | '-'))
                     if self.text.get(..*at).is_some_and(|before| before.ends_with(['e', 'E'])))
                 {
                     self.rest.next();
-                    self.skip_while(|c| c.is_alphanumeric());
+                    self.skip_while(|c| is_word(c, true));
                 }
                 self.out.put_literal();
             }
-            c if c.is_alphabetic() || matches!(c, '_' | '@') => {
-                let end = self.skip_while(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | '@'));
+            c if is_word(c, double_quotes) => {
+                let end = self.skip_while(|c| is_word(c, double_quotes) || c == '$');
                 let behind = self.text.get(end..).unwrap_or_default();
                 // E'', N'', B'', X'', U&'', _utf8'': the literal says it all.
                 if !behind.starts_with('\'') && !behind.starts_with("&'") {
@@ -215,6 +232,13 @@ impl<'a> Scanner<'a> {
         self.rest.peek().is_some_and(|(_, c)| c.is_ascii_digit())
     }
 
+    /// Whether two dashes are a comment for MySQL, too: white space stands behind them.
+    fn is_spaced(&self) -> bool {
+        let mut rest = self.rest.clone();
+        rest.next();
+        rest.next().is_none_or(|(_, c)| c.is_ascii_whitespace() || c.is_ascii_control())
+    }
+
     /// Passes over characters; returns where the next one is.
     fn skip_while(&mut self, belongs: impl Fn(char) -> bool) -> usize {
         while self.rest.next_if(|(_, c)| belongs(*c)).is_some() {}
@@ -222,7 +246,8 @@ impl<'a> Scanner<'a> {
     }
 
     fn line_comment(&mut self, from: usize) {
-        let end = self.skip_while(|c| c != '\n');
+        // What ends it for one server ends it here.
+        let end = self.skip_while(|c| !matches!(c, '\n' | '\r'));
         self.comment(from, end);
     }
 
@@ -290,9 +315,7 @@ impl<'a> Scanner<'a> {
             let (at, c) = self.rest.next()?;
             if c == quote && self.rest.next_if(|(_, c)| *c == quote).is_none() {
                 let name = self.text.get(from + 1..at).unwrap_or_default();
-                // What looks like no name may be made of values.
-                let fits = name.len() < NAME_MAX
-                    && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | ' '));
+                let fits = is_name(name);
                 self.out.word(if fits { self.text.get(from..=at).unwrap_or_default() } else { "\"?\"" });
                 return Some(());
             }
@@ -301,7 +324,7 @@ impl<'a> Scanner<'a> {
 
     /// `$tag$ ... $tag$`.
     fn dollar(&mut self, from: usize) -> Option<()> {
-        let end = self.skip_while(|c| c.is_alphanumeric() || c == '_');
+        let end = self.skip_while(|c| is_word(c, true));
         if !self.next_is('$') {
             self.word(from, end);
             return Some(());
@@ -346,6 +369,12 @@ mod tests {
                 ("select 1a1, 1e+5 from t", "select ? from t"),
                 ("select $$never ended", "select ? ..."),
                 ("select 1; select 'x'", "select ?; select ?"),
+                ("select @@$$secret$$, x<@$t$secret$t$", "select @@?, x<@?"),
+                ("select @4111111111111111", "select @?"),
+                ("select 1 --x\r, 'a\nsecret'", "select ?"),
+                ("select $😀$ secret $😀$, 😀$$ , 'a$$ secret'", "select ?, 😀$$ , ?"),
+                ("select a\u{a0}$$ from t where x = 'a$$ secret'", "select a\u{a0}$$ from t where x = ?"),
+                ("select 1 ` 2, 'a ` secret', 3", "select ? ` ?"),
             ],
         );
         check(
@@ -355,6 +384,9 @@ mod tests {
                 ("select _utf8mb4'x', x'00', @v := 5", "select ?, @v := ?"),
                 ("select /*!40000 secret */ 1", "select ? ..."),
                 ("select 'a' 'b'", "select ? ?"),
+                ("select 1--'a\nsecret'", "select ?--?"),
+                ("select 1 -- 'a\n, x", "select ? , x"),
+                ("select \u{fffd}`secret`", "select ? ..."),
             ],
         );
     }

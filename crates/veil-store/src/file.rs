@@ -5,10 +5,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::document::{Document, with_rules};
@@ -21,8 +23,17 @@ const EDITOR: &str = "file";
 pub struct FileStore {
     path: PathBuf,
     kept: SqliteStore,
-    /// One change at a time.
-    changing: Mutex<()>,
+    /// One change at a time, of this process and of others.
+    changing: Mutex<File>,
+}
+
+/// The right to look at the file and to change it.
+struct Turn<'a>(MutexGuard<'a, File>);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
 }
 
 impl FileStore {
@@ -31,13 +42,27 @@ impl FileStore {
     /// # Errors
     /// One of them cannot be used.
     pub fn new(path: &Path, kept: SqliteStore) -> Result<Self> {
-        let store = Self { path: path.to_owned(), kept, changing: Mutex::default() };
-        if let Some(noted) = store.kept.pending()? {
-            let happened = store.read().is_ok_and(|(_, rules)| rules == noted.rules);
-            store.kept.settle(noted.number, happened)?;
-        }
+        let lock = kept.path().with_extension("lock");
+        let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&lock);
+        let opened =
+            opened.map_err(|error| StoreError::Unavailable(format!("{}: {error}", lock.display())))?;
+        let store = Self { path: path.to_owned(), kept, changing: Mutex::new(opened) };
         store.head()?;
         Ok(store)
+    }
+
+    fn turn(&self) -> Result<Turn<'_>> {
+        let file = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        file.lock().map_err(|error| self.unavailable(&error))?;
+        Ok(Turn(file))
+    }
+
+    /// What was noted becomes a version if it has happened: whoever noted it has died, or could not say so.
+    fn recover(&self, rules: &[Value]) -> Result<()> {
+        match self.kept.pending()? {
+            Some(noted) => self.kept.settle(noted.number, noted.rules == rules),
+            None => Ok(()),
+        }
     }
 
     fn read(&self) -> Result<(String, Rules)> {
@@ -53,6 +78,7 @@ impl FileStore {
     /// The newest version, which is one of its own if the file was edited.
     fn newest(&self) -> Result<(String, Version)> {
         let (text, rules) = self.read()?;
+        self.recover(&rules)?;
         let known = self.kept.head()?;
         if let Some(known) = known.as_ref().filter(|known| known.rules == rules) {
             return Ok((text, known.clone()));
@@ -93,23 +119,31 @@ impl Store for FileStore {
     }
 
     fn head(&self) -> Result<Option<Version>> {
-        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.turn()?;
         self.newest().map(|(_, version)| Some(version))
     }
 
     fn commit(&self, expected: i64, change: &Change) -> Result<i64> {
-        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.turn()?;
         let (text, newest) = self.newest()?;
         if newest.number != expected {
             return Err(StoreError::Conflict(Box::new(newest)));
         }
-        let text = with_rules(&text, &change.rules).map_err(StoreError::Document)?;
+        let changed = with_rules(&text, &change.rules).map_err(StoreError::Document)?;
         let number = self.kept.prepare(expected, change)?;
-        if let Err(error) = replace(&self.path, &text) {
+        // An editor may have written it since.
+        if self.read().is_ok_and(|(now, _)| now != text) {
+            self.kept.settle(number, false)?;
+            return Err(StoreError::Conflict(Box::new(self.newest()?.1)));
+        }
+        if let Err(error) = replace(&self.path, &changed) {
             self.kept.settle(number, false)?;
             return Err(self.unavailable(&error));
         }
-        self.kept.settle(number, true)?;
+        if let Err(error) = self.kept.settle(number, true) {
+            // It has happened, and is made up for when the file is looked at next.
+            tracing::warn!(%error, "the history of the rules cannot be written");
+        }
         self.kept.changed();
         Ok(number)
     }

@@ -38,8 +38,8 @@ const VERSION: &str = "select number, time, author, comment, rules from ironveil
 /// Who signs in, and where.
 #[derive(Clone)]
 pub struct Place {
-    /// The server.
-    pub target: Target,
+    /// The servers; the first that can be used is.
+    pub targets: Vec<Target>,
     /// User, password and database.
     pub login: Config,
 }
@@ -67,8 +67,19 @@ impl PostgresStore {
 
     /// A session; what is returned says when it has ended.
     async fn connect(self: &Arc<Self>) -> Result<tokio::task::JoinHandle<()>> {
+        let mut failed = StoreError::Unavailable("there is no server".to_owned());
+        for target in &self.place.targets {
+            match self.connect_to(target).await {
+                Ok(ended) => return Ok(ended),
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
+    }
+
+    async fn connect_to(self: &Arc<Self>, target: &Target) -> Result<tokio::task::JoinHandle<()>> {
         let unavailable = |error: veil_net::NetError| StoreError::Unavailable(error.to_string());
-        let connected = self.place.target.connect().await.map_err(unavailable)?;
+        let connected = target.connect().await.map_err(unavailable)?;
         let (mut client, mut connection) = self.place.login.connect_raw(connected.stream, NoTls).await?;
         let store = Arc::clone(self);
         let ended = tokio::spawn(async move {

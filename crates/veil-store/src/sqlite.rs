@@ -1,6 +1,6 @@
 //! In a file of SQLite.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ const VERSION: &str = "select number, time, author, comment, rules from versions
 
 /// A file of SQLite.
 pub struct SqliteStore {
+    path: PathBuf,
     connection: Mutex<Connection>,
     state: watch::Sender<State>,
 }
@@ -47,7 +48,12 @@ impl SqliteStore {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         migrate(&mut connection)?;
-        Ok(Self { connection: Mutex::new(connection), state: watch::channel(State::default()).0 })
+        let state = watch::channel(State::default()).0;
+        Ok(Self { path: path.to_owned(), connection: Mutex::new(connection), state })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {

@@ -124,7 +124,14 @@ pub(super) async fn health(
     let shown = headers.contains_key(header::AUTHORIZATION)
         || headers.contains_key("x-api-key")
         || headers.contains_key(header::COOKIE);
-    let known = shown && api.auth.caller(peer.ip(), &Method::GET, &headers).await.is_ok();
+    let known = match api.auth.caller(peer.ip(), &Method::GET, &headers).await {
+        _ if !shown => false,
+        Ok(_) => true,
+        Err(denied) => {
+            api.note_denied(peer.ip(), "/health", &denied).await;
+            false
+        }
+    };
     let more = known.then(|| {
         let one = |health: &Health| Upstream {
             host: health.host.clone(),

@@ -9,9 +9,9 @@ use serde_json::json;
 use utoipa::ToSchema;
 use veil_store::Key;
 
-use super::Shared;
 use super::problem::{Answer, Body, Details, Problem};
 use super::serve::Peer;
+use super::{Shared, to_its_end};
 use crate::auth::{self, COOKIE, Caller, Role};
 
 /// What a browser signs in with.
@@ -59,9 +59,7 @@ pub(super) async fn sign_in(
             Ok(answer)
         }
         Err(denied) => {
-            let facts: Vec<_> = address().into_iter().chain([("path", json!("/session"))]).collect();
-            let noted = api.apart(move |api| api.audit.record("api_denied", &facts)).await?;
-            noted.map_err(|_| Problem::failed("the audit cannot be written"))?;
+            api.note_denied(peer.ip(), "/session", &denied).await;
             Err(denied.into())
         }
     }
@@ -184,11 +182,14 @@ pub(super) async fn create(
         expires: expires_in.map(|seconds| created + seconds),
         revoked: None,
     };
-    let stored = key.clone();
-    api.apart(move |api| api.store.add_key(&stored)).await??;
-    let facts = vec![("key", json!(key.id)), ("name", json!(key.name)), ("key_role", json!(key.role))];
-    api.note("key_created", &caller, facts).await?;
-    Ok((StatusCode::CREATED, Json(MadeKey { key: key.into(), api_key })))
+    to_its_end(async move {
+        let stored = key.clone();
+        api.apart(move |api| api.store.add_key(&stored)).await??;
+        let facts = vec![("key", json!(key.id)), ("name", json!(key.name)), ("key_role", json!(key.role))];
+        api.note("key_created", &caller, facts).await?;
+        Ok((StatusCode::CREATED, Json(MadeKey { key: key.into(), api_key })))
+    })
+    .await
 }
 
 /// Takes a key back: it holds no more.
@@ -202,11 +203,15 @@ pub(super) async fn revoke(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Answer<StatusCode> {
+    to_its_end(async move { take_back(&api, &caller, id).await }).await
+}
+
+async fn take_back(api: &Shared, caller: &Caller, id: String) -> Answer<StatusCode> {
     let wanted = id.clone();
     if !api.apart(move |api| api.store.revoke_key(&wanted, auth::now())).await?? {
         return Err(Problem::not_found("there is no such key"));
     }
     api.auth.forget_keys();
-    api.note("key_revoked", &caller, vec![("key", json!(id))]).await?;
+    api.note("key_revoked", caller, vec![("key", json!(id))]).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -107,7 +107,12 @@ impl From<Denied> for Problem {
         let unauthorized = |detail: &str| Self::new(StatusCode::UNAUTHORIZED, detail);
         match denied {
             Denied::Nobody => unauthorized("this needs a key or token: Authorization: Bearer KEY"),
-            Denied::Unknown(why) => unauthorized(why),
+            Denied::Unknown => unauthorized("this key or token is not known here, or does not hold any more"),
+            Denied::Ended(why) => unauthorized(why),
+            Denied::Unavailable => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "whether this key holds cannot be found out: the store cannot be used",
+            ),
             Denied::Forged => Self::new(
                 StatusCode::FORBIDDEN,
                 "a browser's session changes things only with the header X-CSRF-Token, which the sign-in has answered",

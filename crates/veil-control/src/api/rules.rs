@@ -4,6 +4,8 @@ pub(super) mod history;
 pub(super) mod test;
 pub(super) mod transfer;
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderName, StatusCode, header};
@@ -13,8 +15,8 @@ use utoipa::{IntoParams, ToSchema};
 use veil_store::document::{diff, name_of};
 use veil_store::{Change, StoreError, Version};
 
-use super::Shared;
 use super::problem::{Answer, Body, Details, Expected, Params, Problem};
+use super::{Shared, to_its_end};
 use crate::auth::{self, Caller};
 
 /// A rule, as `proxy.yaml` has it, and what it is called.
@@ -69,7 +71,7 @@ async fn head(api: &Shared) -> Answer<Version> {
     }))
 }
 
-/// Makes a change of the rules: they are checked, stored, used, and written down.
+/// Makes a change of the rules: they are checked, stored, used, and written down, even if whoever wants it does not wait for the answer.
 async fn change(
     api: &Shared,
     caller: &Caller,
@@ -77,20 +79,30 @@ async fn change(
     rules: Vec<Value>,
     comment: Option<String>,
 ) -> Answer<(i64, Vec<Value>)> {
+    let comment = comment.unwrap_or_default();
+    if comment.chars().count() > COMMENT_MAX {
+        return Err(Problem::bad(format!("\"comment\" has {COMMENT_MAX} characters at most")));
+    }
+    let (api, caller, before) = (Arc::clone(api), caller.clone(), before.clone());
+    to_its_end(async move { make(&api, &caller, &before, rules, comment).await }).await
+}
+
+async fn make(
+    api: &Shared,
+    caller: &Caller,
+    before: &Version,
+    rules: Vec<Value>,
+    comment: String,
+) -> Answer<(i64, Vec<Value>)> {
     let checked = rules.clone();
     let faults = api.apart(move |api| api.operations.check_rules(&checked)).await?;
     if !faults.is_empty() {
         return Err(Problem::faults("these rules have faults; nothing was changed", faults));
     }
     let changes = diff(&before.rules, &rules);
-    let change = Change {
-        time: auth::now(),
-        author: caller.name.clone(),
-        comment: comment.unwrap_or_default(),
-        rules,
-    };
+    let told = json!(comment);
+    let change = Change { time: auth::now(), author: caller.name.clone(), comment, rules };
     let expected = before.number;
-    let told = json!(change.comment);
     let made = api.apart(move |api| api.store.commit(expected, &change)).await?;
     let number = match made {
         Ok(number) => number,
@@ -108,6 +120,9 @@ async fn change(
     }
     Ok((number, changes))
 }
+
+/// What people say of a change is so long at most.
+const COMMENT_MAX: usize = 1000;
 
 /// The newest version, if it is the one that a request is about.
 async fn expected(api: &Shared, expected: i64) -> Answer<Version> {

@@ -18,7 +18,9 @@ use tokio_rustls::server::TlsStream;
 
 /// Connections at one time; others wait.
 const CONNECTIONS_MAX: usize = 128;
-/// A connection on which nothing happens ends after so long,
+/// The first answer has to be begun in so long, whatever comes,
+const REQUEST_MAX: Duration = Duration::from_secs(30);
+/// a connection on which nothing is answered ends after so long,
 const IDLE_MAX: Duration = Duration::from_secs(60);
 /// and every one after so long: who listens to events begins again.
 const AGE_MAX: Duration = Duration::from_secs(600);
@@ -115,10 +117,10 @@ pub(super) struct Placed {
 impl Placed {
     fn new(stream: Stream, place: OwnedSemaphorePermit) -> Self {
         let begun = Instant::now();
-        Self { stream, until: Box::pin(sleep_until(begun + IDLE_MAX)), begun, _place: place }
+        Self { stream, until: Box::pin(sleep_until(begun + REQUEST_MAX)), begun, _place: place }
     }
 
-    /// Something happens.
+    /// Something is answered.
     fn stir(&mut self) {
         let until = (Instant::now() + IDLE_MAX).min(self.begun + AGE_MAX);
         self.until.as_mut().reset(until);
@@ -134,14 +136,10 @@ impl AsyncRead for Placed {
         if self.until.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        let read = match &mut self.stream {
+        match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
             Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
-        };
-        if read.is_ready() {
-            self.stir();
         }
-        read
     }
 }
 

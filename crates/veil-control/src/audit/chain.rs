@@ -43,8 +43,8 @@ impl Signer {
     }
 }
 
-/// What a line holds, in order; then its hash.
-pub(crate) fn seal(head: &mut Head, mut line: Map<String, Value>, signer: Option<&Signer>) -> Vec<u8> {
+/// A line: what it holds, in order; then its hash.
+pub(crate) fn seal(head: &mut Head, mut line: Map<String, Value>, signer: Option<&Signer>) -> String {
     let seq = head.seq + 1;
     let mut all = Map::new();
     all.insert("seq".to_owned(), seq.into());
@@ -54,14 +54,12 @@ pub(crate) fn seal(head: &mut Head, mut line: Map<String, Value>, signer: Option
         all.insert("signature".to_owned(), hex(signature.as_ref()).into());
     }
     all.insert("prev".to_owned(), head.hash.clone().into());
-    let text = Value::Object(all).to_string();
+    let mut text = Value::Object(all).to_string();
     let hash = hash(&text);
-    let mut out = text.into_bytes();
-    out.pop();
-    out.extend(format!(r#","hash":"{hash}"}}"#).bytes());
-    out.push(b'\n');
+    text.pop();
+    text.push_str(&format!(r#","hash":"{hash}"}}"#));
     *head = Head { seq, hash };
-    out
+    text
 }
 
 fn hash(text: &str) -> String {
@@ -84,6 +82,10 @@ pub(crate) enum Fault {
     Broken { expected: u64, found: u64 },
     /// It is signed by somebody else.
     Signature,
+    /// It is the first, and no checkpoint.
+    Beginning,
+    /// So many lines before it are not signed.
+    Unsigned(u64),
 }
 
 /// A line that was read.
@@ -112,21 +114,25 @@ impl Line {
         Ok(Self { seq, prev, hash: own, checkpoint, all })
     }
 
-    /// Whether it follows one that ended so, and is signed by this key if it is signed.
-    pub(crate) fn follows(&self, head: &Head, public_key: Option<&[u8]>) -> Result<(), Fault> {
+    /// Whether it follows one that ended so, and is signed by one of these keys if it is signed.
+    pub(crate) fn follows(&self, head: &Head, public_keys: &[Vec<u8>]) -> Result<(), Fault> {
         if self.seq != head.seq + 1 || self.prev != head.hash {
             return Err(Fault::Broken { expected: head.seq + 1, found: self.seq });
         }
-        self.is_signed(public_key)
+        self.is_signed(public_keys)
     }
 
-    /// Whether it is signed by this key, if it is one that is signed.
-    pub(crate) fn is_signed(&self, public_key: Option<&[u8]>) -> Result<(), Fault> {
-        let (true, Some(key)) = (self.checkpoint, public_key) else { return Ok(()) };
+    /// Whether it is signed by one of these keys, if it is one that is signed and there are any.
+    pub(crate) fn is_signed(&self, public_keys: &[Vec<u8>]) -> Result<(), Fault> {
+        if !self.checkpoint || public_keys.is_empty() {
+            return Ok(());
+        }
         let signature = self.all.get("signature").and_then(Value::as_str).and_then(crate::unhex);
-        let key = UnparsedPublicKey::new(&ED25519, key);
-        let verified = signature
-            .is_some_and(|signature| key.verify(signed(self.seq, &self.prev).as_bytes(), &signature).is_ok());
-        if verified { Ok(()) } else { Err(Fault::Signature) }
+        let signature = signature.ok_or(Fault::Signature)?;
+        let signed = signed(self.seq, &self.prev);
+        let by = |key: &Vec<u8>| {
+            UnparsedPublicKey::new(&ED25519, key).verify(signed.as_bytes(), &signature).is_ok()
+        };
+        if public_keys.iter().any(by) { Ok(()) } else { Err(Fault::Signature) }
     }
 }

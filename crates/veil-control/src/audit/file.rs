@@ -31,8 +31,8 @@ impl Default for Rotation {
     }
 }
 
-/// The last line of a file is looked for in so many bytes of its end.
-const LINE_MAX: u64 = 1 << 20;
+/// The last lines of a file are looked for in so many bytes of its end.
+const TAIL: u64 = 1 << 20;
 
 /// A file that lines are added to.
 pub(super) struct Log {
@@ -44,6 +44,8 @@ pub(super) struct Log {
     /// When its first line was written.
     begun: Option<SystemTime>,
     head: Head,
+    /// Lines behind the last checkpoint when it was opened.
+    unsigned: u64,
 }
 
 impl Log {
@@ -56,6 +58,7 @@ impl Log {
             length: 0,
             begun: None,
             head: Head::default(),
+            unsigned: 0,
         };
         log.file.lock()?;
         log.catch_up()?;
@@ -63,24 +66,28 @@ impl Log {
         Ok(log)
     }
 
-    /// Adds what `lines` makes of the chain's head; it is on the disk then. What fails leaves the file as it was.
-    pub(super) fn add(&mut self, lines: impl FnOnce(&mut Head) -> Vec<u8>) -> io::Result<()> {
+    /// Adds what `lines` makes of the chain's head, and of whether the file is new; it is on the disk then. What fails leaves the file as it was.
+    pub(super) fn add(&mut self, lines: impl FnOnce(&mut Head, bool) -> Vec<u8>) -> io::Result<()> {
         self.lock()?;
         let added = self.add_locked(lines);
         self.file.unlock()?;
         added
     }
 
-    fn add_locked(&mut self, lines: impl FnOnce(&mut Head) -> Vec<u8>) -> io::Result<()> {
+    fn add_locked(&mut self, lines: impl FnOnce(&mut Head, bool) -> Vec<u8>) -> io::Result<()> {
         // Another process may have added something.
-        if self.file.metadata()?.len() != self.length {
+        if self.file.metadata()?.len() != self.length && !self.goes_on()? {
+            // The chain is gone on with as it was, so that the break stays to be seen.
+            tracing::error!("the audit is not what was written: somebody else has changed it");
+            let head = self.head.clone();
             self.catch_up()?;
+            self.head = head;
         }
         if self.is_due()? {
             self.rotate()?;
         }
         let before = self.head.clone();
-        let lines = lines(&mut self.head);
+        let lines = lines(&mut self.head, self.length == 0);
         let written = self.file.write_all(&lines).and_then(|()| self.file.sync_data());
         match written {
             Ok(()) => self.length += u64::try_from(lines.len()).unwrap_or(u64::MAX),
@@ -106,34 +113,88 @@ impl Log {
         }
     }
 
+    /// Whether what was added since this process wrote last follows what it wrote.
+    fn goes_on(&mut self) -> io::Result<bool> {
+        // Another file: that of before ends it, or has been put aside.
+        let (from, mut head) = match self.length {
+            u64::MAX => (0, last_of(&self.path)?.unwrap_or_default()),
+            length => (length, self.head.clone()),
+        };
+        if self.length == u64::MAX && head.seq < self.head.seq {
+            return Ok(false);
+        }
+        let length = self.file.metadata()?.len();
+        let mut file = File::open(&self.path)?;
+        if length < from {
+            return Ok(false);
+        }
+        file.seek(SeekFrom::Start(from))?;
+        for line in BufReader::new(file).lines() {
+            let Ok(line) = Line::read(&line?) else { return Ok(false) };
+            if line.follows(&head, &[]).is_err() {
+                return Ok(false);
+            }
+            head = Head { seq: line.seq, hash: line.hash };
+        }
+        (self.head, self.length) = (head, length);
+        Ok(true)
+    }
+
+    /// Lines behind the last checkpoint, as far as the end of the file shows them.
+    pub(super) fn unsigned(&self) -> u64 {
+        self.unsigned
+    }
+
     /// Finds the last line, and cuts off one that was not written to its end, which nobody was told of.
     fn catch_up(&mut self) -> io::Result<()> {
         self.length = self.file.metadata()?.len();
-        let from = self.length.saturating_sub(LINE_MAX);
-        let mut file = File::open(&self.path)?;
-        file.seek(SeekFrom::Start(from))?;
-        let mut end = Vec::new();
-        file.read_to_end(&mut end)?;
+        let mut end = self.tail(TAIL)?;
         let whole = end.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         if whole < end.len() {
             tracing::warn!("the audit's last line was cut short, by a crash perhaps; it is removed");
-            self.length = from + u64::try_from(whole).unwrap_or(u64::MAX);
+            self.length -= u64::try_from(end.len() - whole).unwrap_or(0);
             self.file.set_len(self.length)?;
-            end.truncate(whole);
+            end = self.tail(TAIL)?;
         }
-        let last = end.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty());
-        let line =
-            last.and_then(|line| std::str::from_utf8(line).ok()).and_then(|text| Line::read(text).ok());
-        match (line, end.is_empty()) {
-            (Some(line), _) => self.head = Head { seq: line.seq, hash: line.hash },
+        let read = |line: &[u8]| std::str::from_utf8(line).ok().and_then(|text| Line::read(text).ok());
+        let mut lines = end.split(|byte| *byte == b'\n').rev().filter(|line| !line.is_empty()).map(read);
+        let last = lines.next();
+        let signed = |line: &Option<Line>| line.as_ref().is_some_and(|line| line.checkpoint);
+        self.unsigned = match &last {
+            Some(last) if !signed(last) => {
+                1 + u64::try_from(lines.take_while(|line| !signed(line)).count()).unwrap_or(u64::MAX)
+            }
+            _ => 0,
+        };
+        match last {
+            Some(Some(line)) => self.head = Head { seq: line.seq, hash: line.hash },
             // What was put aside goes on here.
-            (None, true) => self.head = last_of(&self.path)?.unwrap_or_default(),
-            (None, false) => {
+            None => self.head = last_of(&self.path)?.unwrap_or_default(),
+            Some(None) => {
                 let what = "its last line is none of the audit's; put the file aside and start again";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, what));
             }
         }
         Ok(())
+    }
+
+    /// The end of the file, from the beginning of a line on; at least so much, if there is as much.
+    fn tail(&self, at_least: u64) -> io::Result<Vec<u8>> {
+        let mut wanted = at_least;
+        loop {
+            let from = self.length.saturating_sub(wanted);
+            let mut file = File::open(&self.path)?;
+            file.seek(SeekFrom::Start(from))?;
+            let mut end = Vec::new();
+            file.take(self.length - from).read_to_end(&mut end)?;
+            // What comes before the first line is of one that is not whole here.
+            let first =
+                if from == 0 { Some(0) } else { end.iter().position(|byte| *byte == b'\n').map(|at| at + 1) };
+            match first.filter(|first| from == 0 || *first < end.len()) {
+                Some(first) => return Ok(end.split_off(first)),
+                None => wanted = wanted.saturating_mul(4),
+            }
+        }
     }
 
     fn is_due(&mut self) -> io::Result<bool> {
@@ -142,7 +203,7 @@ impl Log {
             Some(after) => {
                 if self.begun.is_none() {
                     let mut first = String::new();
-                    BufReader::new(File::open(&self.path)?.take(LINE_MAX)).read_line(&mut first)?;
+                    BufReader::new(File::open(&self.path)?.take(TAIL)).read_line(&mut first)?;
                     let line = Line::read(first.trim_end()).ok();
                     let begun = line.and_then(|line| super::time::read(line.all.get("time")?.as_str()?));
                     self.begun = begun.or_else(|| Some(SystemTime::now()));
@@ -161,7 +222,9 @@ impl Log {
         fresh.lock()?;
         File::open(self.path.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
             .sync_all()?;
-        (self.file, self.length, self.begun) = (fresh, 0, None);
+        (self.file, self.begun) = (fresh, None);
+        // Another process may have been faster.
+        self.catch_up()?;
         let (path, rotation) = (self.path.clone(), self.rotation.clone());
         std::thread::spawn(move || {
             if let Err(error) = tidy(&path, &rotation) {
@@ -187,6 +250,12 @@ fn tidy(path: &Path, rotation: &Rotation) -> io::Result<()> {
     for aside in asides(path)? {
         let is_new = aside.extension().is_none_or(|extension| extension != "gz");
         if rotation.compress && is_new {
+            // One at a time, of all processes; who was slower finds it gone.
+            let locked = File::open(&aside)?;
+            locked.lock()?;
+            if !aside.exists() {
+                continue;
+            }
             let (fresh, packed) = (with_suffix(&aside, ".gz.new"), with_suffix(&aside, ".gz"));
             let out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
             let modified = fs::metadata(&aside)?.modified()?;

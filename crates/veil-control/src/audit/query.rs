@@ -1,5 +1,6 @@
 //! Finding events in the audit, the newest first.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -70,6 +71,12 @@ fn seq(event: &Value) -> Option<u64> {
     event.get("seq")?.as_u64()
 }
 
+/// The number of a line, which stands at its beginning.
+fn seq_of(line: &str) -> Option<u64> {
+    let digits = line.strip_prefix(r#"{"seq":"#)?;
+    digits.get(..digits.find(',')?)?.parse().ok()
+}
+
 impl Audit {
     /// Events that fit, the newest first.
     ///
@@ -80,6 +87,10 @@ impl Audit {
         let mut page = Page::default();
         let mut looked = 0;
         let mut take = |line: &str| -> bool {
+            // Those of the pages before are passed over.
+            if filter.before.is_some_and(|before| seq_of(line).is_some_and(|seq| seq >= before)) {
+                return true;
+            }
             looked += 1;
             let Ok(event) = serde_json::from_str::<Value>(line) else { return true };
             if filter.is_past(&event) {
@@ -99,8 +110,19 @@ impl Audit {
         }
         for aside in asides(path)?.iter().rev() {
             // Each is named by its last line; what is wanted may be in older ones only.
-            let all: Vec<String> = lines(aside)?.lines().collect::<io::Result<_>>()?;
-            if !all.iter().rev().all(|line| take(line)) {
+            let mut last: VecDeque<String> = VecDeque::new();
+            for line in lines(aside)?.lines() {
+                let line = line?;
+                let event = serde_json::from_str::<Value>(&line);
+                if event.is_ok_and(|event| filter.fits(&event)) {
+                    // One more, to tell that there are more.
+                    if last.len() > filter.limit {
+                        last.pop_front();
+                    }
+                    last.push_back(line);
+                }
+            }
+            if !last.iter().rev().all(|line| take(line)) {
                 return Ok(page);
             }
         }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -27,11 +27,14 @@ const PRIORITY: u8 = 13 * 8 + 6;
 const WAITING_MAX: usize = 4096;
 /// The receiver has so long to take a message.
 const SEND_MAX: Duration = Duration::from_secs(5);
+/// At the end it has so long for what waits.
+const SETTLE_MAX: Duration = Duration::from_secs(2);
 
 /// Sends messages.
 pub(super) struct Syslog {
     out: SyncSender<String>,
     unsent: Arc<AtomicU64>,
+    waiting: Arc<AtomicU64>,
 }
 
 impl Syslog {
@@ -40,7 +43,8 @@ impl Syslog {
     pub(super) fn start(to: Receiver) -> Self {
         let (out, messages) = sync_channel::<String>(WAITING_MAX);
         let unsent = Arc::<AtomicU64>::default();
-        let failed = Arc::clone(&unsent);
+        let waiting = Arc::<AtomicU64>::default();
+        let (failed, left) = (Arc::clone(&unsent), Arc::clone(&waiting));
         std::thread::spawn(move || {
             let mut socket = None;
             for message in messages {
@@ -55,22 +59,33 @@ impl Syslog {
                     }
                     socket = None;
                 }
+                left.fetch_sub(1, Ordering::Relaxed);
             }
         });
-        Self { out, unsent }
+        Self { out, unsent, waiting }
     }
 
-    pub(super) fn send(&self, event: &Value) {
+    pub(super) fn send(&self, event: &Value, line: &str) {
         let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or("-");
         let message = format!(
-            "<{PRIORITY}>1 {} {} ironveil {} {} - {event}",
+            "<{PRIORITY}>1 {} {} ironveil {} {} - {line}",
             text("time"),
             host(),
             std::process::id(),
             text("event")
         );
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         if self.out.try_send(message).is_err() {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
             self.unsent.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits a while until what waits has been sent.
+    pub(super) fn settle(&self) {
+        let since = Instant::now();
+        while self.waiting.load(Ordering::Relaxed) > 0 && since.elapsed() < SETTLE_MAX {
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 

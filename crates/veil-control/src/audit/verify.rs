@@ -3,9 +3,11 @@
 use std::fmt;
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::chain::{Fault, Head, Line};
 use super::file::{asides, lines};
+use super::{CHECKPOINT_INTERVAL, CHECKPOINT_LINES, time};
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +28,10 @@ pub struct Report {
     pub more: bool,
 }
 
+/// The proxy signs more often than after so many lines.
+const UNSIGNED_MAX: u64 = 2 * CHECKPOINT_LINES + 1000;
+/// A checkpoint that is so old is followed by another with the next line.
+const LATE: Duration = Duration::from_secs(2 * CHECKPOINT_INTERVAL.as_secs());
 /// Faults that are listed.
 const FAULTS_MAX: usize = 100;
 
@@ -58,9 +64,10 @@ impl fmt::Display for Report {
 ///
 /// # Errors
 /// A file cannot be read.
-pub fn verify(path: &Path, public_key: Option<&[u8]>) -> io::Result<Report> {
+pub fn verify(path: &Path, public_keys: &[Vec<u8>]) -> io::Result<Report> {
     let mut report = Report::default();
     let mut head: Option<Head> = None;
+    let (mut signed, mut late) = (None, None);
     for file in asides(path)?.into_iter().chain([path.to_owned()]) {
         for (at, text) in (1..).zip(lines(&file)?.lines()) {
             let text = text?;
@@ -77,18 +84,34 @@ pub fn verify(path: &Path, public_key: Option<&[u8]>) -> io::Result<Report> {
             };
             // Older files may have been removed.
             let checked = match &head {
-                Some(head) => line.follows(head, public_key),
-                None => line.is_signed(public_key),
+                Some(head) => line.follows(head, public_keys),
+                None => line.is_signed(public_keys),
             };
             if let Err(fault) = checked {
                 report.add(&file, at, &fault);
             }
             if head.is_none() {
                 report.first = line.seq;
+                if !line.checkpoint {
+                    report.add(&file, at, &Fault::Beginning);
+                }
+            }
+            // The proxy signs behind what it writes when the last checkpoint is older.
+            let time = line.all.get("time").and_then(serde_json::Value::as_str).and_then(time::read);
+            if line.checkpoint {
+                (signed, late) = (time, None);
+            } else if time > signed.map(|signed| signed + LATE) {
+                if late.is_some() && late != time {
+                    report.add(&file, at, &Fault::Unsigned(report.unsigned));
+                }
+                late = time;
             }
             report.last = line.seq;
             report.checkpoints += u64::from(line.checkpoint);
             report.unsigned = if line.checkpoint { 0 } else { report.unsigned + 1 };
+            if report.unsigned == UNSIGNED_MAX {
+                report.add(&file, at, &Fault::Unsigned(report.unsigned));
+            }
             head = Some(Head { seq: line.seq, hash: line.hash });
         }
     }
@@ -106,7 +129,13 @@ impl Report {
             Fault::Broken { expected, found } => {
                 format!("number {expected} should stand here, and {found} does: lines were removed or moved")
             }
-            Fault::Signature => "the checkpoint is not signed by this key".to_owned(),
+            Fault::Beginning => {
+                "files begin with a checkpoint: lines before this one were removed".to_owned()
+            }
+            Fault::Unsigned(lines) => {
+                format!("{lines} lines up to here without a checkpoint: they were not written by the proxy")
+            }
+            Fault::Signature => "the checkpoint is not signed by this key or those before it".to_owned(),
         };
         match self.faults.len() {
             0..FAULTS_MAX => self.faults.push((file.to_owned(), at, what)),

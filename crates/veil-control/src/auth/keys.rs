@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use veil_store::{Key, SharedStore};
+use veil_store::{Key, SharedStore, StoreError};
 
 use super::{Caller, Role, now};
 use crate::hex;
@@ -58,33 +58,48 @@ impl Keys {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Whose key this is.
-    pub(super) async fn check(&self, given: &str) -> Option<Caller> {
-        let (id, _) = given.strip_prefix(PREFIX)?.split_once('_')?;
+    /// Whose key this is. While the store is lost, keys that are known hold.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub(super) async fn check(&self, given: &str) -> Result<Option<Caller>, StoreError> {
+        let Some((id, _)) = given.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')) else {
+            return Ok(None);
+        };
         let digest: [u8; 32] = Sha256::digest(given).into();
-        if let Some(key) = self.known(&digest) {
-            return caller(&key);
+        if let Some(key) = self.known(&digest, KNOWN_MAX) {
+            return Ok(caller(&key));
         }
         let (store, id, given) = (SharedStore::clone(&self.store), id.to_owned(), given.to_owned());
         let found = tokio::task::spawn_blocking(move || {
-            let key = store.keys().ok()?.into_iter().find(|key| key.id == id)?;
-            let hash = PasswordHash::new(&key.hash).ok()?;
-            Argon2::default().verify_password(given.as_bytes(), &hash).ok()?;
-            Some(key)
+            let holds = |key: &Key| {
+                let hash = PasswordHash::new(&key.hash).ok()?;
+                Argon2::default().verify_password(given.as_bytes(), &hash).ok()
+            };
+            let key = store.keys()?.into_iter().find(|key| key.id == id);
+            Ok(key.filter(|key| holds(key).is_some()))
         });
-        let key = found.await.ok()??;
+        let failed = |_| Err(StoreError::Unavailable("a key could not be looked at".to_owned()));
+        let key = match found.await.unwrap_or_else(failed) {
+            Ok(Some(key)) => key,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                let known = self.known(&digest, Duration::MAX);
+                return known.map(|key| caller(&key)).ok_or(error);
+            }
+        };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= KNOWN_KEYS {
             known.clear();
         }
         known.insert(digest, (key.clone(), Instant::now()));
         drop(known);
-        caller(&key)
+        Ok(caller(&key))
     }
 
-    fn known(&self, digest: &[u8; 32]) -> Option<Key> {
+    fn known(&self, digest: &[u8; 32], age: Duration) -> Option<Key> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(digest).filter(|(_, since)| since.elapsed() < KNOWN_MAX).map(|(key, _)| key.clone())
+        known.get(digest).filter(|(_, since)| since.elapsed() < age).map(|(key, _)| key.clone())
     }
 }
 

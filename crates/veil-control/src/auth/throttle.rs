@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// Wrong keys that one address may show in a while.
-const FAILURES_MAX: u32 = 10;
+const FAILURES_MAX: u32 = 20;
 const WHILE: Duration = Duration::from_secs(60);
 /// Addresses that are remembered.
 const ADDRESSES_MAX: usize = 10_000;
@@ -26,20 +26,11 @@ fn subscriber(address: IpAddr) -> IpAddr {
 }
 
 impl Throttle {
-    /// Whether a key is looked at.
+    /// A key is looked at, which counts as a wrong one.
     ///
     /// # Errors
-    /// So many seconds are to be waited.
-    pub(super) fn check(&mut self, address: IpAddr) -> Result<(), u64> {
-        match self.0.get(&subscriber(address)) {
-            Some((failures, since)) if *failures >= FAILURES_MAX && since.elapsed() < WHILE => {
-                Err(WHILE.saturating_sub(since.elapsed()).as_secs() + 1)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    pub(super) fn failed(&mut self, address: IpAddr) {
+    /// It is not looked at; so many seconds are to be waited.
+    pub(super) fn begin(&mut self, address: IpAddr) -> Result<(), u64> {
         if self.0.len() >= ADDRESSES_MAX {
             self.0.retain(|_, (_, since)| since.elapsed() < WHILE);
         }
@@ -47,10 +38,17 @@ impl Throttle {
         if since.elapsed() >= WHILE {
             (*failures, *since) = (0, Instant::now());
         }
+        if *failures >= FAILURES_MAX {
+            return Err(WHILE.saturating_sub(since.elapsed()).as_secs() + 1);
+        }
         *failures += 1;
+        Ok(())
     }
 
-    pub(super) fn succeeded(&mut self, address: IpAddr) {
-        self.0.remove(&subscriber(address));
+    /// It was none.
+    pub(super) fn was_none(&mut self, address: IpAddr) {
+        if let Some((failures, _)) = self.0.get_mut(&subscriber(address)) {
+            *failures = failures.saturating_sub(1);
+        }
     }
 }

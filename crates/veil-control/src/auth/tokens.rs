@@ -45,9 +45,22 @@ const KEYS_MAX: Duration = Duration::from_secs(300);
 /// or after so long if a token names a key that is not in it.
 const KEYS_MIN: Duration = Duration::from_secs(10);
 
+/// While it cannot be had, what is known of it holds for so long.
+const KEYS_LAST: Duration = Duration::from_secs(3600);
+
+/// A set that was read.
+#[derive(Clone)]
+struct Known {
+    set: Arc<JwkSet>,
+    /// When it was asked for last.
+    asked: Instant,
+    /// When it was read last.
+    read: Instant,
+}
+
 #[derive(Default)]
 pub(super) struct Tokens {
-    keys: Mutex<Option<(Arc<JwkSet>, Instant)>>,
+    keys: Mutex<Option<Known>>,
     /// One asks at a time.
     asking: tokio::sync::Mutex<()>,
 }
@@ -70,7 +83,8 @@ impl Tokens {
         let mut validation = Validation::new(header.alg);
         validation.leeway = LEEWAY;
         validation.validate_nbf = true;
-        validation.validate_aud = settings.audience.is_some();
+        // Those that are for somebody are not for us, unless the configuration says so.
+        validation.validate_aud = true;
         let mut needed = vec!["exp"];
         if let Some(audience) = &settings.audience {
             validation.set_audience(&[audience]);
@@ -102,10 +116,10 @@ impl Tokens {
     }
 
     async fn set(&self, url: &str, has_it: impl Fn(&JwkSet) -> bool) -> Option<Arc<JwkSet>> {
-        let fits = |known: &Option<(Arc<JwkSet>, Instant)>| {
-            let (set, since) = known.as_ref()?;
-            let age = since.elapsed();
-            (age < KEYS_MIN || age < KEYS_MAX && has_it(set)).then(|| Arc::clone(set))
+        let fits = |known: &Option<Known>| {
+            let known = known.as_ref()?;
+            let age = known.asked.elapsed();
+            (age < KEYS_MIN || age < KEYS_MAX && has_it(&known.set)).then(|| Arc::clone(&known.set))
         };
         let known = || self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(set) = fits(&known()) {
@@ -120,16 +134,20 @@ impl Tokens {
         });
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         match read {
-            Ok(set) => *keys = Some((Arc::new(set), Instant::now())),
+            Ok(set) => {
+                let now = Instant::now();
+                *keys = Some(Known { set: Arc::new(set), asked: now, read: now });
+            }
             Err(why) => {
                 tracing::warn!(why, "the keys of api.jwks_url cannot be had");
                 // Those that are known hold on for a while.
-                if let Some((_, since)) = keys.as_mut() {
-                    *since = Instant::now();
+                keys.take_if(|known| known.read.elapsed() > KEYS_LAST);
+                if let Some(known) = keys.as_mut() {
+                    known.asked = Instant::now();
                 }
             }
         }
-        keys.as_ref().map(|(set, _)| Arc::clone(set))
+        keys.as_ref().map(|known| Arc::clone(&known.set))
     }
 }
 

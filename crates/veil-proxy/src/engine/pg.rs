@@ -27,7 +27,7 @@ pub enum Engine {
     /// Something is masked for this user: statements are analysed, rows follow plans.
     Guarded(Box<Guarded>),
     /// Nothing is masked for this user; what it defines may matter to others.
-    Watched(Watcher),
+    Watched(Box<Watcher>),
 }
 
 impl Engine {

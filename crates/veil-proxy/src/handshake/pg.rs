@@ -460,7 +460,7 @@ fn engine(
 ) -> Result<Engine, Problem> {
     let slot = proxy.slots.of(target, asked.server_database());
     Ok(Engine::Pg(match asked.scope {
-        Scope::Unprotected | Scope::Exempt => pg::Engine::Watched(Watcher::new(slot)),
+        Scope::Unprotected | Scope::Exempt => pg::Engine::Watched(Box::new(Watcher::new(slot))),
         Scope::Guarded => {
             let settings = settings.iter().map(|(name, value)| (name.as_slice(), value.as_slice()));
             let budget = proxy.budgets.of(asked.server_database(), &asked.user);

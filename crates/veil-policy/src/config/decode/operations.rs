@@ -125,7 +125,16 @@ pub(super) fn api(value: &Value<'_>, faults: &mut Faults) -> Option<Api> {
     let key = map.take("api_key").and_then(|value| secret(&value, faults));
     let admin_key_file = path(map.take("admin_key_file"), faults);
     let file = path(map.take("jwks_file"), faults).map(KeySet::File);
-    let url = map.take("jwks_url").and_then(|value| url(&value, faults)).map(KeySet::Url);
+    let url = map.take("jwks_url").and_then(|value| {
+        let url = url(&value, faults)?;
+        let host = url.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or_default());
+        let here = host.is_none_or(|host| matches!(host, "localhost" | "127.0.0.1"));
+        if here {
+            Some(KeySet::Url(url))
+        } else {
+            wrong(&value, faults, "keys from another machine are asked for by https only")
+        }
+    });
     if file.is_some() && url.is_some() {
         faults.at(value, "only one of \"jwks_file\" and \"jwks_url\" says where the keys are");
     }

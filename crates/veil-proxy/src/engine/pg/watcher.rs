@@ -90,7 +90,7 @@ impl Watcher {
                 if seen.len() < header.body.min(heard::needs(tag)) {
                     return Ok(at);
                 }
-                self.heard.command(tag, seen, now)?;
+                self.heard.command(tag, seen, now);
             }
             match command::Tag::decode(header.tag) {
                 Ok(command::Tag::Query | command::Tag::FunctionCall) => {

@@ -206,10 +206,7 @@ impl Guarded {
                     Some(shown.ok_or_else(|| Problem::protocol("COPY data that cannot be shown"))?);
                 false
             }
-            Tag::CopyDone => {
-                self.copying_out = None;
-                false
-            }
+            Tag::CopyDone => false,
             Tag::Authentication
             | Tag::BackendKeyData
             | Tag::CopyBothResponse
