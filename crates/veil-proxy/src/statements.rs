@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
+use prometheus::IntCounter;
 use quick_cache::sync::Cache;
 use tokio::sync::{broadcast, mpsc};
 use veil_policy::MaskedColumn;
@@ -158,7 +159,6 @@ impl Telemetry {
         let ended = Arc::new(ended);
         let metrics = &self.metrics;
         let protocol = ended.who.protocol.name();
-        metrics.statements.with_label_values(&[protocol, ended.text.operation, ended.verdict.name()]).inc();
         if ended.code.is_some() && ended.verdict != Verdict::Refused {
             metrics.failed.with_label_values(&[protocol]).inc();
         }
@@ -200,6 +200,8 @@ struct Telling {
     metrics: OfSession,
     /// Its user sees everything, and others do not.
     exempt: bool,
+    /// The counter of statements like the last one.
+    like: Option<(&'static str, Verdict, IntCounter)>,
     /// When the last statement ended.
     last: Instant,
     /// What the proxy has worked since then.
@@ -240,6 +242,7 @@ impl Teller {
             who: Arc::new(who),
             seat: Arc::clone(seat),
             exempt,
+            like: None,
             last: Instant::now(),
             worked: Duration::ZERO,
         })))
@@ -293,11 +296,18 @@ impl Teller {
         metrics.worked.observe(worked.as_secs_f64());
         metrics.rows.inc_by(rows);
         telling.seat.traffic.statements.fetch_add(1, Ordering::Relaxed);
+        let text = text.map(Arc::clone).unwrap_or_else(unknown_text);
         let telemetry = &telling.telemetry;
+        if !telling.like.as_ref().is_some_and(|like| (like.0, like.1) == (text.operation, verdict)) {
+            let labels = [telling.who.protocol.name(), text.operation, verdict.name()];
+            let counter = telemetry.metrics.statements.with_label_values(&labels);
+            telling.like = Some((text.operation, verdict, counter));
+        }
+        telling.like.iter().for_each(|(.., counter)| counter.inc());
         telemetry.tell(Ended {
             number: telemetry.ended.fetch_add(1, Ordering::Relaxed) + 1,
             who: Arc::clone(&telling.who),
-            text: text.map(Arc::clone).unwrap_or_else(unknown_text),
+            text,
             at: SystemTime::now(),
             took,
             worked,

@@ -106,3 +106,63 @@ async fn what_is_shown_to_few_is_written_down() {
     );
     assert!(!audit.contains(SECRET) && !audit.contains("n3"), "{audit}");
 }
+
+/// What ends is told by its own text: COPY, pipelines, errors in them, names that come and go.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_is_what_has_run() {
+    let servers = Servers::start();
+    servers
+        .pg
+        .psql("shop", "create role dba login; grant select on all tables in schema public to dba")
+        .unwrap();
+    let rules = "rules:\n  - { name: all, column: '*', who: { user: dba }, unmask: true, reason: on call }\n  \
+        - { table: users, column: email, strategy: email }\n";
+    let mut proxy = Proxy::start(&format!("{}{rules}", servers.databases()));
+    for user in ["postgres", "dba"] {
+        let pg = proxy.try_pg(user).await.unwrap();
+        let copied = pg.copy_out("copy users (id, email) to stdout").await.unwrap();
+        drop(copied);
+        // Some fail, and those behind them in the same group are not run.
+        let (one, bad, two, three) = tokio::join!(
+            pg.query("select 1 from users where id = 1", &[]),
+            pg.query("select nothing from users", &[]),
+            pg.query("select email, 2 from users where id < 3", &[]),
+            pg.batch_execute("select 3 from users; select 4 / 0; select 5 from users"),
+        );
+        assert!(one.is_ok() && bad.is_err() && two.is_ok() && three.is_err());
+        for at in 0..20 {
+            let statement =
+                pg.prepare(&format!("select email as e{at} from users where id = $1")).await.unwrap();
+            pg.query(&statement, &[&1]).await.unwrap();
+        }
+        pg.query("select email as last from users", &[]).await.unwrap();
+    }
+    let logs = proxy.admin("GET", "/logs?limit=1000", None, &serde_json::Value::Null).json();
+    let logs = logs["statements"].as_array().unwrap();
+    for (user, verdict) in [("postgres", "masked"), ("dba", "unmasked")] {
+        let of: Vec<_> = logs.iter().filter(|one| one["user"] == user).collect();
+        let found = |text: &str| {
+            let fits = |one: &&&serde_json::Value| one["statement"].as_str().unwrap().contains(text);
+            of.iter().find(fits).unwrap_or_else(|| panic!("{user} {text}: {of:?}"))
+        };
+        let copied = found("copy users (id, email) to stdout");
+        assert_eq!(
+            (&copied["verdict"], &copied["operation"], &copied["rows"]),
+            (&json!(verdict), &json!("COPY"), &json!(20))
+        );
+        assert_eq!(found("select nothing from users")["code"], "42703");
+        assert_eq!(found("select email, ? from users where id < ?")["rows"], 2);
+        let failed = of.iter().filter(|one| {
+            one["statement"].as_str().unwrap().starts_with("select ? from users; select ? / ?")
+        });
+        assert_eq!(failed.map(|one| one["code"].clone()).collect::<Vec<_>>(), [json!("22012"), json!(null)]);
+        for at in 0..20 {
+            let one = found(&format!("select email as e{at} from users where id = $1"));
+            assert_eq!((&one["verdict"], &one["rows"]), (&json!(verdict), &json!(1)));
+        }
+        assert_eq!(found("select email as last from users")["rows"], 20);
+    }
+    assert!(!logs.iter().any(|one| one.to_string().contains(SECRET)));
+    proxy.signal("TERM");
+    assert!(proxy.ended().success());
+}
