@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use tokio_rustls::TlsAcceptor;
-use tracing::info;
+use tracing::warn;
 use veil_control::{
     Access, Audit, KeySource, OtlpSettings, Receiver, Role, Rotation, Signer, TokenSettings, hex,
 };
@@ -136,7 +136,7 @@ fn admin_key(
             .with_context(|| format!("api.admin_key_file: cannot create {}", path.display()))?;
         writeln!(file, "{}", hex(&keys::random()?))?;
         file.sync_all()?;
-        info!(file = %path.display(), "a key for the API's first administrator was made");
+        warn!(file = %path.display(), "a key for the API's first administrator was made");
     }
     let text = std::fs::read_to_string(&path);
     let text = text.with_context(|| format!("api.admin_key_file: cannot read {}", path.display()))?;

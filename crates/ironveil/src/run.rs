@@ -13,7 +13,9 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tracing::{error, info, warn};
 use veil_control::{Api, Audit, Auth, Observed, Operations, Otlp, Reloaded};
 use veil_policy::Policy;
@@ -65,6 +67,8 @@ pub(crate) struct Running {
     /// Who the API lets in, if there is one.
     auth: Option<Arc<Auth>>,
     began: Instant,
+    /// That of the API, if it has one.
+    certificate: Mutex<Option<watch::Sender<TlsAcceptor>>>,
     /// What cannot change while it runs.
     fixed: Fixed,
     files: Mutex<Vec<PathBuf>>,
@@ -155,6 +159,7 @@ impl Running {
             audit: Arc::new(audit),
             auth,
             began: Instant::now(),
+            certificate: Mutex::default(),
             fixed: Fixed::of(&config),
             files: Mutex::new(files),
             known: Mutex::new(known),
@@ -185,7 +190,7 @@ impl Running {
             let (audit, events) = (Arc::clone(&self.audit), self.proxy.events.listen(when_full));
             std::thread::spawn(move || audit.follow(&events))
         });
-        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let (stop, stopped) = watch::channel(false);
         let mut serving = JoinSet::new();
         let Listen { postgres, mysql, reuse_port, .. } = self.fixed.listen;
         for (kind, protocol, address) in
@@ -273,7 +278,8 @@ impl Running {
         let (Some(api), Some(auth), Some(store)) = (&self.fixed.api, &self.auth, &self.source.store) else {
             return Ok(());
         };
-        let tls = control::acceptor(api)?;
+        let tls = control::acceptor(api)?.map(|acceptor| watch::channel(acceptor).0);
+        let secured = tls.as_ref().map(watch::Sender::subscribe);
         let listener = listen(api.listen, self.fixed.listen.reuse_port).context("api.listen")?;
         info!(address = %listener.local_addr()?, tls = tls.is_some(), "the API takes requests");
         let api = Api {
@@ -284,8 +290,9 @@ impl Running {
             secure: tls.is_some(),
             changing: tokio::sync::Mutex::default(),
         };
+        *self.certificate.lock().unwrap_or_else(PoisonError::into_inner) = tls;
         tasks.spawn(async move {
-            if let Err(error) = api.serve(listener, tls).await {
+            if let Err(error) = api.serve(listener, secured).await {
                 error!(%error, "the API has ended");
             }
         });
@@ -390,12 +397,18 @@ impl Running {
         let (settings, policy) = wire_up::parts(&config, &keys::read_root(&root)?, Some(&before))?;
         let policy = Arc::new(policy);
         self.test_statements(&config, &policy)?;
+        let certificate = config.api.as_ref().map(control::acceptor).transpose()?.flatten();
         if let (Some(auth), Some(store)) = (&self.auth, &self.source.store) {
             let path = self.source.run.config_path();
             // Where it listens holds until the next start.
             let api = config.api.clone().zip(self.fixed.api.as_ref());
             let api = api.map(|(api, fixed)| operations::Api { listen: fixed.listen, ..api });
             auth.set(control::access(&Config { api, ..config.clone() }, path.as_deref(), store)?);
+        }
+        if let (Some(certificate), Some(used)) =
+            (certificate, &*self.certificate.lock().unwrap_or_else(PoisonError::into_inner))
+        {
+            used.send_replace(certificate);
         }
         self.proxy.reload(settings, policy);
         self.source.note_used();

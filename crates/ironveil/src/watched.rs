@@ -38,6 +38,9 @@ pub(crate) fn files(run: &Run, config: &Config, root: &Secret) -> Vec<PathBuf> {
         files.extend([tls.certificate.clone(), tls.key.clone()]);
         files.extend(tls.client_ca.clone());
     }
+    if let Some((certificate, key)) = config.api.as_ref().and_then(|api| api.tls.as_ref()) {
+        files.extend([certificate.clone(), key.clone()]);
+    }
     if let Some(KeySet::File(path)) = config.api.as_ref().and_then(|api| api.tokens.keys.as_ref()) {
         files.push(path.clone());
     }

@@ -24,6 +24,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -132,11 +133,15 @@ impl std::ops::Deref for Api {
 }
 
 impl Api {
-    /// Answers requests, for as long as it runs.
+    /// Answers requests, for as long as it runs; by TLS, if there is a certificate.
     ///
     /// # Errors
     /// The listener is broken.
-    pub async fn serve(self, listener: TcpListener, tls: Option<TlsAcceptor>) -> std::io::Result<()> {
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        tls: Option<watch::Receiver<TlsAcceptor>>,
+    ) -> std::io::Result<()> {
         let secure = self.secure;
         let api = Arc::new(self);
         let (router, document) = router(&api).split_for_parts();

@@ -313,6 +313,24 @@ fn the_listener_is_secure_or_says_why_not() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.starts_with("200 max-age="), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    // Another certificate is used when it is there.
+    let other = Authority::new().unwrap();
+    let fresh = other.issue("localhost", &["localhost"]).unwrap();
+    std::fs::copy(&fresh.key, &issued.key).unwrap();
+    std::fs::copy(&fresh.cert, &issued.cert).unwrap();
+    let since = std::time::Instant::now();
+    loop {
+        let output = Command::new("python3")
+            .args(["-c", script])
+            .arg(other.ca_pem())
+            .args([&format!("https://localhost:{}/version", proxy.api), &proxy.admin_key()])
+            .output()
+            .unwrap();
+        if output.status.success() {
+            break;
+        }
+        assert!(since.elapsed() < SOON, "{}", String::from_utf8_lossy(&output.stderr));
+    }
     let ends = |config: &str, api: &str, why: &str| {
         let file = directory.path().join("proxy.yaml");
         std::fs::write(directory.path().join("key"), "00112233445566778899aabbccddeeff".repeat(2)).unwrap();

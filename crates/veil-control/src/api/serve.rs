@@ -1,9 +1,10 @@
 //! The listener of the API: few connections, none for ever, with TLS if there is a certificate.
 
+use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,13 +12,15 @@ use axum::extract::connect_info::Connected;
 use axum::serve::IncomingStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 /// Connections at one time; others wait.
 const CONNECTIONS_MAX: usize = 128;
+/// Connections from one address; more are closed at once, so that others are served.
+const ADDRESS_MAX: usize = 64;
 /// The first answer has to be begun in so long, whatever comes,
 const REQUEST_MAX: Duration = Duration::from_secs(30);
 /// a connection on which nothing is answered ends after so long,
@@ -35,11 +38,15 @@ pub(super) struct Few {
 
 impl Few {
     /// Begins to accept.
-    pub(super) fn start(listener: TcpListener, tls: Option<TlsAcceptor>) -> io::Result<Self> {
+    pub(super) fn start(
+        listener: TcpListener,
+        tls: Option<watch::Receiver<TlsAcceptor>>,
+    ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (sender, ready) = mpsc::channel(1);
         tokio::spawn(async move {
             let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+            let addresses = Arc::<Addresses>::default();
             loop {
                 let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
                 let (tcp, peer) = tokio::select! {
@@ -52,7 +59,11 @@ impl Few {
                     },
                     () = sender.closed() => return,
                 };
-                let (tls, sender) = (tls.clone(), sender.clone());
+                let Some(share) = Share::take(&addresses, peer.ip()) else { continue };
+                let place = (place, share);
+                // The certificate may have become another.
+                let tls = tls.as_ref().map(|tls| tls.borrow().clone());
+                let sender = sender.clone();
                 tokio::spawn(async move {
                     let Some(stream) = secure(tcp, tls).await else { return };
                     let _ = sender.send((Placed::new(stream, place), peer)).await;
@@ -91,6 +102,36 @@ impl axum::serve::Listener for Few {
     }
 }
 
+/// How many connections each address has.
+type Addresses = Mutex<HashMap<IpAddr, usize>>;
+
+/// One of an address's connections.
+struct Share(Arc<Addresses>, IpAddr);
+
+impl Share {
+    fn take(all: &Arc<Addresses>, address: IpAddr) -> Option<Self> {
+        let mut counts = all.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address).or_default();
+        if *count >= ADDRESS_MAX {
+            return None;
+        }
+        *count += 1;
+        Some(Self(Arc::clone(all), address))
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.1) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.1);
+            }
+        }
+    }
+}
+
 /// Where a request comes from.
 #[derive(Clone, Copy)]
 pub(super) struct Peer(pub(super) SocketAddr);
@@ -111,11 +152,11 @@ pub(super) struct Placed {
     stream: Stream,
     until: Pin<Box<Sleep>>,
     begun: Instant,
-    _place: OwnedSemaphorePermit,
+    _place: (OwnedSemaphorePermit, Share),
 }
 
 impl Placed {
-    fn new(stream: Stream, place: OwnedSemaphorePermit) -> Self {
+    fn new(stream: Stream, place: (OwnedSemaphorePermit, Share)) -> Self {
         let begun = Instant::now();
         Self { stream, until: Box::pin(sleep_until(begun + REQUEST_MAX)), begun, _place: place }
     }
