@@ -29,7 +29,7 @@ use tokio_rustls::TlsAcceptor;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref,
+    ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
     ResponseBuilder, SecurityRequirement,
 };
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
@@ -273,12 +273,24 @@ fn guarded(
         let methods =
             [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.head, &mut item.patch];
         for operation in methods.into_iter().flatten() {
+            let parameters = operation.parameters.as_deref().unwrap_or_default();
+            let versioned = parameters
+                .iter()
+                .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "If-Match"));
+            let (reads, asks) = (operation.request_body.is_some(), !parameters.is_empty());
+            let always = [
+                (true, "401", "Nothing that says who asks, or nothing that is believed."),
+                (true, "403", "The role is another, or a browser's request is not a page's of the API."),
+                (true, "429", "Too many wrong keys from this address."),
+                (true, "503", "The store cannot be used."),
+                (reads || asks, "400", "What was sent cannot be read."),
+                (reads, "413", "The body is too long."),
+                (reads, "415", "The body is something else."),
+                (versioned, "409", "The rules have become others, or several are called so."),
+                (versioned, "428", "If-Match is missing."),
+            ];
             let answers = &mut operation.responses.responses;
-            for (status, what) in [
-                ("401", "Nothing that says who asks, or nothing that is believed."),
-                ("403", "The role is another, or a browser's request is not a page's of the API."),
-                ("429", "Too many wrong keys from this address."),
-            ] {
+            for (_, status, what) in always.into_iter().filter(|(applies, ..)| *applies) {
                 answers.entry(status.to_owned()).or_insert_with(|| problem(what).into());
             }
             operation.security = Some(

@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Shared;
-use super::problem::{Answer, Details, Params, Problem};
+use super::problem::{Answer, Params, Problem};
 use crate::audit::{Filter, time};
 
 #[derive(Deserialize, IntoParams)]
@@ -45,7 +45,6 @@ pub(super) const LIMIT_MAX: usize = 1000;
 /// Who did what.
 #[utoipa::path(get, path = "/audit", tag = "audit", params(Wanted), responses(
     (status = 200, body = Events),
-    (status = 400, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn find(State(api): State<Shared>, Params(wanted): Params<Wanted>) -> Answer<Json<Events>> {
     let moment = |text: Option<String>, name: &str| match text {

@@ -65,7 +65,6 @@ pub(super) struct ForWhom {
     ("database" = String, Path, description = "As clients name it."), ForWhom,
 ), responses(
     (status = 200, body = Value),
-    (status = 400, body = Details, content_type = "application/problem+json"),
     (status = 404, description = "It is not known.", body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn schema(

@@ -116,7 +116,6 @@ pub(super) struct Keys {
 /// The API's keys.
 #[utoipa::path(get, path = "/keys", tag = "keys", responses(
     (status = 200, body = Keys),
-    (status = 503, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(State(api): State<Shared>) -> Answer<Json<Keys>> {
     let keys = api.apart(|api| api.store.keys()).await??;
@@ -152,10 +151,7 @@ const NAME_MAX: usize = 100;
 /// Makes a key. It is shown in the answer and never again.
 #[utoipa::path(post, path = "/keys", tag = "keys", request_body = NewKey, responses(
     (status = 201, description = "Made.", body = MadeKey),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 415, body = Details, content_type = "application/problem+json"),
     (status = 422, body = Details, content_type = "application/problem+json"),
-    (status = 503, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn create(
     State(api): State<Shared>,
@@ -196,7 +192,6 @@ pub(super) async fn create(
 #[utoipa::path(delete, path = "/keys/{id}", tag = "keys", params(("id" = String, Path, description = "What the key is found by.")), responses(
     (status = 204, description = "Taken back."),
     (status = 404, body = Details, content_type = "application/problem+json"),
-    (status = 503, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn revoke(
     State(api): State<Shared>,

@@ -150,7 +150,6 @@ fn place(rules: &[Value], name: &str) -> Answer<usize> {
 /// The rules.
 #[utoipa::path(get, path = "/rules", tag = "rules", responses(
     (status = 200, body = Rules),
-    (status = 503, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(State(api): State<Shared>) -> Answer<Tagged<Rules>> {
     let head = head(&api).await?;
@@ -163,7 +162,6 @@ pub(super) async fn list(State(api): State<Shared>) -> Answer<Tagged<Rules>> {
     (status = 200, body = RuleView),
     (status = 404, body = Details, content_type = "application/problem+json"),
     (status = 409, description = "Several are called so.", body = Details, content_type = "application/problem+json"),
-    (status = 503, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn one(State(api): State<Shared>, Path(name): Path<String>) -> Answer<Tagged<RuleView>> {
     let head = head(&api).await?;
@@ -190,11 +188,7 @@ pub(super) struct NewRule {
     ("If-Match" = Option<String>, Header, description = "The version of the rules that is meant; the newest without."),
 ), responses(
     (status = 201, description = "Added.", body = Changed),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 409, description = "The rules have become others.", body = Details, content_type = "application/problem+json"),
-    (status = 415, body = Details, content_type = "application/problem+json"),
     (status = 422, description = "The rule has faults.", body = Details, content_type = "application/problem+json"),
-    (status = 503, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn add(
     State(api): State<Shared>,
@@ -230,13 +224,8 @@ pub(super) struct OtherRule {
     ("If-Match" = Option<String>, Header, description = "The version of the rules that is meant."),
 ), responses(
     (status = 200, body = Changed),
-    (status = 400, body = Details, content_type = "application/problem+json"),
     (status = 404, body = Details, content_type = "application/problem+json"),
-    (status = 409, description = "The rules have become others.", body = Details, content_type = "application/problem+json"),
-    (status = 415, body = Details, content_type = "application/problem+json"),
     (status = 422, description = "The rule has faults.", body = Details, content_type = "application/problem+json"),
-    (status = 428, description = "If-Match is missing.", body = Details, content_type = "application/problem+json"),
-    (status = 503, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn replace(
     State(api): State<Shared>,
@@ -267,12 +256,8 @@ pub(super) struct Why {
     ("If-Match" = Option<String>, Header, description = "The version of the rules that is meant."),
 ), responses(
     (status = 200, body = Changed),
-    (status = 400, body = Details, content_type = "application/problem+json"),
     (status = 404, body = Details, content_type = "application/problem+json"),
-    (status = 409, description = "The rules have become others.", body = Details, content_type = "application/problem+json"),
     (status = 422, description = "The rules have faults without it.", body = Details, content_type = "application/problem+json"),
-    (status = 428, description = "If-Match is missing.", body = Details, content_type = "application/problem+json"),
-    (status = 503, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn remove(
     State(api): State<Shared>,
@@ -303,12 +288,7 @@ pub(super) struct Order {
     ("If-Match" = Option<String>, Header, description = "The version of the rules that is meant."),
 ), responses(
     (status = 200, body = Changed),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 409, description = "The rules have become others.", body = Details, content_type = "application/problem+json"),
-    (status = 415, body = Details, content_type = "application/problem+json"),
     (status = 422, description = "These are not the names of all rules.", body = Details, content_type = "application/problem+json"),
-    (status = 428, description = "If-Match is missing.", body = Details, content_type = "application/problem+json"),
-    (status = 503, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn reorder(
     State(api): State<Shared>,

@@ -80,7 +80,6 @@ pub(super) async fn connections(State(api): State<Shared>) -> Json<Connections> 
 /// Ends a session.
 #[utoipa::path(delete, path = "/connections/{id}", tag = "traffic", params(("id" = u64, Path, description = "Of the session.")), responses(
     (status = 202, description = "It is told to end."),
-    (status = 400, body = Details, content_type = "application/problem+json"),
     (status = 404, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn kill(
@@ -266,7 +265,6 @@ pub(super) struct Logs {
 /// Statements that ended last, without their values.
 #[utoipa::path(get, path = "/logs", tag = "traffic", params(Wanted), responses(
     (status = 200, body = Logs),
-    (status = 400, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn logs(State(api): State<Shared>, Params(wanted): Params<Wanted>) -> Answer<Json<Logs>> {
     let limit = limit(wanted.limit)?;

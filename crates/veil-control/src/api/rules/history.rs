@@ -46,8 +46,6 @@ pub(crate) struct Wanted {
 /// The versions of the rules, with what was changed, when, by whom and why.
 #[utoipa::path(get, path = "/rules/history", tag = "rules", params(Wanted), responses(
     (status = 200, body = History),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 503, body = Details, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list(
     State(api): State<Shared>,
@@ -82,9 +80,7 @@ pub(crate) struct Whole {
 /// The rules of a version.
 #[utoipa::path(get, path = "/rules/history/{number}", tag = "rules", params(("number" = i64, Path, description = "Of the version.")), responses(
     (status = 200, body = Whole),
-    (status = 400, body = Details, content_type = "application/problem+json"),
     (status = 404, body = Details, content_type = "application/problem+json"),
-    (status = 503, body = Details, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn one(State(api): State<Shared>, Path(number): Path<String>) -> Answer<Json<Whole>> {
     let number = number.parse().map_err(|_| Problem::bad("a version is a number"))?;
@@ -108,13 +104,8 @@ pub(crate) struct Back {
     ("If-Match" = Option<String>, Header, description = "The version of the rules that is given up."),
 ), responses(
     (status = 200, body = Changed),
-    (status = 400, body = Details, content_type = "application/problem+json"),
     (status = 404, body = Details, content_type = "application/problem+json"),
-    (status = 409, description = "The rules have become others.", body = Details, content_type = "application/problem+json"),
-    (status = 415, body = Details, content_type = "application/problem+json"),
     (status = 422, description = "Its rules have faults now.", body = Details, content_type = "application/problem+json"),
-    (status = 428, description = "If-Match is missing.", body = Details, content_type = "application/problem+json"),
-    (status = 503, body = Details, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn rollback(
     State(api): State<Shared>,

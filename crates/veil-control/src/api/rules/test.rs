@@ -73,8 +73,6 @@ const WHILE: Duration = Duration::from_secs(60);
 /// Masks values as a rule would, or says which columns of a statement's result are masked by which rule, and why.
 #[utoipa::path(post, path = "/rules/test", tag = "rules", request_body = Test, responses(
     (status = 200, body = Tested),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 415, body = Details, content_type = "application/problem+json"),
     (status = 422, description = "The rule or the statement has faults.", body = Details, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn test(

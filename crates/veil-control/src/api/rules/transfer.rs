@@ -34,8 +34,6 @@ pub(crate) struct Wanted {
 /// All rules.
 #[utoipa::path(get, path = "/rules/export", tag = "rules", params(Wanted), responses(
     (status = 200, content((Value = "application/yaml"), (Value = "application/json"))),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 503, body = Details, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn export(
     State(api): State<Shared>,
@@ -90,12 +88,7 @@ pub(crate) struct Imported {
     params(How, ("If-Match" = Option<String>, Header, description = "The version of the rules that is meant; a dry run needs none.")),
     responses(
         (status = 200, body = Imported),
-        (status = 400, body = Details, content_type = "application/problem+json"),
-        (status = 409, description = "The rules have become others.", body = Details, content_type = "application/problem+json"),
-        (status = 415, body = Details, content_type = "application/problem+json"),
         (status = 422, description = "The rules have faults.", body = Details, content_type = "application/problem+json"),
-        (status = 428, description = "If-Match is missing.", body = Details, content_type = "application/problem+json"),
-        (status = 503, body = Details, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn import(
     State(api): State<Shared>,
