@@ -97,6 +97,15 @@ fn what_is_done_to_lines_is_found() {
             assert!(!with(changed).is_empty(), "{at} moved");
         }
     }
+    // Other ends of lines, empty lines, and other words in what is signed.
+    for changed in [
+        whole.replace('\n', "\r\n"),
+        whole.replacen('\n', "\n\n", 1),
+        whole.replacen("\"event\":\"checkpoint\"", "\"event\":\"login\",\"event\":\"checkpoint\"", 1),
+    ] {
+        std::fs::write(&path, changed).unwrap();
+        assert!(!faults(&path).is_empty());
+    }
     // Whoever writes it all anew cannot sign it.
     std::fs::remove_file(&path).unwrap();
     let forged = Audit::open(&path, Rotation::default(), Signer::new(&[8; 32]).unwrap(), None).unwrap();

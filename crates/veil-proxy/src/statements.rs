@@ -189,6 +189,21 @@ fn unknown_text() -> Arc<Normal> {
     Arc::new(Normal { text: "?".to_owned(), operation: "OTHER", traceparent: None })
 }
 
+/// Classes of SQLSTATE that PostgreSQL has; others are made up by code, of whatever it likes.
+const CLASSES: [&str; 44] = [
+    "00", "01", "02", "03", "08", "09", "0A", "0B", "0F", "0L", "0P", "0Z", "20", "21", "22", "23", "24",
+    "25", "26", "27", "28", "2B", "2D", "2F", "34", "38", "39", "3B", "3D", "3F", "40", "42", "44", "53",
+    "54", "55", "57", "58", "72", "F0", "HV", "P0", "XX", "0N",
+];
+
+/// Whether a code is one of a server's: a number of MySQL, or an SQLSTATE.
+fn is_code(code: &str) -> bool {
+    let (class, rest) = code.split_at_checked(2).unwrap_or((code, ""));
+    code.bytes().all(|byte| byte.is_ascii_digit())
+        || (CLASSES.contains(&class) && rest.bytes().filter(u8::is_ascii_digit).count() >= 2)
+        || (class == "22" && rest.starts_with("00"))
+}
+
 /// Tells of the statements of one session; of none where nobody is to know.
 #[derive(Default)]
 pub struct Teller(Option<Box<Telling>>);
@@ -279,6 +294,7 @@ impl Teller {
     pub(crate) fn ended(&mut self, outcome: Outcome<'_>) {
         let Some(telling) = &mut self.0 else { return };
         let Outcome { began, text, columns, unmasked, rows, refused, code } = outcome;
+        let code = code.map(|code| if is_code(&code) { code } else { "?".to_owned() });
         let now = Instant::now();
         // What is pipelined runs when that before it has ended.
         let took = now.saturating_duration_since(began.max(telling.last));

@@ -123,10 +123,44 @@ struct Out {
     length: usize,
     /// White space or a comment has been passed over.
     gap: bool,
+    /// A statement has begun; and it is SET.
+    began: bool,
+    sets: bool,
+    /// What comes is not shown.
+    hiding: bool,
 }
 
 impl Out {
+    /// What SET sets something to may be words.
+    fn sign(&mut self, c: char) {
+        let mut buffer = [0; 4];
+        match c {
+            ';' => {
+                self.gap &= !std::mem::take(&mut self.hiding);
+                self.word(";");
+                self.began = false;
+            }
+            '=' if self.sets => {
+                self.word("=");
+                self.hide();
+            }
+            c => self.word(c.encode_utf8(&mut buffer)),
+        }
+    }
+
+    /// Shows nothing up to the end of the statement.
+    fn hide(&mut self) {
+        self.word(" ?");
+        self.hiding = true;
+    }
+
     fn word(&mut self, word: &str) {
+        if self.hiding {
+            return;
+        }
+        if !std::mem::replace(&mut self.began, true) {
+            self.sets = word.eq_ignore_ascii_case("set");
+        }
         if std::mem::take(&mut self.gap) && !self.text.is_empty() {
             self.text.push(' ');
         }
@@ -136,6 +170,9 @@ impl Out {
 
     /// A literal; lists of them are one.
     fn put_literal(&mut self) {
+        if self.hiding {
+            return;
+        }
         if let Some(list) =
             self.text.strip_suffix(',').map(str::trim_end).filter(|list| list.ends_with(HIDDEN))
         {
@@ -157,6 +194,11 @@ fn is_word(c: char, double_quotes: bool) -> bool {
         || (c == '@' && !double_quotes)
 }
 
+/// Whether the second byte of a character may be this one, in GBK, SJIS or Big5, and a sign of its own otherwise.
+const fn is_trail(c: char) -> bool {
+    matches!(c, '@' | '['..='^' | '`' | '{'..='~')
+}
+
 /// Whether a name looks like one; what does not may be made of values.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
@@ -175,12 +217,18 @@ impl<'a> Scanner<'a> {
     /// Takes one word; false at the end, `None` where it cannot be told what is a literal from here on.
     fn step(&mut self, double_quotes: bool) -> Option<bool> {
         let Some((at, c)) = self.rest.next() else { return Some(false) };
+        // In other character sets it may be a part of what stands before it.
+        if is_trail(c) && self.is_behind_wide(at) {
+            return None;
+        }
         match c {
             c if c.is_ascii_whitespace() || c == '\u{b}' => self.out.gap = true,
             // Bytes that are no UTF-8 may end anything.
             char::REPLACEMENT_CHARACTER => return None,
-            '-' if self.next_is('-') && (double_quotes || self.is_spaced()) => self.line_comment(at),
-            '#' if !double_quotes => self.line_comment(at),
+            '-' if self.next_is('-') && (double_quotes || self.is_spaced()) => {
+                self.line_comment(at, double_quotes)
+            }
+            '#' if !double_quotes => self.line_comment(at, double_quotes),
             '/' if self.next_is('*') => self.block_comment(at)?,
             '\'' => self.literal('\'')?,
             '"' if !double_quotes => self.literal('"')?,
@@ -209,12 +257,16 @@ impl<'a> Scanner<'a> {
                 // E'', N'', B'', X'', U&'', _utf8'': the literal says it all.
                 if !behind.starts_with('\'') && !behind.starts_with("&'") {
                     self.word(at, end);
+                    if self.out.sets
+                        && self.text.get(at..end).is_some_and(|word| word.eq_ignore_ascii_case("to"))
+                    {
+                        self.out.hide();
+                    }
                 }
             }
             '&' if self.next_is('\'') => {}
             c => {
-                let mut buffer = [0; 4];
-                self.out.word(c.encode_utf8(&mut buffer));
+                self.out.sign(c);
             }
         }
         Some(true)
@@ -232,6 +284,11 @@ impl<'a> Scanner<'a> {
         self.rest.peek().is_some_and(|(_, c)| c.is_ascii_digit())
     }
 
+    /// Whether what stands before is more than one byte long.
+    fn is_behind_wide(&self, at: usize) -> bool {
+        self.text.get(..at).and_then(|before| before.chars().next_back()).is_some_and(|c| !c.is_ascii())
+    }
+
     /// Whether two dashes are a comment for MySQL, too: white space stands behind them.
     fn is_spaced(&self) -> bool {
         let mut rest = self.rest.clone();
@@ -245,9 +302,8 @@ impl<'a> Scanner<'a> {
         self.rest.peek().map_or(self.text.len(), |(at, _)| *at)
     }
 
-    fn line_comment(&mut self, from: usize) {
-        // What ends it for one server ends it here.
-        let end = self.skip_while(|c| !matches!(c, '\n' | '\r'));
+    fn line_comment(&mut self, from: usize, double_quotes: bool) {
+        let end = self.skip_while(|c| c != '\n' && (c != '\r' || !double_quotes));
         self.comment(from, end);
     }
 
@@ -313,6 +369,9 @@ impl<'a> Scanner<'a> {
     fn name(&mut self, from: usize, quote: char) -> Option<()> {
         loop {
             let (at, c) = self.rest.next()?;
+            if c == char::REPLACEMENT_CHARACTER || (is_trail(c) && self.is_behind_wide(at)) {
+                return None;
+            }
             if c == quote && self.rest.next_if(|(_, c)| *c == quote).is_none() {
                 let name = self.text.get(from + 1..at).unwrap_or_default();
                 let fits = is_name(name);
@@ -369,6 +428,10 @@ mod tests {
                 ("select 1a1, 1e+5 from t", "select ? from t"),
                 ("select $$never ended", "select ? ..."),
                 ("select 1; select 'x'", "select ?; select ?"),
+                ("set my.x to secret; select secrets", "set my.x to ?; select secrets"),
+                ("SET a = secret, b = 'x;y' secret", "SET a = ?"),
+                ("update t set a = b", "update t set a = b"),
+                ("select 1 as 你@$$ , '$$ secret $$'", "select ? as 你? ..."),
                 ("select @@$$secret$$, x<@$t$secret$t$", "select @@?, x<@?"),
                 ("select @4111111111111111", "select @?"),
                 ("select 1 --x\r, 'a\nsecret'", "select ?"),
@@ -387,6 +450,10 @@ mod tests {
                 ("select 1--'a\nsecret'", "select ?--?"),
                 ("select 1 -- 'a\n, x", "select ? , x"),
                 ("select \u{fffd}`secret`", "select ? ..."),
+                ("select 1 as `a\u{fffd}` `, '` secret ` '", "select ? as ? ..."),
+                ("select 1 as `a倁` `, '` secret ` '", "select ? as ? ..."),
+                ("select 1 as 倁` , '` , secret , `'", "select ? as 倁? ..."),
+                ("select id # \r ' \n where id=1 or 'secret ' = 'b'", "select id where id=? or ? = ?"),
             ],
         );
     }

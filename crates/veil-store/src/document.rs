@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 use crate::Rules;
 
 const KEY: &str = "rules";
+/// Blocks in blocks.
+const DEPTH_MAX: usize = 100;
 /// How far rules are indented in a file that has none.
 const INDENT: usize = 2;
 
@@ -25,6 +27,7 @@ impl<'a> Document<'a> {
     /// # Errors
     /// It is not one mapping.
     pub fn parse(text: &'a str) -> Result<Self, String> {
+        check_depth(text)?;
         let documents = MarkedYaml::load_from_str(text)
             .map_err(|error| format!("line {}: is not YAML: {}", error.marker().line(), error.info()))?;
         match <[MarkedYaml<'a>; 1]>::try_from(documents).map(|[document]| document.data) {
@@ -66,6 +69,40 @@ impl<'a> Document<'a> {
         let others = self.keys.iter().filter(|(key, ..)| key != KEY);
         others.map(|(key, _, value)| (key.as_str(), json(value))).collect()
     }
+}
+
+/// Whether blocks stand in blocks no deeper than the parser, which recurses, can go.
+///
+/// # Errors
+/// They stand deeper.
+fn check_depth(text: &str) -> Result<(), String> {
+    let mut open: Vec<usize> = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let mut at = 0;
+        let mut rest = line;
+        let mut first = true;
+        loop {
+            let inside = rest.trim_start();
+            if inside.is_empty() {
+                break;
+            }
+            at += rest.len() - inside.len();
+            if std::mem::take(&mut first) {
+                open.retain(|column| *column < at);
+            }
+            open.push(at);
+            let mut chars = inside.chars();
+            let marks = chars.next().is_some_and(|mark| matches!(mark, '-' | '?' | ':'));
+            if !marks || chars.next().is_some_and(|behind| !behind.is_whitespace()) {
+                break;
+            }
+            (at, rest) = (at + 1, inside.get(1..).unwrap_or_default());
+        }
+        if open.len() > DEPTH_MAX {
+            return Err(format!("line {number}: is nested too deep"));
+        }
+    }
+    Ok(())
 }
 
 /// The text with other rules.
@@ -141,8 +178,11 @@ fn replaced(text: &str, document: &Document<'_>, rules: &[Value]) -> String {
     let mut out: String = lines.get(..key).unwrap_or_default().concat();
     match chunks(&lines, key, end, value) {
         Some((indent, chunks)) if !rules.is_empty() => {
+            let till = chunks.last().map_or(end, |last| last.lines.end);
             out.push_str(lines.get(key).copied().unwrap_or_default());
             put_rules(rules, indent, chunks, &mut out);
+            // Comments behind the last.
+            out.push_str(&lines.get(till..end).unwrap_or_default().concat());
         }
         _ => out.push_str(&written(rules, INDENT)),
     }
@@ -194,10 +234,7 @@ fn chunks<'a>(
             line.trim().is_empty() || (line.trim_start().starts_with('#') && indent_of(line) <= indent)
         };
         let mut till = next;
-        while at + 1 < starts.len()
-            && till > start + 1
-            && lines.get(till - 1).is_some_and(|line| belongs(line))
-        {
+        while till > start + 1 && lines.get(till - 1).is_some_and(|line| belongs(line)) {
             till -= 1;
         }
         if indent_of(lines.get(*start)?) != indent || from > *start {

@@ -79,6 +79,7 @@ async fn change(
     rules: Vec<Value>,
     comment: Option<String>,
 ) -> Answer<(i64, Vec<Value>)> {
+    check_count(&rules)?;
     let comment = comment.unwrap_or_default();
     if comment.chars().count() > COMMENT_MAX {
         return Err(Problem::bad(format!("\"comment\" has {COMMENT_MAX} characters at most")));
@@ -121,6 +122,16 @@ async fn make(
     Ok((number, changes))
 }
 
+/// Whether there are not too many.
+fn check_count(rules: &[Value]) -> Answer<()> {
+    match rules.len() {
+        0..=RULES_MAX => Ok(()),
+        _ => Err(Problem::faults(&format!("there are {RULES_MAX} rules at most"), Vec::new())),
+    }
+}
+
+/// Rules that there may be.
+const RULES_MAX: usize = 10_000;
 /// What people say of a change is so long at most.
 const COMMENT_MAX: usize = 1000;
 

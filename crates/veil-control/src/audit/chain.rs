@@ -11,6 +11,9 @@ pub(crate) const BEGINNING: &str = "00000000000000000000000000000000000000000000
 /// The event of a line that is signed.
 pub(crate) const CHECKPOINT: &str = "checkpoint";
 
+/// Keys of a line that is signed: number, time, event, signature, and two hashes.
+const CHECKPOINT_KEYS: usize = 6;
+
 /// Where a chain is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
@@ -50,7 +53,7 @@ pub(crate) fn seal(head: &mut Head, mut line: Map<String, Value>, signer: Option
     all.insert("seq".to_owned(), seq.into());
     all.append(&mut line);
     if let Some(signer) = signer.filter(|_| all.get("event").is_some_and(|event| event == CHECKPOINT)) {
-        let signature = signer.0.sign(signed(seq, &head.hash).as_bytes());
+        let signature = signer.0.sign(signed(seq, &head.hash, all.get("time")).as_bytes());
         all.insert("signature".to_owned(), hex(signature.as_ref()).into());
     }
     all.insert("prev".to_owned(), head.hash.clone().into());
@@ -66,9 +69,9 @@ fn hash(text: &str) -> String {
     hex(&Sha256::digest(text))
 }
 
-/// What a checkpoint signs: all lines before it.
-fn signed(seq: u64, prev: &str) -> String {
-    format!("ironveil audit checkpoint {seq} {prev}")
+/// What a checkpoint signs: all lines before it, and when.
+fn signed(seq: u64, prev: &str, time: Option<&Value>) -> String {
+    format!("ironveil audit checkpoint {seq} {prev} {}", time.and_then(Value::as_str).unwrap_or_default())
 }
 
 /// What is wrong with a line.
@@ -111,6 +114,11 @@ impl Line {
             return Err(Fault::Changed);
         }
         let checkpoint = all.get("event").is_some_and(|event| event == CHECKPOINT);
+        // There is nothing else in what is signed, and nothing twice.
+        let written = || serde_json::to_string(&all).unwrap_or_default();
+        if checkpoint && (all.len() > CHECKPOINT_KEYS || written() != text) {
+            return Err(Fault::Unreadable);
+        }
         Ok(Self { seq, prev, hash: own, checkpoint, all })
     }
 
@@ -129,7 +137,7 @@ impl Line {
         }
         let signature = self.all.get("signature").and_then(Value::as_str).and_then(crate::unhex);
         let signature = signature.ok_or(Fault::Signature)?;
-        let signed = signed(self.seq, &self.prev);
+        let signed = signed(self.seq, &self.prev, self.all.get("time"));
         let by = |key: &Vec<u8>| {
             UnparsedPublicKey::new(&ED25519, key).verify(signed.as_bytes(), &signature).is_ok()
         };

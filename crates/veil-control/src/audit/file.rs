@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use flate2::Compression;
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
 use super::chain::{Head, Line};
@@ -302,7 +302,7 @@ pub(super) fn asides(path: &Path) -> io::Result<Vec<PathBuf>> {
 pub(super) fn lines(path: &Path) -> io::Result<Box<dyn BufRead>> {
     let file = File::open(path)?;
     Ok(match path.extension().is_some_and(|extension| extension == "gz") {
-        true => Box::new(BufReader::new(GzDecoder::new(file))),
+        true => Box::new(BufReader::new(MultiGzDecoder::new(file))),
         false => Box::new(BufReader::new(file)),
     })
 }

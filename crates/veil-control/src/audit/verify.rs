@@ -69,11 +69,8 @@ pub fn verify(path: &Path, public_keys: &[Vec<u8>]) -> io::Result<Report> {
     let mut head: Option<Head> = None;
     let (mut signed, mut late) = (None, None);
     for file in asides(path)?.into_iter().chain([path.to_owned()]) {
-        for (at, text) in (1..).zip(lines(&file)?.lines()) {
-            let text = text?;
-            if text.is_empty() {
-                continue;
-            }
+        for (at, text) in (1..).zip(lines(&file)?.split(b'\n')) {
+            let text = String::from_utf8_lossy(&text?).into_owned();
             report.lines += 1;
             let line = match Line::read(&text) {
                 Ok(line) => line,

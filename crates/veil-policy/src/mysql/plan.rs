@@ -147,7 +147,10 @@ impl Plan {
                 Op::Null | Op::Text(_) | Op::Uncounted => Why::CLOSED,
                 Op::Mask(_, why) | Op::Beside(_, why) => why.clone(),
             };
-            Some(why.of_column(&label(column, context).unwrap_or_default()))
+            // What is no column of a table may be called by a literal.
+            let stored = Names::read(column, context.names).is_some_and(|names| !names.database.is_empty());
+            let name = label(column, context).filter(|_| stored);
+            Some(why.of_column(name.as_deref().unwrap_or("?")))
         });
         let masked: Arc<[MaskedColumn]> = named.collect();
         Ok(Self { ops, hidden, masked, rights: context.labels.rights().clone() })

@@ -80,10 +80,11 @@ pub(crate) async fn open(proxy: &Arc<Proxy>, tcp: TcpStream, peer: SocketAddr) -
         info!(%peer, code = problem.code, "login refused");
         denied(user, Some(problem.code));
     };
+    let named = parameters.iter().rfind(|(name, _)| name == "user").map(|(_, user)| user.clone());
     let asked = match Asked::new(moment, &stream, version, parameters, peer) {
         Ok(asked) => asked,
         Err(problem) => {
-            refused(None, &problem);
+            refused(named.as_deref(), &problem);
             relay::reject(&mut stream, &problem.fatal()).await;
             return None;
         }

@@ -82,7 +82,20 @@ fn other_forms_are_rewritten_or_refused() {
     ] {
         assert_eq!(with_rules(text, &one).unwrap(), expected, "{text}");
     }
+    let behind = "rules:\n  - { table: a }\n  # behind\n\nx: 1\n";
+    let expected = "rules:\n  - { table: t, column: c, strategy: \"null\" }\n  # behind\n\nx: 1\n";
+    assert_eq!(with_rules(behind, &one).unwrap(), expected);
     assert!(with_rules("{ databases: [], rules: [] }", &one).is_err());
+    let deep: String = (0..2000).map(|at| format!("{}a:\n", " ".repeat(at))).collect();
+    for text in [
+        "- ".repeat(6000),
+        format!("rules:\n{}", "? ".repeat(6000)),
+        deep,
+        "[".repeat(6000),
+        "-\t".repeat(6000),
+    ] {
+        assert!(Document::parse(&text).is_err());
+    }
     assert!(with_rules("rules:\n  - &a { table: t }\nx: *a\n", &one).is_err());
     assert!(with_rules("- a", &one).is_err());
 }

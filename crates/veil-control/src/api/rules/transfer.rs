@@ -11,7 +11,7 @@ use veil_store::document::{Document, diff, name_of, text_of_rules};
 
 use super::super::Shared;
 use super::super::problem::{Answer, Details, Expected, Params, Problem, Raw};
-use super::{change, expected, head, tagged};
+use super::{change, check_count, expected, head, tagged};
 use crate::auth::Caller;
 
 #[derive(Clone, Copy, Default, Deserialize, ToSchema)]
@@ -98,6 +98,7 @@ pub(crate) async fn import(
     Raw(kind, body): Raw,
 ) -> Answer<Json<Imported>> {
     let given = read(kind.as_deref(), &body)?;
+    check_count(&given)?;
     let _one = api.changing.lock().await;
     let before = match (wanted.0, dry_run) {
         (None, true) => head(&api).await?,
