@@ -126,26 +126,16 @@ impl Audit {
     /// # Errors
     /// It is not on the disk.
     pub fn record(&self, event: &'static str, facts: &[(&'static str, Value)]) -> io::Result<()> {
-        self.write(vec![(event, facts.to_vec())])
+        self.write(&[line((event, facts.to_vec()))])
     }
 
     /// Adds lines, which are on the disk then.
-    fn write(&self, events: Vec<Told>) -> io::Result<()> {
-        let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
-        let now = time::write(SystemTime::now());
-        let lines: Vec<Map<String, Value>> = events
-            .into_iter()
-            .map(|(event, facts)| {
-                let head = [("time".to_owned(), json!(now)), ("event".to_owned(), json!(event))];
-                head.into_iter()
-                    .chain(facts.into_iter().map(|(name, value)| (name.to_owned(), value)))
-                    .collect()
-            })
-            .collect();
+    fn write(&self, lines: &[Map<String, Value>]) -> io::Result<()> {
+        let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         let late = out.signed.is_none_or(|signed| signed.elapsed() >= CHECKPOINT_INTERVAL);
         let signs = late || out.unsigned + count >= CHECKPOINT_LINES;
-        let written = self.put(&mut out, &lines, signs && self.signer.is_some());
+        let written = self.put(&mut out, lines, signs && self.signer.is_some());
         match &written {
             Ok(_) => drop(self.written.fetch_add(count, Ordering::Relaxed)),
             Err(_) => drop(self.failed.fetch_add(count, Ordering::Relaxed)),
@@ -175,11 +165,11 @@ impl Audit {
         let mut seal_all = |head: &mut Head, new: bool| {
             // A file begins signed, so that nothing before it can be taken away unseen.
             if let (true, Some(signer)) = (new, &self.signer) {
-                sealed.push(seal(head, checkpoint(), Some(signer)));
+                sealed.push(seal(head, &checkpoint(), Some(signer)));
             }
-            sealed.extend(lines.iter().map(|line| seal(head, line.clone(), None)));
+            sealed.extend(lines.iter().map(|line| seal(head, line, None)));
             if signs {
-                sealed.push(seal(head, checkpoint(), self.signer.as_ref()));
+                sealed.push(seal(head, &checkpoint(), self.signer.as_ref()));
             }
             (sealed.join("\n") + "\n").into_bytes()
         };
@@ -233,9 +223,10 @@ impl Audit {
             };
             // As many as wait go to the disk together.
             let waiting = std::iter::from_fn(|| events.waiting()).take(TOGETHER_MAX - 1);
-            let together: Vec<Told> = std::iter::once(first).chain(waiting).map(told).collect();
+            let together = std::iter::once(first).chain(waiting).map(|event| line(told(event)));
+            let together: Vec<Map<String, Value>> = together.collect();
             let mut said = false;
-            while let Err(error) = self.write(together.clone()) {
+            while let Err(error) = self.write(&together) {
                 if !std::mem::replace(&mut said, true) {
                     tracing::error!(%error, events = together.len(), "events cannot be written to the audit");
                 }
@@ -246,6 +237,13 @@ impl Audit {
             }
         }
     }
+}
+
+/// What a line holds of an event that happens now.
+fn line((event, facts): Told) -> Map<String, Value> {
+    let now = time::write(SystemTime::now());
+    let head = [("time".to_owned(), now.into()), ("event".to_owned(), event.into())];
+    head.into_iter().chain(facts.into_iter().map(|(name, value)| (name.to_owned(), value))).collect()
 }
 
 fn checkpoint() -> Map<String, Value> {

@@ -47,17 +47,20 @@ impl Signer {
 }
 
 /// A line: what it holds, in order; then its hash.
-pub(crate) fn seal(head: &mut Head, mut line: Map<String, Value>, signer: Option<&Signer>) -> String {
+pub(crate) fn seal(head: &mut Head, line: &Map<String, Value>, signer: Option<&Signer>) -> String {
     let seq = head.seq + 1;
-    let mut all = Map::new();
-    all.insert("seq".to_owned(), seq.into());
-    all.append(&mut line);
-    if let Some(signer) = signer.filter(|_| all.get("event").is_some_and(|event| event == CHECKPOINT)) {
-        let signature = signer.0.sign(signed(seq, &head.hash, all.get("time")).as_bytes());
-        all.insert("signature".to_owned(), hex(signature.as_ref()).into());
-    }
-    all.insert("prev".to_owned(), head.hash.clone().into());
-    let mut text = Value::Object(all).to_string();
+    let held = serde_json::to_string(line).unwrap_or_default();
+    let held = held.strip_prefix('{').and_then(|held| held.strip_suffix('}')).unwrap_or_default();
+    let signs = line.get("event").is_some_and(|event| event == CHECKPOINT);
+    let signature = match signer.filter(|_| signs) {
+        Some(signer) => {
+            let signature = signer.0.sign(signed(seq, &head.hash, line.get("time")).as_bytes());
+            format!(r#","signature":"{}""#, hex(signature.as_ref()))
+        }
+        None => String::new(),
+    };
+    let prev = &head.hash;
+    let mut text = format!(r#"{{"seq":{seq},{held}{signature},"prev":"{prev}"}}"#);
     let hash = hash(&text);
     text.pop();
     text.push_str(&format!(r#","hash":"{hash}"}}"#));
