@@ -9,15 +9,12 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow, bail};
 use tokio_rustls::TlsAcceptor;
 use tracing::warn;
-use veil_control::{
-    Access, Audit, KeySource, OtlpSettings, Receiver, Role, Rotation, Signer, TokenSettings, hex,
-};
+use veil_control::{Access, Audit, KeySource, OtlpSettings, Role, Rotation, Signer, TokenSettings, hex};
 use veil_mask::RootKey;
 use veil_model::Sensitive;
 use veil_net::tls::ServerTls;
-use veil_policy::config::operations::{self, KeySet, Otlp, Syslog, WhenFull};
+use veil_policy::config::operations::{self, KeySet, Otlp};
 use veil_policy::config::{Config, Protocol};
-use veil_proxy::events;
 use veil_store::SharedStore;
 
 use crate::keys;
@@ -42,21 +39,8 @@ pub(crate) fn open_audit(audit: Option<&operations::Audit>, root: &RootKey) -> R
         keep: audit.keep,
         compress: audit.compress,
     };
-    let syslog = audit.syslog.clone().map(|syslog| match syslog {
-        Syslog::Udp(at) => Receiver::Udp(at),
-        Syslog::Tcp(at) => Receiver::Tcp(at),
-        Syslog::Unix(path) => Receiver::Unix(path),
-    });
-    Audit::open(&audit.file, rotation, signer(root)?, syslog)
+    Audit::open(&audit.file, rotation, signer(root)?, audit.syslog.clone())
         .with_context(|| format!("audit.file: cannot open {}", audit.file.display()))
-}
-
-pub(crate) fn when_full(audit: &operations::Audit) -> events::WhenFull {
-    match audit.when_full {
-        WhenFull::Block => events::WhenFull::Block,
-        WhenFull::Refuse => events::WhenFull::Refuse,
-        WhenFull::Drop => events::WhenFull::Drop,
-    }
 }
 
 /// Who is let in, by what the configuration says now.

@@ -186,7 +186,7 @@ impl Running {
             () = signals.second() => return Ok(()),
         }
         let writer = self.fixed.audit.is_some().then(|| {
-            let when_full = self.fixed.audit.as_ref().map(control::when_full).unwrap_or_default();
+            let when_full = self.fixed.audit.as_ref().map(|audit| audit.when_full).unwrap_or_default();
             let (audit, events) = (Arc::clone(&self.audit), self.proxy.events.listen(when_full));
             std::thread::spawn(move || audit.follow(&events))
         });

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
+pub use veil_policy::config::operations::WhenFull;
 
 use crate::problem::Problem;
 use crate::proxy::Protocol;
@@ -58,18 +59,6 @@ pub enum Event {
 
 /// Events that wait for whoever listens.
 const WAITING_MAX: usize = 16 << 10;
-
-/// What happens where too many wait.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WhenFull {
-    /// Whoever tells of more waits, too.
-    #[default]
-    Block,
-    /// The same; and sessions end, and do not begin, until fewer wait.
-    Refuse,
-    /// Events are lost, and counted.
-    Drop,
-}
 
 /// Where events go.
 #[derive(Debug, Default)]

@@ -137,8 +137,21 @@ async fn what_is_told_is_what_has_run() {
         }
         pg.query("select email as last from users", &[]).await.unwrap();
     }
+    let mut mysql = proxy.mysql().await;
+    mysql
+        .query_drop("select email from users limit 3; update items set label = 'x' where id = 1")
+        .await
+        .unwrap();
     let logs = proxy.admin("GET", "/logs?limit=1000", None, &serde_json::Value::Null).json();
     let logs = logs["statements"].as_array().unwrap();
+    // Each result by its own columns, the last first.
+    let of_mysql: Vec<_> =
+        logs.iter().filter(|one| one["statement"].as_str().unwrap().contains("update items")).collect();
+    let told = |one: &serde_json::Value| (one["verdict"].clone(), one["rows"].clone());
+    assert_eq!(
+        (told(of_mysql[0]), told(of_mysql[1])),
+        ((json!("passed"), json!(1)), (json!("masked"), json!(3)))
+    );
     for (user, verdict) in [("postgres", "masked"), ("dba", "unmasked")] {
         let of: Vec<_> = logs.iter().filter(|one| one["user"] == user).collect();
         let found = |text: &str| {

@@ -3,24 +3,13 @@
 use std::io::{self, Write};
 use std::net::{TcpStream, ToSocketAddrs, UdpSocket};
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-
-/// Where messages go.
-#[derive(Clone, Debug)]
-pub enum Receiver {
-    /// One datagram a message.
-    Udp(String),
-    /// Messages with their lengths (RFC 6587).
-    Tcp(String),
-    /// A datagram socket of the system.
-    Unix(PathBuf),
-}
+pub use veil_policy::config::operations::Syslog as Receiver;
 
 /// Facility 13 (audit), severity 6 (informational).
 const PRIORITY: u8 = 13 * 8 + 6;

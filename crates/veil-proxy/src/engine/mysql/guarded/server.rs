@@ -342,6 +342,8 @@ impl Guarded {
     /// A result has ended; says whether another follows.
     fn ended(&mut self, reply: &mut Reply, end: End) -> bool {
         self.tell(reply, 0, None);
+        // What follows is another result.
+        reply.plan = None;
         let judged = reply.judged();
         self.ended_with(end.status, &judged);
         self.note_warnings(&judged);
