@@ -77,8 +77,6 @@ pub(crate) use catalogue::CATALOGUE;
 
 mod catalogue;
 
-pub(crate) use credit_card::luhn;
-
 /// The letters and digits that keyed texts are made of.
 const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 

@@ -6,8 +6,10 @@
 
 pub mod calendar;
 pub mod charset;
+pub mod check;
 pub mod column;
 pub mod copy;
+pub mod find;
 pub mod mysqltype;
 pub mod pgtype;
 pub mod sensitive;

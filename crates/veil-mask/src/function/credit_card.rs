@@ -4,6 +4,8 @@
 //! issue below it (9051, 9112, 9704, 9792, 9860). None is known to use 99, but no prefix is reserved for invented numbers. Encrypted ones, and
 //! those that keep their issuer, may be somebody's.
 
+use veil_model::check::luhn;
+
 use super::{At, CANDIDATES_MAX, Mask, Mode, is_label, redacted, shape};
 use crate::digits::Digits;
 use crate::ff1::Way;
@@ -108,18 +110,4 @@ fn with_check(head: &Digits, last: &[u8]) -> Option<Digits> {
         last.iter().try_for_each(|byte| digits.push(byte - b'0'))?;
         luhn(digits.as_bytes()).then_some(digits)
     })
-}
-
-/// The check of ISO/IEC 7812-1, annex B.
-pub(crate) fn luhn(digits: &[u8]) -> bool {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(at, byte)| {
-            let digit = u32::from(byte - b'0');
-            if at % 2 == 0 { digit } else { digit * 2 / 10 + digit * 2 % 10 }
-        })
-        .sum();
-    sum.is_multiple_of(10)
 }

@@ -4,6 +4,8 @@
 //! character. What a form begins with keeps clear of numbers that are issued where an authority has such a range. The input is read for its digits and letters
 //! only; its check is not asked for, because real data have mistakes.
 
+use veil_model::check;
+
 use super::{At, CANDIDATES_MAX, Mask, redacted};
 use crate::date::{date_of, day_of};
 use crate::key::Draws;
@@ -23,45 +25,32 @@ type Check = fn(&[u8]) -> Option<u8>;
 
 pub(crate) const SCHEMES: &[Scheme] = &[
     // The groups 01 to 49 of areas from 900 on keep clear of taxpayer numbers as well.
-    scheme("us_ssn", "9##{01-49}{0001-9999}", none),
-    scheme("us_ein", "#########", none),
-    scheme("us_itin", "9##{70-88}####", none),
+    scheme("us_ssn", "9##{01-49}{0001-9999}", check::none),
+    scheme("us_ein", "#########", check::none),
+    scheme("us_itin", "9##{70-88}####", check::none),
     // No number begins with QQ.
-    scheme("uk_nino", "QQ######[ABCD]", none),
+    scheme("uk_nino", "QQ######[ABCD]", check::none),
     // Numbers for tests.
-    scheme("uk_nhs", "999######?", |digits| mod11(digits, &[10, 9, 8, 7, 6, 5, 4, 3, 2])),
+    scheme("uk_nhs", "999######?", check::nhs),
     // No number begins with 0.
-    scheme("ca_sin", "0#######?", luhn_digit),
-    scheme("in_aadhaar", "[01]##########?", verhoeff),
-    scheme("in_pan", "@@@P@####@", none),
-    scheme("br_cpf", "#########??", cpf),
-    scheme("br_cnpj", "########0001??", cnpj),
-    scheme("fr_nir", "[12]##{01-12}{01-95}{001-989}{001-999}??", nir),
-    scheme("es_dni", "########?", |digits| table(digits, 23, b"TRWAGMYFPDXBNJZSQVHLCKE")),
-    scheme("it_cf", "@@@@@@##[ABCDEHLMPRST]{01-28}@{100-999}?", codice_fiscale),
-    scheme("de_steuerid", "[123456789]#########?", mod11_10),
-    scheme("pl_pesel", "{ymd}####?", |digits| ten_minus(sum(digits, &[1, 3, 7, 9, 1, 3, 7, 9, 1, 3]), 10)),
-    scheme("nl_bsn", "[123456789]#######?", |digits| digit(sum(digits, &[9, 8, 7, 6, 5, 4, 3, 2]) % 11)),
-    scheme("se_pnr", "{ymd}###?", luhn_digit),
-    scheme("au_tfn", "[123456789]#######?", tfn),
-    scheme("au_medicare", "[23456]#######?[123456789]", |digits| {
-        digit(sum(digits, &[1, 3, 7, 9, 1, 3, 7, 9]) % 10)
-    }),
-    scheme("sg_nric", "S#######?", |text| {
-        let sum = sum(text.get(1..)?, &[2, 7, 6, 5, 4, 3, 2]);
-        b"JZIHGFEDCBA".get(usize::try_from(sum % 11).ok()?).copied()
-    }),
-    scheme("cn_rid", "{110101-659000}{Ymd}###?", |digits| {
-        let sum = sum(digits, &[7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]);
-        b"10X98765432".get(usize::try_from(sum % 11).ok()?).copied()
-    }),
-    scheme("kr_rrn", "{ymd}[12]#####?", |digits| {
-        digit((11 - sum(digits, &[2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5]) % 11) % 10)
-    }),
-    scheme("jp_mynumber", "###########?", |digits| {
-        let sum = sum(digits, &[6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11;
-        digit(if sum <= 1 { 0 } else { 11 - sum })
-    }),
+    scheme("ca_sin", "0#######?", check::luhn_digit),
+    scheme("in_aadhaar", "[01]##########?", check::verhoeff),
+    scheme("in_pan", "@@@P@####@", check::none),
+    scheme("br_cpf", "#########??", check::cpf),
+    scheme("br_cnpj", "########0001??", check::cnpj),
+    scheme("fr_nir", "[12]##{01-12}{01-95}{001-989}{001-999}??", check::nir),
+    scheme("es_dni", "########?", check::dni),
+    scheme("it_cf", "@@@@@@##[ABCDEHLMPRST]{01-28}@{100-999}?", check::codice_fiscale),
+    scheme("de_steuerid", "[123456789]#########?", check::mod11_10),
+    scheme("pl_pesel", "{ymd}####?", check::pesel),
+    scheme("nl_bsn", "[123456789]#######?", check::bsn),
+    scheme("se_pnr", "{ymd}###?", check::luhn_digit),
+    scheme("au_tfn", "[123456789]#######?", check::tfn),
+    scheme("au_medicare", "[23456]#######?[123456789]", check::medicare),
+    scheme("sg_nric", "S#######?", check::nric),
+    scheme("cn_rid", "{110101-659000}{Ymd}###?", check::resident),
+    scheme("kr_rrn", "{ymd}[12]#####?", check::rrn),
+    scheme("jp_mynumber", "###########?", check::my_number),
 ];
 
 /// The names of the schemes, for the catalogue.
@@ -214,122 +203,6 @@ fn ranged(draws: &mut Draws, range: &str) -> Option<String> {
     };
     let (low, high): (u64, u64) = (from.parse().ok()?, to.parse().ok()?);
     Some(format!("{:0width$}", low + draws.below(high - low + 1), width = from.len()))
-}
-
-fn none(_: &[u8]) -> Option<u8> {
-    None
-}
-
-fn digit(value: u32) -> Option<u8> {
-    u8::try_from(value).ok().filter(|value| *value < 10).map(|value| b'0' + value)
-}
-
-/// The digits times their weights, added up.
-fn sum(digits: &[u8], weights: &[u32]) -> u32 {
-    digits.iter().zip(weights).map(|(byte, weight)| u32::from(byte.saturating_sub(b'0')) * weight).sum()
-}
-
-fn ten_minus(sum: u32, modulus: u32) -> Option<u8> {
-    digit((modulus - sum % modulus) % modulus)
-}
-
-/// 11 less the rest; 10 has no digit.
-fn mod11(digits: &[u8], weights: &[u32]) -> Option<u8> {
-    ten_minus(sum(digits, weights), 11)
-}
-
-fn number(digits: &[u8]) -> Option<u64> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
-fn table(digits: &[u8], modulus: u64, letters: &[u8]) -> Option<u8> {
-    letters.get(usize::try_from(number(digits)? % modulus).ok()?).copied()
-}
-
-/// ISO/IEC 7812-1, annex B.
-fn luhn_digit(digits: &[u8]) -> Option<u8> {
-    (b'0'..=b'9').find(|check| super::luhn(&[digits, &[*check]].concat()))
-}
-
-/// The dihedral group of ten (Verhoeff 1969).
-fn verhoeff(digits: &[u8]) -> Option<u8> {
-    const TIMES: [[u8; 10]; 10] = [
-        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
-        [1, 2, 3, 4, 0, 6, 7, 8, 9, 5],
-        [2, 3, 4, 0, 1, 7, 8, 9, 5, 6],
-        [3, 4, 0, 1, 2, 8, 9, 5, 6, 7],
-        [4, 0, 1, 2, 3, 9, 5, 6, 7, 8],
-        [5, 9, 8, 7, 6, 0, 4, 3, 2, 1],
-        [6, 5, 9, 8, 7, 1, 0, 4, 3, 2],
-        [7, 6, 5, 9, 8, 2, 1, 0, 4, 3],
-        [8, 7, 6, 5, 9, 3, 2, 1, 0, 4],
-        [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
-    ];
-    const MOVED: [[u8; 10]; 8] = [
-        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
-        [1, 5, 7, 6, 2, 8, 3, 0, 9, 4],
-        [5, 8, 0, 3, 7, 9, 6, 1, 4, 2],
-        [8, 9, 1, 6, 0, 4, 3, 5, 2, 7],
-        [9, 4, 5, 3, 1, 2, 6, 8, 7, 0],
-        [4, 2, 8, 6, 5, 7, 3, 9, 0, 1],
-        [2, 7, 9, 3, 8, 0, 6, 4, 1, 5],
-        [7, 0, 4, 6, 9, 1, 3, 2, 5, 8],
-    ];
-    const INVERSE: [u8; 10] = [0, 4, 3, 2, 1, 5, 6, 7, 8, 9];
-    let place = |table: &[u8; 10], at: u8| table.get(usize::from(at)).copied();
-    let folded = digits.iter().rev().enumerate().try_fold(0, |folded, (at, byte)| {
-        let moved = place(MOVED.get((at + 1) % 8)?, byte - b'0')?;
-        place(TIMES.get(usize::from(folded))?, moved)
-    })?;
-    place(&INVERSE, folded).map(|check| b'0' + check)
-}
-
-fn cpf(digits: &[u8]) -> Option<u8> {
-    let from = u32::try_from(digits.len()).ok()? + 1;
-    let weights: Vec<u32> = (2..=from).rev().collect();
-    digit(sum(digits, &weights) * 10 % 11 % 10)
-}
-
-fn cnpj(digits: &[u8]) -> Option<u8> {
-    const WEIGHTS: [u32; 13] = [6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2];
-    let rest = sum(digits, WEIGHTS.get(WEIGHTS.len().checked_sub(digits.len())?..)?) % 11;
-    digit(if rest < 2 { 0 } else { 11 - rest })
-}
-
-/// 97 less the rest of the thirteen digits, in two.
-fn nir(digits: &[u8]) -> Option<u8> {
-    let key = 97 - number(digits.get(..13)?)? % 97;
-    digit(u32::try_from(if digits.len() == 13 { key / 10 } else { key % 10 }).ok()?)
-}
-
-/// ISO/IEC 7064, MOD 11,10.
-fn mod11_10(digits: &[u8]) -> Option<u8> {
-    let product = digits.iter().fold(10, |product, byte| {
-        let sum = (u32::from(byte - b'0') + product) % 10;
-        (if sum == 0 { 10 } else { sum }) * 2 % 11
-    });
-    digit((11 - product) % 10)
-}
-
-/// The last digit that makes the weighted sum divisible by 11.
-fn tfn(digits: &[u8]) -> Option<u8> {
-    let weights = [1, 4, 3, 7, 5, 8, 6, 9, 10];
-    (b'0'..=b'9').find(|check| sum(&[digits, &[*check]].concat(), &weights).is_multiple_of(11))
-}
-
-/// Decree of 23 December 1976: letters and digits in odd places have values of their own.
-fn codice_fiscale(symbols: &[u8]) -> Option<u8> {
-    const ODD: [u32; 26] =
-        [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
-    let sum: u32 = symbols
-        .iter()
-        .enumerate()
-        .map(|(at, byte)| {
-            let place = if byte.is_ascii_digit() { byte - b'0' } else { byte - b'A' };
-            if at % 2 == 0 { ODD.get(usize::from(place)).copied().unwrap_or(0) } else { place.into() }
-        })
-        .sum();
-    u8::try_from(sum % 26).ok().map(|letter| b'A' + letter)
 }
 
 #[cfg(test)]

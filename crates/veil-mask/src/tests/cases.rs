@@ -438,7 +438,7 @@ const UNIQUE: &[Unique] = &[
         let head = format!("41111111{at:07}");
         let last = (b'0'..=b'9')
             .map(char::from)
-            .find(|last| crate::function::luhn(format!("{head}{last}").as_bytes()));
+            .find(|last| veil_model::check::luhn(format!("{head}{last}").as_bytes()));
         format!("{head}{}", last.unwrap())
     }),
     ("passport", oid::TEXT, |at| format!("C{at:08}")),
