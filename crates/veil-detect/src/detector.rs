@@ -86,9 +86,8 @@ impl Detector {
         let names: Vec<&str> = paths.iter().map(|path| path.name.as_str()).collect();
         let found = paths.iter().filter_map(|path| {
             let texts: Vec<&str> = path.values.iter().map(String::as_str).collect();
-            let kind = if path.is_number { Kind::Text } else { Kind::Text };
             let (table, name) = if path.name.is_empty() { (column.table, column.name) } else { (path.parent.as_str(), path.name.as_str()) };
-            let inner = Column { table, name, kind, key: Key::None, neighbours: &names, samples: &texts, comment: None, year: column.year };
+            let inner = Column { table, name, kind: Kind::Text, key: Key::None, neighbours: &names, samples: &texts, comment: None, year: column.year };
             Some(Finding { path: Some(path.path.clone()), ..self.flat(&inner)? })
         });
         found.collect()
@@ -103,12 +102,7 @@ impl Detector {
         let values: Vec<&str> = column.samples.iter().map(|text| shortened(text.trim())).filter(|text| !is_blank(text) && !is_hidden(text) && seen.insert(*text)).take(VALUES_MAX).collect();
         let said = self.lexicon.said(column);
         let weights = evidence::weigh(&values, column, &self.words);
-        let scores = scores(&said, &weights, column, values.is_empty());
-        if std::env::var_os("TELL").is_some() {
-            let mut all: Vec<_> = scores.iter().filter(|(_, score)| *score > -3.0).collect();
-            all.sort_by(|a, b| b.1.total_cmp(&a.1));
-            eprintln!("TELL {} {:?}", column.name, all.iter().take(6).collect::<Vec<_>>());
-        }
+        let scores = scores(&said, &weights, values.is_empty());
         let (class, score) = scores.iter().copied().filter(|(class, _)| class.is_some()).max_by(|a, b| a.1.total_cmp(&b.1))?;
         let class = class?;
         let sum: f64 = scores.iter().map(|(_, other)| ((other - score) / TEMPERATURE).exp()).sum();
@@ -181,7 +175,9 @@ impl Detector {
 }
 
 /// The score of each class, and of none.
-fn scores(said: &Said, weights: &Weights, column: &Column<'_>, is_empty: bool) -> Vec<(Option<Class>, f64)> {
+fn scores(said: &Said, weights: &Weights, is_empty: bool) -> Vec<(Option<Class>, f64)> {
+    // Words that a clear name says are something else.
+    let clear = said.classes.iter().any(|(class, strength, _)| *strength > 5.0 && !said.is_about && weights.score(*class) > -4.0);
     let of_class = |class: Class| {
         let means = |said: Class| said == class || (class == Class::PasswordHash && said == Class::Password && weights.is_digest);
         let named = said.classes.iter().filter(|(said, ..)| means(*said)).map(|(_, strength, _)| *strength).fold(0.0, f64::max);
@@ -202,12 +198,13 @@ fn scores(said: &Said, weights: &Weights, column: &Column<'_>, is_empty: bool) -
         // What values do not speak for is not found without a name.
         let score = weights.score(class);
         let silent = if named == 0.0 && score <= 0.3 { -3.0 } else { 0.0 };
-        named + person + about + elsewhere + empty + silent + score
+        let soft = class.is_name() || matches!(class, Class::City | Class::Username | Class::Address | Class::Password);
+        let outspoken = if clear && named == 0.0 && soft { -4.0 } else { 0.0 };
+        named + person + about + elsewhere + empty + silent + outspoken + score
     };
     let other = if said.is_about || (said.is_other && said.classes.is_empty()) { 0.7 } else { 0.0 };
     let thing = if said.of_thing && said.classes.is_empty() { 0.5 } else { 0.0 };
     let none = weights.none + other + thing;
-    let _ = column;
     let classes = Class::ALL.iter().filter(|class| **class != Class::FreeText).map(|class| (Some(*class), of_class(*class)));
     classes.chain([(None, none)]).collect()
 }

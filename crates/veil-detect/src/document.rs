@@ -19,7 +19,6 @@ pub(crate) struct Path {
     pub(crate) name: String,
     pub(crate) parent: String,
     pub(crate) values: Vec<String>,
-    pub(crate) is_number: bool,
 }
 
 /// Whether texts are documents.
@@ -67,7 +66,6 @@ fn walk(value: &Value, at: Path, depth: usize, paths: &mut BTreeMap<String, Path
                 None => None,
             };
             if let Some(known) = known.filter(|known| known.values.len() < VALUES_MAX) {
-                known.is_number |= value.is_number();
                 known.values.push(text);
             }
         }

@@ -257,11 +257,11 @@ fn marked(cells: &[Cell<'_>], weights: &mut Weights) {
     if ratio(vins, of) > 0.75 {
         let valid = count(&|cell| cell.length() == 17 && forms::is_vin_like(cell.compact()) && forms::is_vin(cell.compact()));
         let check = odds(valid, vins, 0.9, 0.09).clamp(-0.5, CHECK_MAX);
-        weights.set(Class::Vin, form(vins, of, 2.5) + check, vins.max(valid));
+        weights.set(Class::Vin, form(vins, of, 4.0) + check, vins.max(valid));
     }
     // Numbers of versions and sections lie close together.
     let first: HashSet<&str> = cells.iter().filter_map(|cell| cell.text.split('.').next()).collect();
-    if weights.score(Class::IpAddress) > 0.0 && cells.iter().all(|cell| !cell.text.contains(':')) && first.len() < 4 && of > 12 {
+    if weights.score(Class::IpAddress) > 0.0 && cells.iter().all(|cell| !cell.text.contains(':')) && (first.len() < 4 || first.iter().all(|octet| octet.len() < 3 && *octet < "32")) && of > 12 {
         let inside = |cell: &&Cell<'_>| ["10.", "192.168.", "172."].iter().any(|net| cell.text.starts_with(net));
         let weight = if ratio(cells.iter().filter(inside).count(), of) > 0.8 { 4.0 } else { -1.0 };
         weights.only(Class::IpAddress, weight);
@@ -364,7 +364,7 @@ fn numbers(cells: &[Cell<'_>], weights: &mut Weights) {
 
 /// Plates: capitals and digits in groups, in few forms.
 fn plates(cells: &[Cell<'_>], weights: &mut Weights) {
-    const LAYOUTS: &[&str] = &["AA99 AAA", "AA99AAA", "AA-999-AA", "AA 999 AA", "AA999AA", "9999 AAA", "9999AAA", "9999-AAA", "AAA9A99", "AAA-9999", "99-AAA-9", "9-AAA-99", "AA-99-99", "99-99-AA", "99-AA-99", "AA-999-A", "A-999-AA", "AAA 999", "AAA 99A", "99 AA 999", "99 AAA 99", "99 A 9999", "99 AA 9999", "99 AAA 999", "AA 99999", "AA 9999A", "AAA 9999", "AA99 AA 9999", "AA 99 AA 9999", "AA99AA9999", "AA-99-AA-9999", "99AA999", "99AAA99", "AA 9999 AA", "AA-99-AAA", "A-99-AAA", "AAA99A", "AAA 99", "AA9999A", "AAA9999A", "A99 AAA", "A999 AAA", "AA 99 AAA", "AA99 AAA", "AA 99 A 9999", "99 A 999"];
+    const LAYOUTS: &[&str] = &["AA99 AAA", "AA99AAA", "AA-999-AA", "AA 999 AA", "AA999AA", "9999 AAA", "9999AAA", "9999-AAA", "AAA9A99", "AAA-9999", "AAA-9A99", "99-AAA-9", "9-AAA-99", "AA-99-99", "99-99-AA", "99-AA-99", "AA-999-A", "A-999-AA", "AAA 999", "AAA 99A", "99 AA 999", "99 AAA 99", "99 A 9999", "99 AA 9999", "99 AAA 999", "AA 99999", "AA 9999A", "AAA 9999", "AA99 AA 9999", "AA 99 AA 9999", "AA99AA9999", "AA-99-AA-9999", "99AA999", "99AAA99", "AA 9999 AA", "AA-99-AAA", "A-99-AAA", "AAA99A", "AAA 99", "AA9999A", "AAA9999A", "A99 AAA", "A999 AAA", "AA 99 AAA", "AA99 AAA", "AA 99 A 9999", "99 A 999"];
     let german = |text: &str| {
         let (district, rest) = text.split_once(['-', ' ']).unwrap_or_default();
         let (letters, number) = rest.split_once([' ', '-']).unwrap_or_default();
@@ -435,7 +435,7 @@ fn people(values: &[&str], samples: usize, words: &Words, weights: &mut Weights)
     let is_thing = ratio(things, of) > 0.4;
     let case = if ratio(capital, of) < 0.5 { -3.0 } else { 0.0 };
     // Few values that come again and again are those of a list.
-    let few = if of < 8 || (of < 30 && of * 6 < samples) { -3.5 } else { 0.0 };
+    let few = if of < 8 { -2.0 } else if of < 30 && of * 6 < samples { -6.0 } else { 0.0 };
     let company = ratio(companies, of) > 0.06;
     let thing = if is_thing || company { -6.0 } else { 0.0 };
     let words_of_names = single + two_given + two_family;
@@ -500,7 +500,7 @@ fn places(cells: &[Cell<'_>], words: &Words, weights: &mut Weights) {
         }
     }
     let street = odds(streets, of, 0.7, 0.06).clamp(-4.0, 8.0);
-    let score = if ratio(like, of) < 0.5 { NEVER + 6.0 * ratio(like, of) } else { street };
+    let score = if ratio(like, of) < 0.5 { NEVER + 6.0 * ratio(like, of) } else { street.max(-1.0) };
     weights.set(Class::Address, score, streets.max(like));
     let score = if ratio(worded, of) < 0.6 { NEVER } else { odds(cities, worded, 0.75, 0.12).clamp(-2.0, 6.0) - 1.2 };
     weights.set(Class::City, score + if ratio(things, of) > 0.4 { -6.0 } else { 0.0 }, cities);

@@ -38,7 +38,8 @@ pub(crate) fn is_alike(text: &str) -> bool {
         && first.is_some_and(|byte| byte.is_ascii_digit() || b"+(".contains(&byte))
         && body.bytes().enumerate().all(|(at, byte)| byte.is_ascii_digit() || b" -./()".contains(&byte) || (byte == b'+' && at < 2))
         && body.bytes().last().is_some_and(|byte| byte.is_ascii_digit())
-        && body.matches(['/', '.']).count() <= 4
+        && body.matches('/').count() < 2
+        && body.matches('.').count() <= 4
 }
 
 /// Without a label in front, and an extension behind.
