@@ -1,0 +1,184 @@
+//! A scan: the tables of a database, some at a time.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use veil_detect::{Class, Column, Detector, Evidence, Finding, Kind};
+
+use crate::hidden;
+use crate::sample;
+use crate::session::{Error, Session};
+use crate::tables::{self, Table, TableKind, TableName};
+
+/// Patterns that are shown of a column.
+const PATTERNS: usize = 2;
+
+/// What is wanted of a scan.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Findings that are less likely are left out.
+    pub confidence_min: f64,
+    /// The year of today, by which ages are told.
+    pub year: i32,
+    /// What chooses the rows of large tables; another one chooses others.
+    pub seed: u64,
+    /// Schemas that are scanned; all if there are none.
+    pub schemas: Vec<String>,
+}
+
+/// How far a scan is, for whoever looks.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Tables there are.
+    pub tables: AtomicU64,
+    /// Tables that are done.
+    pub done: AtomicU64,
+    /// Rows that were read.
+    pub rows: AtomicU64,
+    /// Set by whoever wants it to end; the tables that are being read are the last.
+    pub cancelled: AtomicBool,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Tables, in the order of their names.
+    pub tables: Vec<TableReport>,
+    /// Whether it was ended before its time.
+    pub is_partial: bool,
+}
+
+/// What was found in a table.
+#[derive(Clone, Debug)]
+pub struct TableReport {
+    /// Its name.
+    pub name: TableName,
+    /// What it is.
+    pub kind: TableKind,
+    /// Rows, as the server estimates them.
+    pub rows_estimated: Option<u64>,
+    /// Rows that were read.
+    pub rows_read: u64,
+    /// Columns that hold personal data.
+    pub columns: Vec<ColumnFinding>,
+    /// Why no rows of it were read, if they were not: its columns are told by their names.
+    pub unread: Option<String>,
+    id: String,
+}
+
+/// What was found in a column.
+#[derive(Clone, Debug)]
+pub struct ColumnFinding {
+    /// Its name.
+    pub column: String,
+    /// Its type.
+    pub type_name: String,
+    /// What its type holds.
+    pub kind: Kind,
+    /// One; or one for each path of its documents.
+    pub findings: Vec<Finding>,
+    /// What some of its values look like.
+    pub patterns: Vec<String>,
+}
+
+/// Looks at all tables of the database in which the sessions are, which work side by side.
+///
+/// # Errors
+/// The catalog cannot be read, or every connection is lost.
+pub async fn scan(sessions: Vec<Session>, options: Options, progress: Arc<Progress>) -> Result<Report, Error> {
+    let mut sessions = sessions;
+    for session in &mut sessions {
+        session.prepare().await?;
+    }
+    let Some(first) = sessions.first_mut() else { return Err(Error::Lost) };
+    let mut tables = tables::tables(first).await?;
+    tables.retain(|table| options.schemas.is_empty() || options.schemas.contains(&table.name.schema));
+    progress.tables.store(u64::try_from(tables.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    let references: HashMap<(String, String), (String, String)> = tables
+        .iter()
+        .flat_map(|table| table.columns.iter().map(move |column| (table, column)))
+        .filter_map(|(table, column)| Some(((table.id.clone(), column.name.clone()), column.refers.clone()?)))
+        .collect();
+    let types: HashMap<(String, String), (String, Kind)> = tables
+        .iter()
+        .flat_map(|table| table.columns.iter().map(move |column| ((table.id.clone(), column.name.clone()), (column.type_name.clone(), column.kind))))
+        .collect();
+    let queue = Arc::new(Mutex::new(tables.into_iter().collect::<VecDeque<_>>()));
+    let detector = Arc::new(Detector::new());
+    let workers: Vec<_> = sessions
+        .into_iter()
+        .map(|session| tokio::spawn(work(session, Arc::clone(&queue), Arc::clone(&detector), options.clone(), Arc::clone(&progress))))
+        .collect();
+    let mut report = Report::default();
+    for worker in workers {
+        report.tables.extend(worker.await.unwrap_or_default());
+    }
+    report.tables.sort_by(|a, b| a.name.cmp(&b.name));
+    report.is_partial = !queue.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+    inherit(&mut report, &references, &types);
+    Ok(report)
+}
+
+async fn work(mut session: Session, queue: Arc<Mutex<VecDeque<Table>>>, detector: Arc<Detector>, options: Options, progress: Arc<Progress>) -> Vec<TableReport> {
+    let mut done = Vec::new();
+    while !progress.cancelled.load(Ordering::Relaxed) {
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let Some(table) = next else { break };
+        let (rows, cells, unread) = match sample::sample(&mut session, &table, options.seed).await {
+            Ok((rows, cells)) => (rows, cells, None),
+            Err(Error::Lost) => {
+                queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(table);
+                break;
+            }
+            Err(refused) => (0, Vec::new(), Some(refused.to_string())),
+        };
+        let (detector, options) = (Arc::clone(&detector), options.clone());
+        // Telling what values are takes the processor, and others wait for it.
+        let told = tokio::task::spawn_blocking(move || told(&detector, table, (rows, cells, unread), &options)).await;
+        progress.rows.fetch_add(rows, Ordering::Relaxed);
+        progress.done.fetch_add(1, Ordering::Relaxed);
+        done.extend(told);
+    }
+    done
+}
+
+fn told(detector: &Detector, table: Table, (rows, cells, unread): (u64, Vec<Vec<String>>, Option<String>), options: &Options) -> TableReport {
+    let neighbours: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+    let columns = table.columns.iter().enumerate().filter_map(|(at, column)| {
+        let samples: Vec<&str> = cells.get(at).map(|cells| cells.iter().map(String::as_str).collect()).unwrap_or_default();
+        let findings = detector.column(&Column {
+            table: &table.name.table,
+            name: &column.name,
+            kind: column.kind,
+            comment: column.comment.as_deref(),
+            key: column.key,
+            neighbours: &neighbours,
+            samples: &samples,
+            year: options.year,
+        });
+        let findings: Vec<Finding> = findings.into_iter().filter(|finding| finding.confidence >= options.confidence_min).collect();
+        let shown = findings.iter().all(|finding| finding.path.is_none() && finding.class != Class::FreeText);
+        let patterns = samples.iter().filter(|text| !text.is_empty() && shown).take(PATTERNS).map(|text| hidden::pattern(text)).collect();
+        (!findings.is_empty()).then(|| ColumnFinding { column: column.name.clone(), type_name: column.type_name.clone(), kind: column.kind, findings, patterns })
+    });
+    TableReport { columns: columns.collect(), name: table.name.clone(), kind: table.kind, rows_estimated: table.rows, rows_read: rows, unread, id: table.id.clone() }
+}
+
+/// What refers to a column of a class is of this class.
+fn inherit(report: &mut Report, references: &HashMap<(String, String), (String, String)>, types: &HashMap<(String, String), (String, Kind)>) {
+    let found: HashMap<(String, String), Finding> = report
+        .tables
+        .iter()
+        .flat_map(|table| table.columns.iter().map(move |column| (table, column)))
+        .filter_map(|(table, column)| Some(((table.id.clone(), column.column.clone()), column.findings.first()?.clone())))
+        .collect();
+    for table in &mut report.tables {
+        for ((id, column), referred) in references.iter().filter(|((id, _), _)| *id == table.id) {
+            let (Some(finding), None) = (found.get(referred), table.columns.iter().find(|known| known.column == *column)) else { continue };
+            let Some((type_name, kind)) = types.get(&(id.clone(), column.clone())) else { continue };
+            let finding = Finding { evidence: vec![Evidence::Reference], ..finding.clone() };
+            table.columns.push(ColumnFinding { column: column.clone(), type_name: type_name.clone(), kind: *kind, findings: vec![finding], patterns: vec![] });
+        }
+    }
+}
