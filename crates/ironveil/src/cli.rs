@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Say what becomes of statements, and why: which columns are shown, masked or NULL, or why they are refused.
     Explain(Explain),
+    /// Find personal data in a database, and propose rules. Ends with the status 2 if there is some that no rule protects.
+    Scan(Scan),
     /// Mask values as the rules mask those of a column.
     Mask(Values),
     /// Find the values of which these are masks, where the function can be undone. Who did it is written to the log.
@@ -35,7 +37,7 @@ pub(crate) enum Command {
     Audit(Audit),
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Run {
     /// The configuration file [default: proxy.yaml, if it is there and no --upstream is given].
     #[arg(long)]
@@ -114,6 +116,45 @@ pub(crate) struct Explain {
     /// The statements [default: the standard input, one a line].
     #[arg(value_name = "SQL")]
     pub(crate) statements: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scan {
+    /// The configuration file [default: proxy.yaml, if it is there and no --upstream is given].
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the database is, as postgres://host:5432/name or mysql://host:3306/name; makes a file unnecessary.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["config", "apply"])]
+    pub(crate) upstream: Option<String>,
+    /// The database, as clients name it.
+    #[arg(long)]
+    pub(crate) database: String,
+    /// Who reads. The password is taken from the variable IRONVEIL_PASSWORD; it is kept nowhere.
+    #[arg(long)]
+    pub(crate) user: String,
+    /// A schema to scan; may be repeated [default: all].
+    #[arg(long = "schema", value_name = "SCHEMA")]
+    pub(crate) schemas: Vec<String>,
+    /// Write rules for what no rule protects into the configuration.
+    #[arg(long)]
+    pub(crate) apply: bool,
+    /// What is printed: a table, JSON, or the proposed rules as YAML.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// Leave out what is less likely, from 0.5 to 1.
+    #[arg(long, value_name = "PROBABILITY", default_value_t = 0.7)]
+    pub(crate) min_confidence: f64,
+    /// Sessions that read side by side, from 1 to 16.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub(crate) sessions: u8,
+}
+
+/// How findings are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Json,
+    Yaml,
 }
 
 #[derive(Debug, Args)]

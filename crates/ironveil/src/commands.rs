@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use tracing_subscriber::EnvFilter;
@@ -14,14 +15,18 @@ use veil_policy::glob::Glob;
 use crate::cli::{Audit, Check, Cli, Command, Keys, Run, Verify};
 use crate::server::{Server, SignIn};
 use crate::source::Source;
-use crate::{control, demo, explain, keys, mask, report, run, wire_up};
+use crate::{control, demo, explain, keys, mask, report, run, scan, wire_up};
 
 /// Statements are parsed on these threads, by a parser that recurses.
 const STACK: usize = 8 << 20;
 
 /// Does what was typed.
-pub(crate) fn run(cli: Cli) -> Result<()> {
-    match cli.command {
+pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
+    let done = match cli.command {
+        Command::Scan(args) => {
+            start_logs(false, "warn");
+            return runtime()?.block_on(scan::run(&args));
+        }
         Command::Run(run) => {
             start_logs(run.log_json, "info");
             run::serve(run)
@@ -39,7 +44,8 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         }
         Command::Keys(Keys::Generate { out }) => keys::generate(out.as_deref()),
         Command::Audit(Audit::Verify(verify)) => verify_audit(&verify),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// What asynchronous commands run on.

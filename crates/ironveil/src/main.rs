@@ -10,6 +10,7 @@ mod mask;
 mod operations;
 mod report;
 mod run;
+mod scan;
 mod server;
 mod signals;
 mod source;
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
         eprintln!("ironveil: panicked at {place}; this is a bug, please report it");
     }));
     match commands::run(cli::Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         // Whoever read the output has seen enough of it.
         Err(error)
             if error

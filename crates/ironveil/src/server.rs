@@ -189,12 +189,12 @@ async fn mysql_rows(connection: &mut Conn, query: &str) -> Result<Rows> {
     Ok(answer.into_iter().map(cells).collect())
 }
 
-async fn postgres(
+/// Signs in to a database of PostgreSQL, by its name on the server.
+pub(crate) async fn sign_in_postgres(
     upstream: &Upstream,
-    policy: Arc<Policy>,
     database: &str,
     SignIn { user, password }: &SignIn,
-) -> Result<Server> {
+) -> Result<Client> {
     let connected = wire_up::target(upstream)?.connect().await?;
     let mut config = tokio_postgres::Config::new();
     config.user(user).dbname(database);
@@ -205,6 +205,21 @@ async fn postgres(
         config.connect_raw(connected.stream, NoTls).await.context("cannot sign in to the server")?;
     // It ends with the client.
     tokio::spawn(connection);
+    Ok(client)
+}
+
+/// Signs in to a database of MySQL or MariaDB.
+pub(crate) async fn sign_in_mysql(upstream: &Upstream, database: &str, sign_in: &SignIn) -> Result<Box<Conn>> {
+    Ok(Box::new(Conn::new(options(upstream, database, sign_in)).await.context("cannot sign in to the server")?))
+}
+
+async fn postgres(
+    upstream: &Upstream,
+    policy: Arc<Policy>,
+    database: &str,
+    sign_in: &SignIn,
+) -> Result<Server> {
+    let (client, user) = (sign_in_postgres(upstream, database, sign_in).await?, &sign_in.user);
     let mut results = <[Vec<_>; veil_sql::catalog::QUERIES.len()]>::default();
     for (rows, query) in results.iter_mut().zip(veil_sql::catalog::QUERIES) {
         *rows = postgres_rows(&client, query).await?;
@@ -216,8 +231,7 @@ async fn postgres(
 }
 
 async fn mysql(upstream: &Upstream, policy: Arc<Policy>, database: &str, sign_in: &SignIn) -> Result<Server> {
-    let (user, options) = (&sign_in.user, options(upstream, database, sign_in));
-    let mut connection = Box::new(Conn::new(options).await.context("cannot sign in to the server")?);
+    let (user, mut connection) = (&sign_in.user, sign_in_mysql(upstream, database, &sign_in).await?);
     let settings: Option<(String, String)> =
         connection.query_first("select @@sql_mode, version()").await.context("cannot read the settings")?;
     let (sql_mode, version) = settings.context("the server has no settings")?;

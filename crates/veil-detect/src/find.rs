@@ -2,6 +2,8 @@
 //!
 //! A first pass over the bytes tells which kinds may be there at all; most texts end with it.
 
+use std::sync::Arc;
+
 use veil_model::check;
 use veil_model::find::{Find, Span};
 
@@ -151,6 +153,13 @@ impl std::str::FromStr for Entity {
     fn from_str(name: &str) -> Result<Self, ()> {
         Self::ALL.iter().copied().find(|entity| entity.name() == name).ok_or(())
     }
+}
+
+/// What finds entities of these names, each in its place; `None` if one is not known.
+#[must_use]
+pub fn finder(names: &[&str]) -> Option<Arc<dyn Find>> {
+    let entities = names.iter().map(|name| name.parse()).collect::<Result<Vec<_>, ()>>().ok()?;
+    Some(Arc::new(Finder::new(&entities)))
 }
 
 impl Finder {

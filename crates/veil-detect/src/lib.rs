@@ -24,5 +24,5 @@ mod words;
 pub use class::Class;
 pub use column::{Column, Key, Kind};
 pub use detector::Detector;
-pub use find::{Entity, Finder};
+pub use find::{Entity, Finder, finder};
 pub use finding::{Evidence, Finding};

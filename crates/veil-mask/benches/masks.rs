@@ -100,7 +100,7 @@ fn column(case: &Case) -> ColumnMask {
         _ => None,
     };
     params.extend(of.map(|(name, param)| (name.to_owned(), param)));
-    let strategy = Strategy::parse(case.function, &params).unwrap();
+    let strategy = Strategy::parse_with(case.function, &params, veil_detect::finder).unwrap();
     let ty = |oid| PgType { oid, modifier: -1 };
     let masker = Masker::new(&RootKey::from_bytes([7; 32]), &strategy);
     if case.function == "composite" {

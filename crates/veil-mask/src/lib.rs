@@ -39,7 +39,7 @@ pub use mysql::{MySqlColumn, moment_text};
 pub use other::Other;
 pub use shown::Shown;
 pub use strategy::{
-    Function, Guarantee, Param, Parameter, ParameterKind, Strategy, StrategyError, Tag, Takes,
+    Finders, Function, Guarantee, Param, Parameter, ParameterKind, Strategy, StrategyError, Tag, Takes,
 };
 pub use translate::{Given, NoMask, Use};
 pub use unmaskable::unmaskable_met;

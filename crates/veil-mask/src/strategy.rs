@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use veil_model::find::Find;
+
 use crate::function::{CATALOGUE, Mask};
 
 /// A masking function as the catalogue describes it.
@@ -240,6 +242,9 @@ pub enum StrategyError {
     },
 }
 
+/// Gives what finds values of kinds with these names; `None` if one is not known.
+pub type Finders = fn(&[&str]) -> Option<Arc<dyn Find>>;
+
 /// A masking function with checked parameters.
 #[derive(Clone)]
 pub struct Strategy {
@@ -261,11 +266,23 @@ impl PartialEq for Strategy {
 }
 
 impl Strategy {
-    /// Checks a function's name and parameters.
+    /// Checks a function's name and parameters, of one that looks for nothing inside of values.
     ///
     /// # Errors
     /// Every fault found: an unknown function or parameter, a missing one, a value of the wrong type or range.
     pub fn parse(name: &str, params: &BTreeMap<String, Param>) -> Result<Self, Vec<StrategyError>> {
+        Self::parse_with(name, params, |_| None)
+    }
+
+    /// The same of any function, with what finds values inside of others.
+    ///
+    /// # Errors
+    /// Every fault found.
+    pub fn parse_with(
+        name: &str,
+        params: &BTreeMap<String, Param>,
+        finders: Finders,
+    ) -> Result<Self, Vec<StrategyError>> {
         let Some(function) = CATALOGUE.iter().find(|function| function.name == name) else {
             let known = join(CATALOGUE.iter().map(|function| function.name));
             return Err(vec![StrategyError::UnknownFunction { name: name.to_owned(), known }]);
@@ -274,7 +291,7 @@ impl Strategy {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let mask = (function.build)(&Arguments { function, params }).map_err(|fault| vec![fault])?;
+        let mask = (function.build)(&Arguments { function, params, finders }).map_err(|fault| vec![fault])?;
         Ok(Self { function, params: params.clone(), mask })
     }
 
@@ -399,6 +416,7 @@ impl std::fmt::Display for ParameterKind {
 pub(crate) struct Arguments<'a> {
     function: &'static Function,
     params: &'a BTreeMap<String, Param>,
+    pub(crate) finders: Finders,
 }
 
 impl Arguments<'_> {
@@ -461,7 +479,7 @@ mod tests {
 
     fn parse(name: &str, params: &[(&str, Param)]) -> Result<Strategy, Vec<String>> {
         let params = params.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        Strategy::parse(name, &params).map_err(|faults| faults.iter().map(ToString::to_string).collect())
+        Strategy::parse_with(name, &params, veil_detect::finder).map_err(|faults| faults.iter().map(ToString::to_string).collect())
     }
 
     fn text(text: &str) -> Param {

@@ -98,7 +98,10 @@ impl FileStore {
 }
 
 /// Puts a file in the place of another: who reads it sees one of them, whole, also after a crash.
-pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
+///
+/// # Errors
+/// It cannot be written; then the other stays.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     // A link stays one.
     let path = &fs::canonicalize(path)?;
     let directory = path.parent().unwrap_or_else(|| Path::new("."));

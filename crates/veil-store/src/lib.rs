@@ -15,7 +15,7 @@ use serde_json::Value;
 use thiserror::Error;
 use tokio::sync::watch;
 
-pub use file::FileStore;
+pub use file::{FileStore, replace};
 pub use postgres::{Place, PostgresStore};
 pub use sqlite::SqliteStore;
 

@@ -33,7 +33,7 @@ use super::phone::Phone;
 use super::postcode::Postcode;
 use super::regex::Replace;
 use super::template::Template;
-use super::text_entities::{ENTITIES, TextEntities};
+use super::text_entities::TextEntities;
 use super::token::Token;
 use super::truncate::Truncate;
 use super::url::Url;
@@ -789,12 +789,16 @@ pub(crate) const CATALOGUE: &[Function] = &[
             "entities",
             Kind::Functions,
             None,
-            "what to look for (email, credit_card, iban, phone with its country code, ssn, ip), with a function for each",
+            "what to look for (email, credit_card, iban, phone with its country code, ssn, ip, name, secret, jwt, wallet), with a function for each",
         )],
         build: |arguments| {
-            let wrong =
-                |()| arguments.wrong("entities", format!("some of {ENTITIES}, with a function for each"));
-            built(TextEntities::new(arguments.functions("entities")).map_err(wrong)?)
+            let entities = arguments.functions("entities");
+            let names: Vec<&str> = entities.iter().map(|(name, _)| name.as_str()).collect();
+            let finder = (arguments.finders)(&names).ok_or_else(|| {
+                let what = "some of email, credit_card, iban, phone, ssn, ip, name, secret, jwt and wallet, with a function for each";
+                arguments.wrong("entities", what)
+            })?;
+            built(TextEntities { finder, functions: entities.iter().map(|(_, function)| function.clone()).collect() })
         },
     },
     Function {

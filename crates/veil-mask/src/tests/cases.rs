@@ -225,7 +225,7 @@ fn values_inside_texts_are_masked_as_in_columns() {
     let all = ["email", "credit_card", "iban", "phone", "ssn", "ip"];
     let functions = all.map(|name| (name.to_owned(), Strategy::parse(name, &BTreeMap::new()).unwrap()));
     let params = BTreeMap::from([("entities".to_owned(), Param::Functions(functions.to_vec()))]);
-    let entities = Strategy::parse("text_entities", &params).unwrap();
+    let entities = Strategy::parse_with("text_entities", &params, veil_detect::finder).unwrap();
     let masked = |strategy: &Strategy, text: &str| {
         let mut out = Vec::new();
         let cell = column(strategy, oid::TEXT, -1).mask(Format::Text, text.as_bytes(), &mut out);
@@ -262,9 +262,8 @@ fn values_inside_texts_are_masked_as_in_columns() {
     }
     let unknown =
         BTreeMap::from([("entities".to_owned(), Param::Functions(vec![("faces".to_owned(), entities)]))]);
-    assert!(
-        Strategy::parse("text_entities", &unknown).unwrap_err()[0].to_string().contains("email, credit_card")
-    );
+    let error = Strategy::parse_with("text_entities", &unknown, veil_detect::finder).unwrap_err();
+    assert!(error[0].to_string().contains("email, credit_card"));
 }
 
 /// The coin is the row's, the same in every form, and answers for as many as it should.

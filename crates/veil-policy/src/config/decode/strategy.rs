@@ -36,7 +36,7 @@ pub(super) fn strategy(value: &Value<'_>, beside: Map<'_>, faults: &mut Faults) 
         }
         parameters.insert("paths".to_owned(), Param::Functions(paths));
     }
-    match Strategy::parse(&name, &parameters) {
+    match Strategy::parse_with(&name, &parameters, veil_detect::finder) {
         Ok(strategy) => Some(strategy),
         Err(errors) => {
             errors.into_iter().for_each(|error| faults.at(value, error.to_string()));
