@@ -120,7 +120,8 @@ fn protection(config: &Config, args: &Scan, database: &str) -> Result<Box<Protec
     let key = config.root_key.clone().map_or_else(keys::default_root, Ok)?;
     let policy = wire_up::policy(config, &keys::read_root(&key)?, None);
     let rights = policy.settled(&policy.rights(&Principal::user(""), SystemTime::now()), None);
-    let mysql = config.database(&args.database).is_some_and(|entry| entry.upstream.protocol == Protocol::MySql);
+    let mysql =
+        config.database(&args.database).is_some_and(|entry| entry.upstream.protocol == Protocol::MySql);
     let database = database.to_owned();
     Ok(Box::new(move |table, column| {
         let name = ColumnName {
@@ -128,14 +129,21 @@ fn protection(config: &Config, args: &Scan, database: &str) -> Result<Box<Protec
             table: table.table.clone(),
             column: column.to_owned(),
         };
-        let masking =
-            if mysql { policy.mask_mysql(&rights, &name, true) } else { policy.mask(&database, &rights, &name) };
+        let masking = if mysql {
+            policy.mask_mysql(&rights, &name, true)
+        } else {
+            policy.mask(&database, &rights, &name)
+        };
         masking.is_some()
     }))
 }
 
-fn unprotected<'a>(report: &'a Report, protected: &Protected<'_>) -> Vec<(&'a TableReport, &'a ColumnFinding)> {
-    let columns = report.tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
+fn unprotected<'a>(
+    report: &'a Report,
+    protected: &Protected<'_>,
+) -> Vec<(&'a TableReport, &'a ColumnFinding)> {
+    let columns =
+        report.tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
     columns.filter(|(table, column)| !protected(&table.name, &column.column)).collect()
 }
 
@@ -225,8 +233,11 @@ fn document(report: &Report, protected: &Protected<'_>, open: usize) -> Value {
 }
 
 fn table(out: &mut impl Write, report: &Report, protected: &Protected<'_>, open: usize) -> Result<()> {
-    let mut lines = vec![["COLUMN", "TYPE", "CLASS", "CONFIDENCE", "PROTECTED", "EVIDENCE"].map(str::to_owned)];
-    for (table, column) in report.tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column))) {
+    let mut lines =
+        vec![["COLUMN", "TYPE", "CLASS", "CONFIDENCE", "PROTECTED", "EVIDENCE"].map(str::to_owned)];
+    for (table, column) in
+        report.tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)))
+    {
         for finding in &column.findings {
             let path = finding.path.as_deref().map_or_else(String::new, |path| format!(" {path}"));
             let contains = finding.contains.iter().map(|class| class.id()).collect::<Vec<_>>().join(", ");
@@ -243,7 +254,8 @@ fn table(out: &mut impl Write, report: &Report, protected: &Protected<'_>, open:
             ]);
         }
     }
-    let width = |at: usize| lines.iter().filter_map(|line| line.get(at)).map(|cell| cell.chars().count()).max();
+    let width =
+        |at: usize| lines.iter().filter_map(|line| line.get(at)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = (0..5).filter_map(width).collect();
     for line in &lines {
         let cells = line.iter().zip(widths.iter().copied().chain([0]));
@@ -255,8 +267,11 @@ fn table(out: &mut impl Write, report: &Report, protected: &Protected<'_>, open:
         writeln!(out, "{}.{}: not read ({why}); told by its names", table.name.schema, table.name.table)?;
     }
     let rows: u64 = report.tables.iter().map(|table| table.rows_read).sum();
-    writeln!(out, "\n{} tables, {rows} rows read: {} columns with personal data, {open} of them unprotected", report.tables.len(), {
-        report.tables.iter().map(|table| table.columns.len()).sum::<usize>()
-    })?;
+    writeln!(
+        out,
+        "\n{} tables, {rows} rows read: {} columns with personal data, {open} of them unprotected",
+        report.tables.len(),
+        { report.tables.iter().map(|table| table.columns.len()).sum::<usize>() }
+    )?;
     Ok(())
 }

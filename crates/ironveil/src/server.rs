@@ -209,8 +209,14 @@ pub(crate) async fn sign_in_postgres(
 }
 
 /// Signs in to a database of MySQL or MariaDB.
-pub(crate) async fn sign_in_mysql(upstream: &Upstream, database: &str, sign_in: &SignIn) -> Result<Box<Conn>> {
-    Ok(Box::new(Conn::new(options(upstream, database, sign_in)).await.context("cannot sign in to the server")?))
+pub(crate) async fn sign_in_mysql(
+    upstream: &Upstream,
+    database: &str,
+    sign_in: &SignIn,
+) -> Result<Box<Conn>> {
+    Ok(Box::new(
+        Conn::new(options(upstream, database, sign_in)).await.context("cannot sign in to the server")?,
+    ))
 }
 
 async fn postgres(
@@ -231,7 +237,7 @@ async fn postgres(
 }
 
 async fn mysql(upstream: &Upstream, policy: Arc<Policy>, database: &str, sign_in: &SignIn) -> Result<Server> {
-    let (user, mut connection) = (&sign_in.user, sign_in_mysql(upstream, database, &sign_in).await?);
+    let (user, mut connection) = (&sign_in.user, sign_in_mysql(upstream, database, sign_in).await?);
     let settings: Option<(String, String)> =
         connection.query_first("select @@sql_mode, version()").await.context("cannot read the settings")?;
     let (sql_mode, version) = settings.context("the server has no settings")?;

@@ -3,6 +3,15 @@
 //! Precision, recall and F1 of each class, by how the columns are named; false positives on what is not personal; how far confidence is from truth; values one by
 //! one; and how many values a second the finder passes over. With `--wrong` it shows each column that was told wrongly; it ends with 1 where an aim is missed.
 
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a benchmark"
+)]
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::io::Write;
@@ -77,14 +86,22 @@ struct Measured {
 
 impl Measured {
     fn macro_f1(&self) -> f64 {
-        let scores = self.tallies.iter().filter(|(_, tally)| tally.hits + tally.missed > 0).map(|(_, tally)| tally.f1());
+        let scores = self
+            .tallies
+            .iter()
+            .filter(|(_, tally)| tally.hits + tally.missed > 0)
+            .map(|(_, tally)| tally.f1());
         let scores: Vec<f64> = scores.collect();
         scores.iter().sum::<f64>() / f64::from(u32::try_from(scores.len().max(1)).unwrap_or(1))
     }
 
     fn calibration_error(&self) -> f64 {
         let all: u32 = self.bins.iter().map(|(count, ..)| count).sum();
-        let off = self.bins.iter().filter(|(count, ..)| *count > 0).map(|(count, right, sum)| (sum - f64::from(*right)).abs().min(f64::from(*count)));
+        let off = self
+            .bins
+            .iter()
+            .filter(|(count, ..)| *count > 0)
+            .map(|(count, right, sum)| (sum - f64::from(*right)).abs().min(f64::from(*count)));
         off.sum::<f64>() / f64::from(all.max(1))
     }
 }
@@ -96,17 +113,24 @@ fn main() -> std::process::ExitCode {
         return 2.into();
     };
     let shows_wrong = arguments.any(|argument| argument == "--wrong");
-    let detector = Detector::new();
     let mut out = std::io::stdout().lock();
-    let columns = measure_columns(&detector, &directory, shows_wrong, &mut out);
-    let values = measure_values(&detector, &directory, &mut out);
+    let told = measure(&directory, shows_wrong, &mut out);
     let speed = measure_speed(&mut out);
-    u8::from(!(columns && values && speed)).into()
+    u8::from(!(told && speed)).into()
+}
+
+/// Whether columns and values are told as well as they should be.
+pub fn measure(directory: &str, shows_wrong: bool, out: &mut impl Write) -> bool {
+    let detector = Detector::new();
+    let columns = measure_columns(&detector, directory, shows_wrong, out);
+    measure_values(&detector, directory, out) && columns
 }
 
 fn lines<T: for<'a> Deserialize<'a>>(directory: &str, file: &str) -> Vec<T> {
     let text = std::fs::read_to_string(format!("{directory}/{file}")).unwrap_or_default();
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|fault| panic!("{file}: {fault}: {line:.200}"))).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|fault| panic!("{file}: {fault}: {line:.200}")))
+        .collect()
 }
 
 fn find(detector: &Detector, labelled: &Labelled) -> Vec<Finding> {
@@ -129,8 +153,11 @@ fn find(detector: &Detector, labelled: &Labelled) -> Vec<Finding> {
     })
 }
 
+/// What is there, and what was found with which confidence.
+type Pair = (Option<String>, Option<(String, f64)>);
+
 /// Pairs of what is there and what was found, with the confidence; documents give one for each path.
-fn pairs(labelled: &Labelled, findings: &[Finding]) -> Vec<(Option<String>, Option<(String, f64)>)> {
+fn pairs(labelled: &Labelled, findings: &[Finding]) -> Vec<Pair> {
     let told = |finding: &Finding| (finding.class.id().to_owned(), finding.confidence);
     let Some(paths) = &labelled.paths else {
         let found = findings.iter().max_by(|a, b| a.confidence.total_cmp(&b.confidence)).map(told);
@@ -138,13 +165,16 @@ fn pairs(labelled: &Labelled, findings: &[Finding]) -> Vec<(Option<String>, Opti
         let label = labelled.accept.iter().find(accepted).unwrap_or(&labelled.class);
         return vec![(label.clone(), found)];
     };
-    let label = |path: &str| paths.iter().find(|(known, _)| *known == path).and_then(|(_, class)| class.clone());
+    let label =
+        |path: &str| paths.iter().find(|(known, _)| *known == path).and_then(|(_, class)| class.clone());
     let wanted = paths.iter().map(|(path, class)| {
         let found = findings.iter().find(|finding| finding.path.as_ref() == Some(path));
         (class.clone(), found.map(told))
     });
-    let others = findings.iter().filter(|finding| finding.path.as_ref().is_none_or(|path| !paths.contains_key(path)));
-    let others = others.map(|finding| (label(finding.path.as_deref().unwrap_or_default()), Some(told(finding))));
+    let others =
+        findings.iter().filter(|finding| finding.path.as_ref().is_none_or(|path| !paths.contains_key(path)));
+    let others =
+        others.map(|finding| (label(finding.path.as_deref().unwrap_or_default()), Some(told(finding))));
     wanted.chain(others).collect()
 }
 
@@ -157,14 +187,28 @@ fn measure_columns(detector: &Detector, directory: &str, shows_wrong: bool, out:
         let findings = find(detector, labelled);
         for (label, found) in pairs(labelled, &findings) {
             // What only the name could have told is not asked of a name that says nothing.
-            let asked = labelled.naming != "cryptic" || labelled.told_by != "name" || labelled.comment.is_some() || label.is_none();
-            if !asked { continue }
+            let asked = labelled.naming != "cryptic"
+                || labelled.told_by != "name"
+                || labelled.comment.is_some()
+                || label.is_none();
+            if !asked {
+                continue;
+            }
             let class = found.as_ref().map(|(class, _)| class.clone());
             let right = class == label;
             let of = measured.entry(labelled.naming.clone()).or_default();
             if shows_wrong && !right {
-                let values: Vec<&str> = labelled.values.iter().flatten().map(String::as_str).take(4).collect();
-                let _ = writeln!(out, "WRONG {} {}.{} {}: is {label:?}, found {found:?} {:.160}", labelled.id, labelled.table, labelled.column, labelled.r#type, format!("{values:?}"));
+                let values: Vec<&str> =
+                    labelled.values.iter().flatten().map(String::as_str).take(4).collect();
+                let _ = writeln!(
+                    out,
+                    "WRONG {} {}.{} {}: is {label:?}, found {found:?} {:.160}",
+                    labelled.id,
+                    labelled.table,
+                    labelled.column,
+                    labelled.r#type,
+                    format!("{values:?}")
+                );
             }
             if let Some(label) = &label {
                 let tally = of.tallies.entry(label.clone()).or_default();
@@ -183,16 +227,31 @@ fn measure_columns(detector: &Detector, directory: &str, shows_wrong: bool, out:
             }
         }
     }
-    let _ = writeln!(out, "{} columns, {cells} cells, read and told in {:.1?}", columns.len(), start.elapsed());
+    let _ =
+        writeln!(out, "{} columns, {cells} cells, read and told in {:.1?}", columns.len(), start.elapsed());
     let mut fits = true;
     for (naming, of) in &measured {
         let _ = writeln!(out, "\n{naming} names      precision  recall      F1   columns");
         for (class, tally) in &of.tallies {
-            let _ = writeln!(out, "{class:<18} {:>9.3} {:>7.3} {:>7.3} {:>9}", tally.precision(), tally.recall(), tally.f1(), tally.hits + tally.missed);
+            let _ = writeln!(
+                out,
+                "{class:<18} {:>9.3} {:>7.3} {:>7.3} {:>9}",
+                tally.precision(),
+                tally.recall(),
+                tally.f1(),
+                tally.hits + tally.missed
+            );
         }
-        let (f1, error, false_positives) = (of.macro_f1(), of.calibration_error(), share(of.false_positives, of.negatives));
+        let (f1, error, false_positives) =
+            (of.macro_f1(), of.calibration_error(), share(of.false_positives, of.negatives));
         let (f1_min, false_max) = if naming == "cryptic" { (0.85, 0.05) } else { (0.95, 0.02) };
-        let _ = writeln!(out, "macro F1 {f1:.3} (aim {f1_min}); false positives {:.2} % of {} (aim {} %); calibration error {error:.3} (aim 0.05)", 100.0 * false_positives, of.negatives, 100.0 * false_max);
+        let _ = writeln!(
+            out,
+            "macro F1 {f1:.3} (aim {f1_min}); false positives {:.2} % of {} (aim {} %); calibration error {error:.3} (aim 0.05)",
+            100.0 * false_positives,
+            of.negatives,
+            100.0 * false_max
+        );
         fits &= f1 >= f1_min && false_positives <= false_max && error <= 0.05;
     }
     fits
@@ -224,7 +283,16 @@ fn measure_values(detector: &Detector, directory: &str, out: &mut impl Write) ->
 /// The finder on texts in which nothing is, as most cells are.
 fn measure_speed(out: &mut impl Write) -> bool {
     let finder = Finder::new(Entity::CERTAIN);
-    let texts = ["Blue ceramic mug, 350 ml", "shipped", "2024-05-01 12:00:00", "SKU-2231-BL", "The delivery arrived on time and the box was intact.", "4f1c2a9e-77b1-4b52-9d8e-0a6b1c9d3e2f", "en_US", "1234.50"];
+    let texts = [
+        "Blue ceramic mug, 350 ml",
+        "shipped",
+        "2024-05-01 12:00:00",
+        "SKU-2231-BL",
+        "The delivery arrived on time and the box was intact.",
+        "4f1c2a9e-77b1-4b52-9d8e-0a6b1c9d3e2f",
+        "en_US",
+        "1234.50",
+    ];
     let mut spans = Vec::new();
     let start = Instant::now();
     let rounds = 500_000;
@@ -236,6 +304,10 @@ fn measure_speed(out: &mut impl Write) -> bool {
     let found = spans.len();
     let count = f64::from(rounds) * 8.0;
     let rate = count / start.elapsed().as_secs_f64();
-    let _ = writeln!(out, "\nfinder, nothing found ({found}): {:.2} million values a second on one core (aim 2)", rate / 1e6);
+    let _ = writeln!(
+        out,
+        "\nfinder, nothing found ({found}): {:.2} million values a second on one core (aim 2)",
+        rate / 1e6
+    );
     found == 0 && rate >= 2e6
 }

@@ -58,7 +58,9 @@ impl<'a> Cell<'a> {
 
     /// Its letters and digits, in capitals; empty if there are too many, or others than those of ASCII.
     pub(crate) fn compact(&self) -> &[u8] {
-        if self.wide > 0 { return &[] }
+        if self.wide > 0 {
+            return &[];
+        }
         self.compact.get(..self.compact_length).unwrap_or_default()
     }
 

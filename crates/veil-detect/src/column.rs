@@ -80,13 +80,13 @@ impl Kind {
         let base = unsigned.split('(').next().unwrap_or_default().trim();
         match base {
             "tinyint" if unsigned == "tinyint(1)" => Self::Bool,
-            "text" | "character varying" | "varchar" | "character" | "char" | "bpchar" | "name" | "citext"
-            | "tinytext" | "mediumtext" | "longtext" | "nvarchar" | "xml" => Self::Text,
-            "smallint" | "integer" | "int" | "bigint" | "tinyint" | "mediumint" | "int2" | "int4" | "int8"
-            | "serial" | "bigserial" | "smallserial" | "year" => Self::Integer,
+            "text" | "character varying" | "varchar" | "character" | "char" | "bpchar" | "name"
+            | "citext" | "tinytext" | "mediumtext" | "longtext" | "nvarchar" | "xml" => Self::Text,
+            "smallint" | "integer" | "int" | "bigint" | "tinyint" | "mediumint" | "int2" | "int4"
+            | "int8" | "serial" | "bigserial" | "smallserial" | "year" => Self::Integer,
             "numeric" | "decimal" if unsigned.replace(' ', "").ends_with(",0)") => Self::Integer,
-            "numeric" | "decimal" | "double precision" | "double" | "float" | "real" | "float4" | "float8"
-            | "money" => Self::Decimal,
+            "numeric" | "decimal" | "double precision" | "double" | "float" | "real" | "float4"
+            | "float8" | "money" => Self::Decimal,
             "date" => Self::Date,
             "datetime" => Self::Timestamp,
             _ if base.starts_with("timestamp") => Self::Timestamp,

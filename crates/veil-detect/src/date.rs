@@ -27,7 +27,8 @@ pub(crate) fn day(text: &str) -> Option<(Day, bool)> {
     }
     let mut parts = date.split(mark);
     let (a, b, c) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() || [a, b, c].iter().any(|part| !part.bytes().all(|byte| byte.is_ascii_digit())) {
+    if parts.next().is_some() || [a, b, c].iter().any(|part| !part.bytes().all(|byte| byte.is_ascii_digit()))
+    {
         return None;
     }
     let number = |part: &str| part.parse::<u32>().ok();
@@ -38,7 +39,17 @@ pub(crate) fn day(text: &str) -> Option<(Day, bool)> {
         let (day, month) = if two > 12 { (two, one) } else { (one, two) };
         let year = number(c)?;
         // Two digits: of this century or the last.
-        (if c.len() == 4 { year } else if year < 30 { 2000 + year } else { 1900 + year }, month, day)
+        (
+            if c.len() == 4 {
+                year
+            } else if year < 30 {
+                2000 + year
+            } else {
+                1900 + year
+            },
+            month,
+            day,
+        )
     } else {
         return None;
     };
@@ -48,7 +59,8 @@ pub(crate) fn day(text: &str) -> Option<(Day, bool)> {
 
 /// `23 Nov 1987`, `November 23, 1987`.
 fn spelt(text: &str) -> Option<Day> {
-    const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    const MONTHS: [&str; 12] =
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     if text.len() > 20 || !text.bytes().any(|byte| byte.is_ascii_alphabetic()) {
         return None;
     }
@@ -102,7 +114,15 @@ mod tests {
 
     #[test]
     fn days_are_read_in_many_forms() {
-        for text in ["1984-03-09", "09.03.1984", "9/3/1984", "1984/03/09", "19840309", "1984-03-09 00:00:00+00", "09-03-84"] {
+        for text in [
+            "1984-03-09",
+            "09.03.1984",
+            "9/3/1984",
+            "1984/03/09",
+            "19840309",
+            "1984-03-09 00:00:00+00",
+            "09-03-84",
+        ] {
             assert_eq!(day(text), Some(((1984, 3, 9), true)), "{text}");
         }
         assert_eq!(day("1984-03-09T12:00:00Z").map(|(_, midnight)| midnight), Some(false));

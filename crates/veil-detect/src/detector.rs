@@ -46,7 +46,18 @@ impl Detector {
     /// Reads the lists; takes some milliseconds.
     #[must_use]
     pub fn new() -> Self {
-        let entities = [Entity::Email, Entity::CreditCard, Entity::Iban, Entity::Phone, Entity::Ssn, Entity::Ip, Entity::Jwt, Entity::Secret, Entity::Wallet, Entity::Name];
+        let entities = [
+            Entity::Email,
+            Entity::CreditCard,
+            Entity::Iban,
+            Entity::Phone,
+            Entity::Ssn,
+            Entity::Ip,
+            Entity::Jwt,
+            Entity::Secret,
+            Entity::Wallet,
+            Entity::Name,
+        ];
         Self { lexicon: Lexicon::new(), words: Words::new(), finder: Finder::new(&entities) }
     }
 
@@ -86,8 +97,21 @@ impl Detector {
         let names: Vec<&str> = paths.iter().map(|path| path.name.as_str()).collect();
         let found = paths.iter().filter_map(|path| {
             let texts: Vec<&str> = path.values.iter().map(String::as_str).collect();
-            let (table, name) = if path.name.is_empty() { (column.table, column.name) } else { (path.parent.as_str(), path.name.as_str()) };
-            let inner = Column { table, name, kind: Kind::Text, key: Key::None, neighbours: &names, samples: &texts, comment: None, year: column.year };
+            let (table, name) = if path.name.is_empty() {
+                (column.table, column.name)
+            } else {
+                (path.parent.as_str(), path.name.as_str())
+            };
+            let inner = Column {
+                table,
+                name,
+                kind: Kind::Text,
+                key: Key::None,
+                neighbours: &names,
+                samples: &texts,
+                comment: None,
+                year: column.year,
+            };
             Some(Finding { path: Some(path.path.clone()), ..self.flat(&inner)? })
         });
         found.collect()
@@ -99,11 +123,18 @@ impl Detector {
             return None;
         }
         let mut seen = HashSet::new();
-        let values: Vec<&str> = column.samples.iter().map(|text| shortened(text.trim())).filter(|text| !is_blank(text) && !is_hidden(text) && seen.insert(*text)).take(VALUES_MAX).collect();
+        let values: Vec<&str> = column
+            .samples
+            .iter()
+            .map(|text| shortened(text.trim()))
+            .filter(|text| !is_blank(text) && !is_hidden(text) && seen.insert(*text))
+            .take(VALUES_MAX)
+            .collect();
         let said = self.lexicon.said(column);
         let weights = evidence::weigh(&values, column, &self.words);
         let scores = scores(&said, &weights, values.is_empty());
-        let (class, score) = scores.iter().copied().filter(|(class, _)| class.is_some()).max_by(|a, b| a.1.total_cmp(&b.1))?;
+        let (class, score) =
+            scores.iter().copied().filter(|(class, _)| class.is_some()).max_by(|a, b| a.1.total_cmp(&b.1))?;
         let class = class?;
         let sum: f64 = scores.iter().map(|(_, other)| ((other - score) / TEMPERATURE).exp()).sum();
         let confidence = (1.0 / sum).min(0.995);
@@ -113,7 +144,11 @@ impl Detector {
         if class == Class::FreeText {
             return self.text(column, &values, &said);
         }
-        let name = said.classes.iter().find(|(said, ..)| *said == class).map(|(.., words)| Evidence::Name(words.clone()));
+        let name = said
+            .classes
+            .iter()
+            .find(|(said, ..)| *said == class)
+            .map(|(.., words)| Evidence::Name(words.clone()));
         let counted = if values.is_empty() { Some(Evidence::NoValues) } else { weights.matching(class) };
         Some(Finding {
             class,
@@ -139,9 +174,19 @@ impl Detector {
             self.finder.find(value, &mut spans);
             // Digits alone pass a check by chance; in a text there is a reason for them.
             let entity = |span: &Span| self.finder.entities().get(span.by).copied();
-            spans.retain(|span| span.to - span.from < value.len() || !matches!(entity(span), Some(Entity::CreditCard | Entity::Ssn | Entity::Name)));
-            spans.retain(|span| entity(span) != Some(Entity::CreditCard) || value.bytes().any(|byte| byte.is_ascii_alphabetic()));
-            let classes: HashSet<Class> = spans.iter().filter_map(|span| self.finder.entities().get(span.by)).map(|entity| class_of(*entity)).collect();
+            spans.retain(|span| {
+                span.to - span.from < value.len()
+                    || !matches!(entity(span), Some(Entity::CreditCard | Entity::Ssn | Entity::Name))
+            });
+            spans.retain(|span| {
+                entity(span) != Some(Entity::CreditCard)
+                    || value.bytes().any(|byte| byte.is_ascii_alphabetic())
+            });
+            let classes: HashSet<Class> = spans
+                .iter()
+                .filter_map(|span| self.finder.entities().get(span.by))
+                .map(|entity| class_of(*entity))
+                .collect();
             hits += usize::from(!classes.is_empty());
             for class in classes {
                 if let Some(count) = counts.get_mut(class as usize) {
@@ -150,17 +195,35 @@ impl Detector {
             }
         }
         let share = ratio(hits, values.len());
-        let prose = values.iter().filter(|text| text.split(' ').filter(|word| word.starts_with(|c: char| c.is_lowercase())).count() >= 4).count() * 2 > values.len();
+        let prose = values
+            .iter()
+            .filter(|text| {
+                text.split(' ').filter(|word| word.starts_with(|c: char| c.is_lowercase())).count() >= 4
+            })
+            .count()
+            * 2
+            > values.len();
         // Names in prose may be those of products; other values show what they are.
-        let certain = counts.iter().enumerate().any(|(at, count)| *count > 1 && Class::ALL.get(at).is_some_and(|class| !class.is_name() && *class != Class::IpAddress));
+        let certain = counts.iter().enumerate().any(|(at, count)| {
+            *count > 1
+                && Class::ALL.get(at).is_some_and(|class| !class.is_name() && *class != Class::IpAddress)
+        });
         let named = counts.get(Class::FullName as usize).copied().unwrap_or(0);
         let names = prose && named >= 3 && ratio(named, values.len()) > 0.04 && !said.of_thing;
         if hits < 2 || share < 0.01 || !(certain || names) {
             return None;
         }
-        let contains = Class::ALL.iter().copied().filter(|class| counts.get(*class as usize).is_some_and(|count| *count > 1)).collect();
+        let contains = Class::ALL
+            .iter()
+            .copied()
+            .filter(|class| counts.get(*class as usize).is_some_and(|count| *count > 1))
+            .collect();
         let confidence = if certain { 0.9 + 0.08 * share.min(1.0) } else { 0.7 };
-        let name = said.classes.iter().find(|(class, ..)| *class == Class::FreeText).map(|(.., words)| Evidence::Name(words.clone()));
+        let name = said
+            .classes
+            .iter()
+            .find(|(class, ..)| *class == Class::FreeText)
+            .map(|(.., words)| Evidence::Name(words.clone()));
         Some(Finding {
             class: Class::FreeText,
             scheme: None,
@@ -169,7 +232,10 @@ impl Detector {
             share,
             values: values.len(),
             contains,
-            evidence: name.into_iter().chain([Evidence::Values { matching: hits, of: values.len() }]).collect(),
+            evidence: name
+                .into_iter()
+                .chain([Evidence::Values { matching: hits, of: values.len() }])
+                .collect(),
         })
     }
 }
@@ -177,10 +243,20 @@ impl Detector {
 /// The score of each class, and of none.
 fn scores(said: &Said, weights: &Weights, is_empty: bool) -> Vec<(Option<Class>, f64)> {
     // Words that a clear name says are something else.
-    let clear = said.classes.iter().any(|(class, strength, _)| *strength > 5.0 && !said.is_about && weights.score(*class) > -4.0);
+    let clear = said
+        .classes
+        .iter()
+        .any(|(class, strength, _)| *strength > 5.0 && !said.is_about && weights.score(*class) > -4.0);
     let of_class = |class: Class| {
-        let means = |said: Class| said == class || (class == Class::PasswordHash && said == Class::Password && weights.is_digest);
-        let named = said.classes.iter().filter(|(said, ..)| means(*said)).map(|(_, strength, _)| *strength).fold(0.0, f64::max);
+        let means = |said: Class| {
+            said == class || (class == Class::PasswordHash && said == Class::Password && weights.is_digest)
+        };
+        let named = said
+            .classes
+            .iter()
+            .filter(|(said, ..)| means(*said))
+            .map(|(_, strength, _)| *strength)
+            .fold(0.0, f64::max);
         let person = match class {
             Class::FullName if named > 0.0 && named < 4.0 && said.of_person && !said.of_thing => 3.0,
             Class::GivenName | Class::FamilyName if named > 0.0 && named < 4.0 && said.of_person => 1.5,
@@ -198,14 +274,18 @@ fn scores(said: &Said, weights: &Weights, is_empty: bool) -> Vec<(Option<Class>,
         // What values do not speak for is not found without a name.
         let score = weights.score(class);
         let silent = if named == 0.0 && score <= 0.3 { -3.0 } else { 0.0 };
-        let soft = class.is_name() || matches!(class, Class::City | Class::Username | Class::Address | Class::Password);
+        let soft = class.is_name()
+            || matches!(class, Class::City | Class::Username | Class::Address | Class::Password);
         let outspoken = if clear && named == 0.0 && soft { -4.0 } else { 0.0 };
         named + person + about + elsewhere + empty + silent + outspoken + score
     };
     let other = if said.is_about || (said.is_other && said.classes.is_empty()) { 0.7 } else { 0.0 };
     let thing = if said.of_thing && said.classes.is_empty() { 0.5 } else { 0.0 };
     let none = weights.none + other + thing;
-    let classes = Class::ALL.iter().filter(|class| **class != Class::FreeText).map(|class| (Some(*class), of_class(*class)));
+    let classes = Class::ALL
+        .iter()
+        .filter(|class| **class != Class::FreeText)
+        .map(|class| (Some(*class), of_class(*class)));
     classes.chain([(None, none)]).collect()
 }
 
@@ -231,10 +311,49 @@ fn is_hidden(text: &str) -> bool {
 
 /// What people write where there is nothing.
 fn is_blank(text: &str) -> bool {
-    matches!(text.to_ascii_lowercase().as_str(), "" | "n/a" | "na" | "null" | "none" | "nil" | "-" | "--" | "?" | "unknown" | "tbd" | "n.a." | "nan" | "." | "x" | "#n/a" | "k.a.")
+    matches!(
+        text.to_ascii_lowercase().as_str(),
+        "" | "n/a"
+            | "na"
+            | "null"
+            | "none"
+            | "nil"
+            | "-"
+            | "--"
+            | "?"
+            | "unknown"
+            | "tbd"
+            | "n.a."
+            | "nan"
+            | "."
+            | "x"
+            | "#n/a"
+            | "k.a."
+    )
 }
 
 fn shortened(text: &str) -> &str {
     let end = (0..=VALUE_MAX.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     text.get(..end.unwrap_or(0)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_names_are_enough_where_the_column_says_so() {
+        let column = Column {
+            table: "people",
+            name: "full_name",
+            kind: Kind::Text,
+            comment: None,
+            key: Key::None,
+            neighbours: &["id", "email"],
+            samples: &["Jane Doe", "Max Weber", "Ana Silva", "Li Chen"],
+            year: 2026,
+        };
+        let found = Detector::new().column(&column);
+        assert_eq!(found.first().map(|finding| finding.class), Some(Class::FullName));
+    }
 }

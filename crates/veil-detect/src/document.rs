@@ -26,14 +26,17 @@ pub(crate) fn is_mostly(samples: &[&str]) -> bool {
     let looked: Vec<&&str> = samples.iter().filter(|text| !text.trim().is_empty()).take(20).collect();
     let is = |text: &&&&str| {
         let text = text.trim();
-        text.starts_with(['{', '[']) && serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object() || value.is_array())
+        text.starts_with(['{', '['])
+            && serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object() || value.is_array())
     };
     !looked.is_empty() && looked.iter().filter(is).count() * 10 >= looked.len() * 8
 }
 
 pub(crate) fn paths(samples: &[&str]) -> Vec<Path> {
     let mut paths = BTreeMap::new();
-    for document in samples.iter().take(DOCUMENTS_MAX).filter_map(|text| serde_json::from_str::<Value>(text).ok()) {
+    for document in
+        samples.iter().take(DOCUMENTS_MAX).filter_map(|text| serde_json::from_str::<Value>(text).ok())
+    {
         walk(&document, Path { path: "$".to_owned(), ..Path::default() }, 0, &mut paths);
     }
     paths.into_values().collect()
@@ -46,13 +49,27 @@ fn walk(value: &Value, at: Path, depth: usize, paths: &mut BTreeMap<String, Path
     match value {
         Value::Object(fields) => {
             for (name, inner) in fields {
-                let step = if is_plain(name) { format!("{}.{name}", at.path) } else { format!("{}[{}]", at.path, Value::from(name.as_str())) };
-                walk(inner, Path { path: step, name: name.clone(), parent: at.name.clone(), ..Path::default() }, depth + 1, paths);
+                let step = if is_plain(name) {
+                    format!("{}.{name}", at.path)
+                } else {
+                    format!("{}[{}]", at.path, Value::from(name.as_str()))
+                };
+                walk(
+                    inner,
+                    Path { path: step, name: name.clone(), parent: at.name.clone(), ..Path::default() },
+                    depth + 1,
+                    paths,
+                );
             }
         }
         Value::Array(elements) => {
             for inner in elements {
-                let path = Path { path: format!("{}[*]", at.path), name: at.name.clone(), parent: at.parent.clone(), ..Path::default() };
+                let path = Path {
+                    path: format!("{}[*]", at.path),
+                    name: at.name.clone(),
+                    parent: at.parent.clone(),
+                    ..Path::default()
+                };
                 walk(inner, path, depth + 1, paths);
             }
         }
@@ -74,7 +91,9 @@ fn walk(value: &Value, at: Path, depth: usize, paths: &mut BTreeMap<String, Path
 
 /// Whether a name may stand behind a dot.
 fn is_plain(name: &str) -> bool {
-    name.chars().all(|c| c.is_alphanumeric() || c == '_') && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty()
+    name.chars().all(|c| c.is_alphanumeric() || c == '_')
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && !name.is_empty()
 }
 
 /// The elements of an array in PostgreSQL's text form, without those that are NULL.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use veil_model::check;
 use veil_model::find::{Find, Span};
 
-use crate::{forms, list, national};
+use crate::{forms, list, national, secrets};
 
 /// A kind of value that is found inside of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +56,30 @@ struct Gate {
 
 impl Entity {
     /// Every entity.
-    pub const ALL: &'static [Self] = &[Self::Email, Self::CreditCard, Self::Iban, Self::Phone, Self::Ssn, Self::Ip, Self::Jwt, Self::Secret, Self::Wallet, Self::Name];
+    pub const ALL: &'static [Self] = &[
+        Self::Email,
+        Self::CreditCard,
+        Self::Iban,
+        Self::Phone,
+        Self::Ssn,
+        Self::Ip,
+        Self::Jwt,
+        Self::Secret,
+        Self::Wallet,
+        Self::Name,
+    ];
 
     /// Those that show by themselves what they are.
-    pub const CERTAIN: &'static [Self] = &[Self::Email, Self::CreditCard, Self::Iban, Self::Phone, Self::Ssn, Self::Jwt, Self::Secret, Self::Wallet];
+    pub const CERTAIN: &'static [Self] = &[
+        Self::Email,
+        Self::CreditCard,
+        Self::Iban,
+        Self::Phone,
+        Self::Ssn,
+        Self::Jwt,
+        Self::Secret,
+        Self::Wallet,
+    ];
 
     /// As configuration calls it.
     #[must_use]
@@ -111,18 +131,22 @@ impl Entity {
 
     /// Whether it may begin with this byte.
     fn begins(self, bytes: &[u8], at: usize) -> bool {
-        let (Some(&byte), before) = (bytes.get(at), at.checked_sub(1).and_then(|at| bytes.get(at))) else { return false };
+        let (Some(&byte), before) = (bytes.get(at), at.checked_sub(1).and_then(|at| bytes.get(at))) else {
+            return false;
+        };
         let fresh = !before.is_some_and(|byte| is_word(*byte));
         match self {
             Self::Email => false,
             Self::CreditCard | Self::Ssn => fresh && byte.is_ascii_digit(),
-            Self::Iban => fresh && byte.is_ascii_alphabetic() && bytes.get(at + 2).is_some_and(u8::is_ascii_digit),
+            Self::Iban => {
+                fresh && byte.is_ascii_alphabetic() && bytes.get(at + 2).is_some_and(u8::is_ascii_digit)
+            }
             Self::Phone => byte == b'+' && bytes.get(at + 1).is_some_and(u8::is_ascii_digit),
-            Self::Ip => (fresh || byte == b':') && (byte.is_ascii_hexdigit() || byte == b':') && !before.is_some_and(|byte| b":.".contains(byte)),
+            Self::Ip => byte == b':' || fresh && byte.is_ascii_hexdigit(),
             Self::Jwt => fresh && byte == b'e',
             Self::Secret => fresh && (byte.is_ascii_alphabetic() || byte == b'-'),
             Self::Wallet => fresh && byte.is_ascii_alphanumeric(),
-            Self::Name => fresh && byte.is_ascii_uppercase() || (byte >= 0xc0 && fresh),
+            Self::Name => fresh && (byte.is_ascii_uppercase() || byte >= 0xc0),
         }
     }
 
@@ -136,11 +160,12 @@ impl Entity {
             Self::Phone => phone(rest),
             Self::Ssn => ssn(rest),
             Self::Ip => ip(rest),
-            Self::Jwt => Some(run(rest)).filter(|end| rest.get(..*end).is_some_and(forms::is_jwt)),
+            Self::Jwt => Some(run(rest)).filter(|end| rest.get(..*end).is_some_and(secrets::is_jwt)),
             Self::Secret => secret(rest),
             Self::Wallet => {
                 let end = rest.bytes().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(rest.len());
-                Some(end).filter(|end| (25..=90).contains(end) && rest.get(..*end).is_some_and(forms::is_wallet))
+                Some(end)
+                    .filter(|end| (25..=90).contains(end) && rest.get(..*end).is_some_and(secrets::is_wallet))
             }
             Self::Name => name(rest),
         }
@@ -255,7 +280,10 @@ const fn is_word(byte: u8) -> bool {
 
 /// Letters, digits, `-`, `_`, `.`, without dots at the end.
 fn run(text: &str) -> usize {
-    let end = text.bytes().position(|byte| !(byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))).unwrap_or(text.len());
+    let end = text
+        .bytes()
+        .position(|byte| !(byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)))
+        .unwrap_or(text.len());
     text.get(..end).map_or(0, |run| run.trim_end_matches('.').len())
 }
 
@@ -264,9 +292,20 @@ fn email(text: &str, at: usize) -> Option<(usize, usize)> {
     loop {
         let place = from + text.get(from..)?.find('@')?;
         let local = |c: char| c.is_alphanumeric() || "!#$%&'*+/=?^_`{|}~-.".contains(c);
-        let start = text.get(at..place)?.char_indices().rev().take(64).take_while(|(_, c)| local(*c)).last().map(|(start, _)| at + start);
+        let start = text
+            .get(at..place)?
+            .char_indices()
+            .rev()
+            .take(64)
+            .take_while(|(_, c)| local(*c))
+            .last()
+            .map(|(start, _)| at + start);
         let after = text.get(place + 1..)?;
-        let end = after.char_indices().take(255).find(|(_, c)| !(c.is_alphanumeric() || "-.".contains(*c))).map_or(after.len(), |(end, _)| end);
+        let end = after
+            .char_indices()
+            .take(255)
+            .find(|(_, c)| !(c.is_alphanumeric() || "-.".contains(*c)))
+            .map_or(after.len(), |(end, _)| end);
         let domain = after.get(..end)?.trim_end_matches(['.', '-']);
         if let Some(start) = start.filter(|_| domain.contains('.')) {
             // Marks before it belong to the text: `(a@b.example)`, `'a@b.example'`.
@@ -305,7 +344,8 @@ fn card(text: &str) -> Option<usize> {
     let (digits, at, count) = digits::<19>(text, b" -.", 1);
     (12..=count).rev().find_map(|length| {
         let end = *at.get(length.checked_sub(1)?)?;
-        let is_one = digits.get(..length).is_some_and(|digits| forms::is_issued(digits) && check::luhn(digits));
+        let is_one =
+            digits.get(..length).is_some_and(|digits| forms::is_issued(digits) && check::luhn(digits));
         (ends(text, end) && is_one).then_some(end)
     })
 }
@@ -346,7 +386,11 @@ fn iban(text: &str) -> Option<usize> {
 }
 
 fn ip(text: &str) -> Option<usize> {
-    let end = text.bytes().position(|byte| !(byte.is_ascii_hexdigit() || b":.".contains(&byte))).unwrap_or(text.len()).min(45);
+    let end = text
+        .bytes()
+        .position(|byte| !(byte.is_ascii_hexdigit() || b":.".contains(&byte)))
+        .unwrap_or(text.len())
+        .min(45);
     (4..=end).rev().find(|end| {
         let found = text.get(..*end).unwrap_or_default();
         let last = found.bytes().last().is_some_and(|byte| byte.is_ascii_hexdigit() || found.ends_with("::"));
@@ -362,23 +406,28 @@ fn secret(text: &str) -> Option<usize> {
         return Some(text.get(head..)?.find(END).map_or(text.len(), |at| head + at + END.len()));
     }
     let first = *text.as_bytes().first()?;
-    let is_known = forms::KEY_PREFIXES.iter().any(|(prefix, _)| prefix.as_bytes().first() == Some(&first));
+    let is_known = secrets::KEY_PREFIXES.iter().any(|(prefix, _)| prefix.as_bytes().first() == Some(&first));
     let end = if is_known { run(text) } else { 0 };
-    Some(end).filter(|end| *end >= 16 && text.get(..*end).is_some_and(forms::is_marked_key))
+    Some(end).filter(|end| *end >= 16 && text.get(..*end).is_some_and(secrets::is_marked_key))
 }
 
 /// A given name and what stands behind it in capitals: two words, or three with a particle or an initial between.
 fn name(text: &str) -> Option<usize> {
-    const BETWEEN: &[&str] = &["de", "van", "von", "der", "den", "la", "le", "da", "dos", "di", "del", "al", "el", "bin"];
+    const BETWEEN: &[&str] =
+        &["de", "van", "von", "der", "den", "la", "le", "da", "dos", "di", "del", "al", "el", "bin"];
     let (mut end, mut words, mut known, mut at) = (0, 0, 0, 0);
     for word in text.split_inclusive(' ').take(5) {
-        let bare = word.trim_end_matches(' ').trim_end_matches([',', '.', ';', ':', '!', '?', ')', '"', '\'', '\n']);
+        let bare =
+            word.trim_end_matches(' ').trim_end_matches([',', '.', ';', ':', '!', '?', ')', '"', '\'', '\n']);
         let capital = bare.chars().next().is_some_and(char::is_uppercase);
-        let is_name = capital && bare.chars().count() > 1 && bare.chars().all(|c| c.is_alphabetic() || "-'’".contains(c));
+        let is_name = capital
+            && bare.chars().count() > 1
+            && bare.chars().all(|c| c.is_alphabetic() || "-'’".contains(c));
         if !is_name && (words == 0 || !(BETWEEN.contains(&bare) || (capital && bare.chars().count() == 1))) {
             break;
         }
-        let (given, family) = if is_name { list::name(&list::folded(bare)).unwrap_or_default() } else { (0, 0) };
+        let (given, family) =
+            if is_name { list::name(&list::folded(bare)).unwrap_or_default() } else { (0, 0) };
         if words == 0 && given < 8 {
             return None;
         }
@@ -388,7 +437,10 @@ fn name(text: &str) -> Option<usize> {
             end = at + bare.len();
         }
         at += word.len();
-        if words == 3 || (is_name && bare.len() + 1 < word.len() && word.ends_with(' ')) || !word.ends_with(' ') {
+        if words == 3
+            || (is_name && bare.len() + 1 < word.len() && word.ends_with(' '))
+            || !word.ends_with(' ')
+        {
             break;
         }
     }
@@ -409,12 +461,21 @@ mod tests {
     #[test]
     fn entities_are_found_in_texts() {
         for (text, expected) in [
-            ("write to <jane.doe@corp.example>, or call +1 (212) 736-5000.", vec![("email", "jane.doe@corp.example"), ("phone", "+1 (212) 736-5000")]),
+            (
+                "write to <jane.doe@corp.example>, or call +1 (212) 736-5000.",
+                vec![("email", "jane.doe@corp.example"), ("phone", "+1 (212) 736-5000")],
+            ),
             ("paid by 4111 1111 1111 1111 yesterday", vec![("credit_card", "4111 1111 1111 1111")]),
             ("to DE89 3704 0044 0532 0130 00 please", vec![("iban", "DE89 3704 0044 0532 0130 00")]),
-            ("ssn 219-09-9999, from 10.0.0.1 and 2001:db8::1", vec![("ssn", "219-09-9999"), ("ip", "10.0.0.1"), ("ip", "2001:db8::1")]),
+            (
+                "ssn 219-09-9999, from 10.0.0.1 and 2001:db8::1",
+                vec![("ssn", "219-09-9999"), ("ip", "10.0.0.1"), ("ip", "2001:db8::1")],
+            ),
             ("key AKIAIOSFODNN7EXAMPLE!", vec![("secret", "AKIAIOSFODNN7EXAMPLE")]),
-            ("pay 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", vec![("wallet", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa")]),
+            (
+                "pay 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
+                vec![("wallet", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa")],
+            ),
             ("Spoke with Maria Rossi today", vec![("name", "Maria Rossi")]),
             ("order 1234567890123456 of 2024-05-01, v1.2.3", vec![]),
             ("a@b, @home, 3+4, +12, x@y.", vec![]),

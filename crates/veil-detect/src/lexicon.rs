@@ -53,7 +53,8 @@ pub(crate) struct Said {
 
 impl Lexicon {
     pub(crate) fn new() -> Self {
-        let (mut phrases, mut words, mut short) = (HashMap::<_, Vec<_>>::new(), HashSet::new(), HashMap::new());
+        let (mut phrases, mut words, mut short) =
+            (HashMap::<_, Vec<_>>::new(), HashSet::new(), HashMap::new());
         for (head, list) in LEXICON.lines().filter_map(|line| line.split_once(": ")) {
             let (sense, strength) = head.split_once(' ').unwrap_or((head, "0"));
             let strength = strength.parse().unwrap_or(0.0);
@@ -90,7 +91,9 @@ impl Lexicon {
         said.of_thing = said.of_thing || (table.of_thing && !table.of_person);
         // A value in a table of phones.
         if said.classes.is_empty() && !said.is_about {
-            let generic = tokens.iter().all(|token| ["value", "number", "val", "data", "nr", "no"].contains(&token.as_str()));
+            let generic = tokens
+                .iter()
+                .all(|token| ["value", "number", "val", "data", "nr", "no"].contains(&token.as_str()));
             let of_table = table.classes.into_iter().filter(|_| generic && !tokens.is_empty());
             said.classes = of_table.map(|(class, strength, words)| (class, strength * 0.5, words)).collect();
         }
@@ -99,17 +102,32 @@ impl Lexicon {
             let tokens: Vec<String> = self.tokens(comment).into_iter().take(COMMENT_MAX).collect();
             self.read(&tokens, &mut written);
             if !written.is_about {
-                said.classes.extend(written.classes.into_iter().map(|(class, strength, words)| (class, strength * 0.7, words)));
+                said.classes.extend(
+                    written
+                        .classes
+                        .into_iter()
+                        .map(|(class, strength, words)| (class, strength * 0.7, words)),
+                );
             }
         }
         let known = |name: &&&str| {
             let mut neighbour = Said::default();
             self.read(&self.tokens(name), &mut neighbour);
             neighbour.classes.iter().any(|(class, strength, _)| {
-                *strength > 5.0 && matches!(class, Class::Email | Class::GivenName | Class::FamilyName | Class::DateOfBirth | Class::Phone | Class::FullName)
+                *strength > 5.0
+                    && matches!(
+                        class,
+                        Class::Email
+                            | Class::GivenName
+                            | Class::FamilyName
+                            | Class::DateOfBirth
+                            | Class::Phone
+                            | Class::FullName
+                    )
             })
         };
-        said.of_person |= column.neighbours.iter().filter(|name| **name != column.name).filter(known).take(2).count() > 1;
+        said.of_person |=
+            column.neighbours.iter().filter(|name| **name != column.name).filter(known).take(2).count() > 1;
         said
     }
 
@@ -150,8 +168,12 @@ impl Lexicon {
         for (at, &c) in chars.iter().enumerate() {
             let before = at.checked_sub(1).and_then(|at| chars.get(at)).copied();
             let after = chars.get(at + 1).copied();
-            let hump = c.is_uppercase() && (before.is_some_and(char::is_lowercase) || (before.is_some_and(char::is_uppercase) && after.is_some_and(char::is_lowercase)));
-            let number = before.is_some_and(|before| before.is_alphabetic() && c.is_numeric() || before.is_numeric() && c.is_alphabetic());
+            let hump = c.is_uppercase()
+                && (before.is_some_and(char::is_lowercase)
+                    || (before.is_some_and(char::is_uppercase) && after.is_some_and(char::is_lowercase)));
+            let number = before.is_some_and(|before| {
+                before.is_alphabetic() && c.is_numeric() || before.is_numeric() && c.is_alphabetic()
+            });
             if (hump || number || !c.is_alphanumeric()) && !word.is_empty() {
                 words.push(std::mem::take(&mut word));
             }
@@ -161,7 +183,9 @@ impl Lexicon {
         }
         words.push(word);
         let words = words.into_iter().map(|word| list::folded(&word));
-        let words: Vec<String> = words.filter(|word| !word.is_empty() && !word.bytes().all(|byte| byte.is_ascii_digit())).collect();
+        let words: Vec<String> = words
+            .filter(|word| !word.is_empty() && !word.bytes().all(|byte| byte.is_ascii_digit()))
+            .collect();
         // `e_mail` and `id_no` are phrases as they stand.
         words.iter().flat_map(|word| self.cut(word)).collect()
     }
@@ -181,12 +205,15 @@ impl Lexicon {
         }
         for end in (1..=word.len()).filter(|end| word.is_char_boundary(*end)) {
             for start in (0..end).filter(|start| word.is_char_boundary(*start)) {
-                let (Some(part), Some(Some(before))) = (word.get(start..end), cuts.get(start)) else { continue };
+                let (Some(part), Some(Some(before))) = (word.get(start..end), cuts.get(start)) else {
+                    continue;
+                };
                 let short = part.len() < 3 && !["nr", "no", "id", "tel", "dt", "ip", "cc"].contains(&part);
                 if short || !self.words.contains(part) {
                     continue;
                 }
-                let longer = cuts.get(end).and_then(Option::as_ref).is_none_or(|known| known.len() > before.len() + 1);
+                let longer =
+                    cuts.get(end).and_then(Option::as_ref).is_none_or(|known| known.len() > before.len() + 1);
                 if longer {
                     let parts: Vec<&str> = before.iter().copied().chain([part]).collect();
                     if let Some(place) = cuts.get_mut(end) {
@@ -216,7 +243,16 @@ mod tests {
     use crate::column::{Key, Kind};
 
     fn best(table: &str, name: &str) -> Option<&'static str> {
-        let column = Column { table, name, kind: Kind::Text, comment: None, key: Key::None, neighbours: &[], samples: &[], year: 2026 };
+        let column = Column {
+            table,
+            name,
+            kind: Kind::Text,
+            comment: None,
+            key: Key::None,
+            neighbours: &[],
+            samples: &[],
+            year: 2026,
+        };
         let said = Lexicon::new().said(&column);
         let best = said.classes.iter().max_by(|a, b| a.1.total_cmp(&b.1));
         best.filter(|_| !said.is_about).map(|(class, ..)| class.id())

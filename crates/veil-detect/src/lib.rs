@@ -19,6 +19,7 @@ mod national;
 mod person;
 mod phone;
 mod places;
+mod secrets;
 mod words;
 
 pub use class::Class;

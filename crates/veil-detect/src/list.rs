@@ -20,8 +20,13 @@ impl List {
             let middle = from + (to - from) / 2;
             // The middle may stand in a character; no line break does.
             let bytes = self.0.as_bytes();
-            let start = bytes.get(from..middle)?.iter().rposition(|byte| *byte == b'\n').map_or(from, |at| from + at + 1);
-            let end = bytes.get(middle..to)?.iter().position(|byte| *byte == b'\n').map_or(to, |at| middle + at);
+            let start = bytes
+                .get(from..middle)?
+                .iter()
+                .rposition(|byte| *byte == b'\n')
+                .map_or(from, |at| from + at + 1);
+            let end =
+                bytes.get(middle..to)?.iter().position(|byte| *byte == b'\n').map_or(to, |at| middle + at);
             let line = self.0.get(start..end)?;
             let (known, rest) = line.split_once('\t').unwrap_or((line, ""));
             match known.cmp(key) {
@@ -50,7 +55,9 @@ pub(crate) fn folded(text: &str) -> String {
         return text.to_ascii_lowercase();
     }
     let mut out = String::with_capacity(text.len());
-    for c in text.chars().flat_map(char::to_lowercase).nfd().filter(|c| !is_combining_mark(*c) || *c > '\u{36f}') {
+    for c in
+        text.chars().flat_map(char::to_lowercase).nfd().filter(|c| !is_combining_mark(*c) || *c > '\u{36f}')
+    {
         match c {
             'ß' => out.push_str("ss"),
             'ø' => out.push('o'),

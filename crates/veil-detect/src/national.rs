@@ -51,7 +51,13 @@ pub(crate) const SCHEMES: &[Scheme] = &[
     ),
     // Without its check digits.
     scheme("fr_nir", &["99999XX999999", "9 99 99 99 999 999"], 0.5, -1.0, nir),
-    scheme("es_dni", &["99999999A", "99999999-A", "99.999.999-A", "A9999999A", "A-9999999-A"], 0.05, 1.5, dni),
+    scheme(
+        "es_dni",
+        &["99999999A", "99999999-A", "99.999.999-A", "A9999999A", "A-9999999-A"],
+        0.05,
+        1.5,
+        dni,
+    ),
     scheme("it_cf", &["AAAAAA99A99A999A", "AAA AAA 99A99 A999A", "AAAAAAXXAXXAXXXA"], 0.04, 4.0, |n| {
         n.len() == 16 && last(n, check::codice_fiscale)
     }),
@@ -61,17 +67,37 @@ pub(crate) const SCHEMES: &[Scheme] = &[
     scheme("pl_pesel", &["99999999999"], 0.02, 0.0, |n| {
         is_day(num(n, 2..4) % 20, num(n, 4..6)) && last(n, check::pesel)
     }),
-    scheme("nl_bsn", &["999999999", "99999999", "9999.99.999", "999.999.999", "999 999 999", "9999 99 999"], 0.09, -1.0, |n| {
-        if n.len() == 8 { last(&[b"0", n].concat(), check::bsn) } else { last(n, check::bsn) && !alike(n) }
-    }),
-    scheme("se_pnr", &["9999999999", "999999-9999", "999999+9999", "999999999999", "99999999-9999"], 0.01, 0.0, |n| {
-        let n = if n.len() == 12 { n.get(2..).unwrap_or_default() } else { n };
-        is_day(num(n, 2..4), num(n, 4..6) % 60) && check::luhn(n)
-    }),
+    scheme(
+        "nl_bsn",
+        &["999999999", "99999999", "9999.99.999", "999.999.999", "999 999 999", "9999 99 999"],
+        0.09,
+        -1.0,
+        |n| {
+            if n.len() == 8 {
+                last(&[b"0", n].concat(), check::bsn)
+            } else {
+                last(n, check::bsn) && !alike(n)
+            }
+        },
+    ),
+    scheme(
+        "se_pnr",
+        &["9999999999", "999999-9999", "999999+9999", "999999999999", "99999999-9999"],
+        0.01,
+        0.0,
+        |n| {
+            let n = if n.len() == 12 { n.get(2..).unwrap_or_default() } else { n };
+            is_day(num(n, 2..4), num(n, 4..6) % 60) && check::luhn(n)
+        },
+    ),
     scheme("au_tfn", &["999999999", "999 999 999"], 0.08, -1.0, |n| last(n, check::tfn)),
-    scheme("au_medicare", &["9999999999", "9999 99999 9", "99999999999", "9999 99999 9 9", "9999 99999 9/9"], 0.05, -1.0, |n| {
-        (b'2'..=b'6').contains(&at(n, 0)) && n.get(..9).is_some_and(|n| last(n, check::medicare))
-    }),
+    scheme(
+        "au_medicare",
+        &["9999999999", "9999 99999 9", "99999999999", "9999 99999 9 9", "9999 99999 9/9"],
+        0.05,
+        -1.0,
+        |n| (b'2'..=b'6').contains(&at(n, 0)) && n.get(..9).is_some_and(|n| last(n, check::medicare)),
+    ),
     scheme("sg_nric", &["A9999999A"], 0.02, 1.5, nric),
     scheme("cn_rid", &["999999999999999999", "99999999999999999A"], 0.002, 1.0, |n| {
         is_birth(num(n, 6..10), num(n, 10..12), num(n, 12..14)) && last(n, check::resident)
@@ -79,7 +105,9 @@ pub(crate) const SCHEMES: &[Scheme] = &[
     scheme("kr_rrn", &["9999999999999", "999999-9999999"], 0.01, 0.0, |n| {
         is_day(num(n, 2..4), num(n, 4..6)) && (b'1'..=b'8').contains(&at(n, 6)) && last(n, check::rrn)
     }),
-    scheme("jp_mynumber", &["999999999999", "9999 9999 9999", "9999-9999-9999"], 0.1, -1.0, |n| last(n, check::my_number)),
+    scheme("jp_mynumber", &["999999999999", "9999 9999 9999", "9999-9999-9999"], 0.1, -1.0, |n| {
+        last(n, check::my_number)
+    }),
     scheme("us_itin", &["999-99-9999", "999999999"], 0.04, 1.0, |n| {
         let group = num(n, 3..5);
         at(n, 0) == b'9' && matches!(group, 50..=65 | 70..=88 | 90..=92 | 94..=99)
@@ -87,20 +115,20 @@ pub(crate) const SCHEMES: &[Scheme] = &[
     scheme("tr_tckn", &["99999999999"], 0.01, 0.0, tckn),
     scheme("fi_hetu", &["999999-999X", "999999+999X", "999999A999X"], 0.03, 3.0, |n| {
         let day = num(n, 0..6) * 1000 + if n.len() == 11 { num(n, 7..10) } else { num(n, 6..9) };
-        is_day(num(n, 2..4), num(n, 0..2))
-            && b"0123456789ABCDEFHJKLMNPRSTUVWXY".get(day % 31) == n.last()
+        is_day(num(n, 2..4), num(n, 0..2)) && b"0123456789ABCDEFHJKLMNPRSTUVWXY".get(day % 31) == n.last()
     }),
     scheme("be_nn", &["99999999999", "99.99.99-999.99", "99.99.99.999.99"], 0.01, 0.0, |n| {
         let (nine, two) = (num(n, 0..9), num(n, 9..11));
-        is_day(num(n, 2..4) % 20, num(n, 4..6)) && (97 - nine % 97 == two || 97 - (2_000_000_000 + nine) % 97 == two)
+        is_day(num(n, 2..4) % 20, num(n, 4..6))
+            && (97 - nine % 97 == two || 97 - (2_000_000_000 + nine) % 97 == two)
     }),
     scheme("dk_cpr", &["999999-9999"], 0.3, 2.0, |n| is_day(num(n, 2..4), num(n, 0..2))),
     scheme("no_fnr", &["99999999999", "999999 99999"], 0.005, 0.0, |n| {
         is_day(num(n, 2..4) % 40, num(n, 0..2) % 40)
-            && sum(n, &[3, 7, 6, 1, 8, 9, 4, 5, 2, 1]) % 11 == 0
-            && sum(n, &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1]) % 11 == 0
+            && sum(n, &[3, 7, 6, 1, 8, 9, 4, 5, 2, 1]).is_multiple_of(11)
+            && sum(n, &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1]).is_multiple_of(11)
     }),
-    scheme("ch_ahv", &["756.9999.9999.99", "7569999999999"], 0.1, 5.0, |n| ean(n)),
+    scheme("ch_ahv", &["756.9999.9999.99", "7569999999999"], 0.1, 5.0, ean),
     scheme("pt_nif", &["999999999", "999 999 999"], 0.08, -1.5, |n| {
         let check = 11 - sum(n, &[9, 8, 7, 6, 5, 4, 3, 2]) % 11;
         b"12356789".contains(&at(n, 0)) && num(n, 8..9) == if check > 9 { 0 } else { check }
@@ -155,7 +183,12 @@ pub(crate) fn is_ssn(digits: &[u8]) -> bool {
 /// EAN-13 and the like: weights 1 and 3 by turns.
 pub(crate) fn ean(digits: &[u8]) -> bool {
     let weight = |at: usize| if at.is_multiple_of(2) { 1 } else { 3 };
-    let sum: usize = digits.iter().rev().enumerate().map(|(at, byte)| usize::from(byte.saturating_sub(b'0')) * weight(at)).sum();
+    let sum: usize = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(at, byte)| usize::from(byte.saturating_sub(b'0')) * weight(at))
+        .sum();
     sum.is_multiple_of(10)
 }
 
@@ -197,7 +230,11 @@ fn is_birth(year: usize, month: usize, day: usize) -> bool {
 fn nino(n: &[u8]) -> bool {
     let bad = |letter: u8| b"DFIQUV".contains(&letter);
     let prefix = n.get(..2).unwrap_or_default();
-    !bad(at(n, 0)) && !bad(at(n, 1)) && at(n, 1) != b'O' && b"ABCD".contains(&at(n, 8)) && ![&b"BG"[..], b"GB", b"KN", b"NK", b"NT", b"TN", b"ZZ"].contains(&prefix)
+    !bad(at(n, 0))
+        && !bad(at(n, 1))
+        && at(n, 1) != b'O'
+        && b"ABCD".contains(&at(n, 8))
+        && ![&b"BG"[..], b"GB", b"KN", b"NK", b"NT", b"TN", b"ZZ"].contains(&prefix)
 }
 
 /// The two departments of Corsica, 2A and 2B, count as 19 and 18.
@@ -239,12 +276,19 @@ fn nric(n: &[u8]) -> bool {
 
 fn tckn(n: &[u8]) -> bool {
     let (odd, even) = (sum(n, &[1, 0, 1, 0, 1, 0, 1, 0, 1]), sum(n, &[0, 1, 0, 1, 0, 1, 0, 1]));
-    at(n, 0) != b'0' && (odd * 7 + 10 * 10 - even) % 10 == num(n, 9..10) && (odd + even + num(n, 9..10)) % 10 == num(n, 10..11)
+    at(n, 0) != b'0'
+        && (odd * 7 + 10 * 10 - even) % 10 == num(n, 9..10)
+        && (odd + even + num(n, 9..10)) % 10 == num(n, 10..11)
 }
 
 fn rut(n: &[u8]) -> bool {
     let Some((check, digits)) = n.split_last() else { return false };
-    let sum: usize = digits.iter().rev().zip([2, 3, 4, 5, 6, 7].into_iter().cycle()).map(|(byte, weight)| usize::from(byte.saturating_sub(b'0')) * weight).sum();
+    let sum: usize = digits
+        .iter()
+        .rev()
+        .zip([2, 3, 4, 5, 6, 7].into_iter().cycle())
+        .map(|(byte, weight)| usize::from(byte.saturating_sub(b'0')) * weight)
+        .sum();
     digits.iter().all(u8::is_ascii_digit) && b"0123456789K".get((11 - sum % 11) % 11) == Some(check)
 }
 
@@ -252,5 +296,6 @@ fn rut(n: &[u8]) -> bool {
 fn repeats(n: &[u8]) -> bool {
     let times = |digit: u8| n.iter().take(10).filter(|byte| **byte == digit).count();
     let counts: Vec<usize> = (b'0'..=b'9').map(times).collect();
-    counts.iter().all(|count| *count <= 3) && (1..=2).contains(&counts.iter().filter(|count| **count > 1).count())
+    counts.iter().all(|count| *count <= 3)
+        && (1..=2).contains(&counts.iter().filter(|count| **count > 1).count())
 }

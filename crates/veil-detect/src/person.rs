@@ -33,7 +33,12 @@ pub(crate) fn name(text: &str, words: &Words) -> Name {
         }
         let initial = bare.chars().count() == 1 && bare.is_ascii();
         introduced |= initial || words.has(Set::Title, part);
-        if initial || words.has(Set::Title, part) || words.has(Set::Title, bare) || words.has(Set::Particle, bare) || bare.is_empty() {
+        if initial
+            || words.has(Set::Title, part)
+            || words.has(Set::Title, bare)
+            || words.has(Set::Particle, bare)
+            || bare.is_empty()
+        {
             continue;
         }
         if !bare.chars().all(|c| c.is_alphabetic() || "'’-.".contains(c) || is_mark(c)) {
@@ -47,7 +52,11 @@ pub(crate) fn name(text: &str, words: &Words) -> Name {
         // `J. Smith`, `Frau Weber`
         [one] if introduced => {
             let (given, family) = level(one);
-            Name::Several { known: if given > 0 || family > 0 { 100 } else { 0 }, first: 0, last: given - family }
+            Name::Several {
+                known: if given > 0 || family > 0 { 100 } else { 0 },
+                first: 0,
+                last: given - family,
+            }
         }
         [one] => {
             let (given, family) = level(one);
@@ -84,7 +93,11 @@ fn is_mark(c: char) -> bool {
 
 /// Chinese characters, kana or Hangul.
 fn is_han(text: &str) -> bool {
-    text.chars().all(|c| ('\u{3040}'..='\u{30ff}').contains(&c) || ('\u{3400}'..='\u{9fff}').contains(&c) || ('\u{ac00}'..='\u{d7a3}').contains(&c))
+    text.chars().all(|c| {
+        ('\u{3040}'..='\u{30ff}').contains(&c)
+            || ('\u{3400}'..='\u{9fff}').contains(&c)
+            || ('\u{ac00}'..='\u{d7a3}').contains(&c)
+    })
 }
 
 /// A family name and a given one without a blank between them, or one of both.
@@ -103,7 +116,9 @@ fn han(text: &str) -> Name {
         (family > 0).then_some((family, given))
     });
     match split.max_by_key(|(_, given)| *given) {
-        Some((family, given)) => Name::Several { known: if given > 0 { 100 } else { 60 }, first: -family, last: given.max(1) },
+        Some((family, given)) => {
+            Name::Several { known: if given > 0 { 100 } else { 60 }, first: -family, last: given.max(1) }
+        }
         None => Name::One(0, 0),
     }
 }

@@ -479,7 +479,8 @@ mod tests {
 
     fn parse(name: &str, params: &[(&str, Param)]) -> Result<Strategy, Vec<String>> {
         let params = params.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        Strategy::parse_with(name, &params, veil_detect::finder).map_err(|faults| faults.iter().map(ToString::to_string).collect())
+        Strategy::parse_with(name, &params, veil_detect::finder)
+            .map_err(|faults| faults.iter().map(ToString::to_string).collect())
     }
 
     fn text(text: &str) -> Param {

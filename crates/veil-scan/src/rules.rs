@@ -8,8 +8,27 @@ use crate::tables::TableName;
 
 /// Schemes that masks know; others keep their form.
 const SCHEMES: &[&str] = &[
-    "us_itin", "uk_nino", "uk_nhs", "ca_sin", "in_aadhaar", "in_pan", "br_cpf", "br_cnpj", "fr_nir", "es_dni", "it_cf", "de_steuerid", "pl_pesel", "nl_bsn", "se_pnr",
-    "au_tfn", "au_medicare", "sg_nric", "cn_rid", "kr_rrn", "jp_mynumber",
+    "us_itin",
+    "uk_nino",
+    "uk_nhs",
+    "ca_sin",
+    "in_aadhaar",
+    "in_pan",
+    "br_cpf",
+    "br_cnpj",
+    "fr_nir",
+    "es_dni",
+    "it_cf",
+    "de_steuerid",
+    "pl_pesel",
+    "nl_bsn",
+    "se_pnr",
+    "au_tfn",
+    "au_medicare",
+    "sg_nric",
+    "cn_rid",
+    "kr_rrn",
+    "jp_mynumber",
 ];
 
 /// A rule for a column, as `proxy.yaml` has it.
@@ -19,12 +38,17 @@ pub fn rule(table: &TableName, column: &ColumnFinding) -> Value {
     let strategy = match column.findings.as_slice() {
         [one] if one.path.is_none() => strategy(one, column.kind),
         of_paths => {
-            let paths = of_paths.iter().filter_map(|finding| Some((finding.path.clone()?, strategy(finding, Kind::Text))));
+            let paths = of_paths
+                .iter()
+                .filter_map(|finding| Some((finding.path.clone()?, strategy(finding, Kind::Text))));
             json!({ "json": paths.collect::<serde_json::Map<_, _>>() })
         }
     };
     if let Some(rule) = rule.as_object_mut() {
-        rule.insert("class".to_owned(), column.findings.first().map_or(Value::Null, |finding| finding.class.id().into()));
+        rule.insert(
+            "class".to_owned(),
+            column.findings.first().map_or(Value::Null, |finding| finding.class.id().into()),
+        );
         rule.insert("strategy".to_owned(), strategy);
     }
     rule
@@ -39,12 +63,19 @@ fn strategy(finding: &Finding, kind: Kind) -> Value {
         Class::CreditCard if text || kind == Kind::Integer => "credit_card".into(),
         Class::Iban if text => "iban".into(),
         Class::Ssn if text || kind == Kind::Integer => "ssn".into(),
-        Class::NationalId if text || kind == Kind::Integer => match finding.scheme.filter(|scheme| SCHEMES.contains(scheme)) {
-            Some(scheme) => json!({ "national_id": { "scheme": scheme } }),
-            None => "fpe".into(),
-        },
+        Class::NationalId if text || kind == Kind::Integer => {
+            match finding.scheme.filter(|scheme| SCHEMES.contains(scheme)) {
+                Some(scheme) => json!({ "national_id": { "scheme": scheme } }),
+                None => "fpe".into(),
+            }
+        }
         Class::Passport if text => "passport".into(),
-        Class::DriverLicence | Class::LicencePlate | Class::BankAccount | Class::MedicalRecord | Class::Imei | Class::Vin
+        Class::DriverLicence
+        | Class::LicencePlate
+        | Class::BankAccount
+        | Class::MedicalRecord
+        | Class::Imei
+        | Class::Vin
             if text || kind == Kind::Integer =>
         {
             "fpe".into()
@@ -60,13 +91,27 @@ fn strategy(finding: &Finding, kind: Kind) -> Value {
         Class::MacAddress if text || kind == Kind::Mac => "mac".into(),
         Class::Url if text => "url".into(),
         Class::Geo if text || number || kind == Kind::Point => "geo".into(),
-        Class::DateOfBirth if matches!(kind, Kind::Date | Kind::Timestamp) || text => json!({ "date_truncate": { "unit": "year" } }),
+        Class::DateOfBirth if matches!(kind, Kind::Date | Kind::Timestamp) || text => {
+            json!({ "date_truncate": { "unit": "year" } })
+        }
         Class::Salary if number => "number".into(),
         Class::FreeText if text => {
-            let known = [("email", "email"), ("phone", "phone"), ("credit_card", "credit_card"), ("iban", "iban"), ("ssn", "ssn"), ("ip", "ip")];
+            let known = [
+                ("email", "email"),
+                ("phone", "phone"),
+                ("credit_card", "credit_card"),
+                ("iban", "iban"),
+                ("ssn", "ssn"),
+                ("ip", "ip"),
+            ];
             json!({ "text_entities": { "entities": known.iter().map(|(entity, function)| ((*entity).to_owned(), Value::from(*function))).collect::<serde_json::Map<_, _>>() } })
         }
-        Class::Jwt | Class::ApiKey | Class::PrivateKey | Class::Password | Class::PasswordHash | Class::CryptoWallet => "secret".into(),
+        Class::Jwt
+        | Class::ApiKey
+        | Class::PrivateKey
+        | Class::Password
+        | Class::PasswordHash
+        | Class::CryptoWallet => "secret".into(),
         _ => "redact".into(),
     }
 }

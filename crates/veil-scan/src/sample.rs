@@ -17,7 +17,11 @@ const CELL_MAX: u32 = 4000;
 const PROBES: u64 = 20;
 
 /// The cells of each column that is read, without NULL.
-pub(crate) async fn sample(session: &mut Session, table: &Table, seed: u64) -> Result<(u64, Vec<Vec<String>>), Error> {
+pub(crate) async fn sample(
+    session: &mut Session,
+    table: &Table,
+    seed: u64,
+) -> Result<(u64, Vec<Vec<String>>), Error> {
     let read: Vec<&Column> = table.columns.iter().filter(|column| column.is_read()).collect();
     let mut cells = vec![Vec::new(); table.columns.len()];
     if read.is_empty() {
@@ -40,7 +44,10 @@ pub(crate) async fn sample(session: &mut Session, table: &Table, seed: u64) -> R
 }
 
 async fn postgres(session: &mut Session, table: &Table, read: &[&Column], seed: u64) -> Result<Rows, Error> {
-    let list: Vec<String> = read.iter().map(|column| format!("pg_catalog.left({}::text, {CELL_MAX})", quoted(&column.name, '"'))).collect();
+    let list: Vec<String> = read
+        .iter()
+        .map(|column| format!("pg_catalog.left({}::text, {CELL_MAX})", quoted(&column.name, '"')))
+        .collect();
     let list = list.join(", ");
     let from = format!("{}.{}", quoted(&table.name.schema, '"'), quoted(&table.name.table, '"'));
     let only = if table.kind == TableKind::Table { ROWS } else { ROWS_COMPUTED };
@@ -49,7 +56,10 @@ async fn postgres(session: &mut Session, table: &Table, read: &[&Column], seed: 
         // Pages are taken as a whole, so several times as many rows are asked for as are wanted; the limit ends it.
         #[allow(clippy::cast_precision_loss, reason = "a share")]
         let percent = (ROWS as f64 * 300.0 / rows as f64).min(100.0);
-        let text = format!("select {list} from {from} tablesample system ({percent:.6}) repeatable ({}) limit {only}", seed % 1_000_000);
+        let text = format!(
+            "select {list} from {from} tablesample system ({percent:.6}) repeatable ({}) limit {only}",
+            seed % 1_000_000
+        );
         let rows = session.rows(&text).await?;
         if rows.len() as u64 * 4 >= only {
             return Ok(rows);
@@ -59,7 +69,10 @@ async fn postgres(session: &mut Session, table: &Table, read: &[&Column], seed: 
 }
 
 async fn mysql(session: &mut Session, table: &Table, read: &[&Column], seed: u64) -> Result<Rows, Error> {
-    let list: Vec<String> = read.iter().map(|column| format!("left(cast({} as char), {CELL_MAX})", quoted(&column.name, '`'))).collect();
+    let list: Vec<String> = read
+        .iter()
+        .map(|column| format!("left(cast({} as char), {CELL_MAX})", quoted(&column.name, '`')))
+        .collect();
     let list = list.join(", ");
     let from = format!("{}.{}", quoted(&table.name.schema, '`'), quoted(&table.name.table, '`'));
     let only = if table.kind == TableKind::Table { ROWS } else { ROWS_COMPUTED };
@@ -69,7 +82,12 @@ async fn mysql(session: &mut Session, table: &Table, read: &[&Column], seed: u64
         let ends = session.rows(&format!("select min({key}), max({key}) from {from}")).await?;
         let number = |at: usize| ends.first()?.get(at)?.as_ref()?.parse::<i64>().ok();
         if let Some((least, most)) = number(0).zip(number(1)) {
-            let probes = starts(least, most, seed).map(|start| format!("(select {list} from {from} where {key} >= {start} order by {key} limit {})", only / PROBES));
+            let probes = starts(least, most, seed).map(|start| {
+                format!(
+                    "(select {list} from {from} where {key} >= {start} order by {key} limit {})",
+                    only / PROBES
+                )
+            });
             return session.rows(&probes.collect::<Vec<_>>().join(" union all ")).await;
         }
     }

@@ -9,7 +9,7 @@ use veil_detect::{Class, Column, Detector, Evidence, Finding, Kind};
 use crate::hidden;
 use crate::sample;
 use crate::session::{Error, Session};
-use crate::tables::{self, Table, TableKind, TableName};
+use crate::tables::{self, ColumnId, Table, TableKind, TableName};
 
 /// Patterns that are shown of a column.
 const PATTERNS: usize = 2;
@@ -86,7 +86,11 @@ pub struct ColumnFinding {
 ///
 /// # Errors
 /// The catalog cannot be read, or every connection is lost.
-pub async fn scan(sessions: Vec<Session>, options: Options, progress: Arc<Progress>) -> Result<Report, Error> {
+pub async fn scan(
+    sessions: Vec<Session>,
+    options: Options,
+    progress: Arc<Progress>,
+) -> Result<Report, Error> {
     let mut sessions = sessions;
     for session in &mut sessions {
         session.prepare().await?;
@@ -95,20 +99,32 @@ pub async fn scan(sessions: Vec<Session>, options: Options, progress: Arc<Progre
     let mut tables = tables::tables(first).await?;
     tables.retain(|table| options.schemas.is_empty() || options.schemas.contains(&table.name.schema));
     progress.tables.store(u64::try_from(tables.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    let references: HashMap<(String, String), (String, String)> = tables
+    let references: HashMap<ColumnId, ColumnId> = tables
         .iter()
         .flat_map(|table| table.columns.iter().map(move |column| (table, column)))
         .filter_map(|(table, column)| Some(((table.id.clone(), column.name.clone()), column.refers.clone()?)))
         .collect();
-    let types: HashMap<(String, String), (String, Kind)> = tables
+    let types: HashMap<ColumnId, (String, Kind)> = tables
         .iter()
-        .flat_map(|table| table.columns.iter().map(move |column| ((table.id.clone(), column.name.clone()), (column.type_name.clone(), column.kind))))
+        .flat_map(|table| {
+            table.columns.iter().map(move |column| {
+                ((table.id.clone(), column.name.clone()), (column.type_name.clone(), column.kind))
+            })
+        })
         .collect();
     let queue = Arc::new(Mutex::new(tables.into_iter().collect::<VecDeque<_>>()));
     let detector = Arc::new(Detector::new());
     let workers: Vec<_> = sessions
         .into_iter()
-        .map(|session| tokio::spawn(work(session, Arc::clone(&queue), Arc::clone(&detector), options.clone(), Arc::clone(&progress))))
+        .map(|session| {
+            tokio::spawn(work(
+                session,
+                Arc::clone(&queue),
+                Arc::clone(&detector),
+                options.clone(),
+                Arc::clone(&progress),
+            ))
+        })
         .collect();
     let mut report = Report::default();
     for worker in workers {
@@ -120,7 +136,13 @@ pub async fn scan(sessions: Vec<Session>, options: Options, progress: Arc<Progre
     Ok(report)
 }
 
-async fn work(mut session: Session, queue: Arc<Mutex<VecDeque<Table>>>, detector: Arc<Detector>, options: Options, progress: Arc<Progress>) -> Vec<TableReport> {
+async fn work(
+    mut session: Session,
+    queue: Arc<Mutex<VecDeque<Table>>>,
+    detector: Arc<Detector>,
+    options: Options,
+    progress: Arc<Progress>,
+) -> Vec<TableReport> {
     let mut done = Vec::new();
     while !progress.cancelled.load(Ordering::Relaxed) {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
@@ -135,7 +157,9 @@ async fn work(mut session: Session, queue: Arc<Mutex<VecDeque<Table>>>, detector
         };
         let (detector, options) = (Arc::clone(&detector), options.clone());
         // Telling what values are takes the processor, and others wait for it.
-        let told = tokio::task::spawn_blocking(move || told(&detector, table, (rows, cells, unread), &options)).await;
+        let told =
+            tokio::task::spawn_blocking(move || told(&detector, table, (rows, cells, unread), &options))
+                .await;
         progress.rows.fetch_add(rows, Ordering::Relaxed);
         progress.done.fetch_add(1, Ordering::Relaxed);
         done.extend(told);
@@ -143,10 +167,16 @@ async fn work(mut session: Session, queue: Arc<Mutex<VecDeque<Table>>>, detector
     done
 }
 
-fn told(detector: &Detector, table: Table, (rows, cells, unread): (u64, Vec<Vec<String>>, Option<String>), options: &Options) -> TableReport {
+fn told(
+    detector: &Detector,
+    table: Table,
+    (rows, cells, unread): (u64, Vec<Vec<String>>, Option<String>),
+    options: &Options,
+) -> TableReport {
     let neighbours: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
     let columns = table.columns.iter().enumerate().filter_map(|(at, column)| {
-        let samples: Vec<&str> = cells.get(at).map(|cells| cells.iter().map(String::as_str).collect()).unwrap_or_default();
+        let samples: Vec<&str> =
+            cells.get(at).map(|cells| cells.iter().map(String::as_str).collect()).unwrap_or_default();
         let findings = detector.column(&Column {
             table: &table.name.table,
             name: &column.name,
@@ -157,28 +187,64 @@ fn told(detector: &Detector, table: Table, (rows, cells, unread): (u64, Vec<Vec<
             samples: &samples,
             year: options.year,
         });
-        let findings: Vec<Finding> = findings.into_iter().filter(|finding| finding.confidence >= options.confidence_min).collect();
+        let findings: Vec<Finding> =
+            findings.into_iter().filter(|finding| finding.confidence >= options.confidence_min).collect();
         let shown = findings.iter().all(|finding| finding.path.is_none() && finding.class != Class::FreeText);
-        let patterns = samples.iter().filter(|text| !text.is_empty() && shown).take(PATTERNS).map(|text| hidden::pattern(text)).collect();
-        (!findings.is_empty()).then(|| ColumnFinding { column: column.name.clone(), type_name: column.type_name.clone(), kind: column.kind, findings, patterns })
+        let patterns = samples
+            .iter()
+            .filter(|text| !text.is_empty() && shown)
+            .take(PATTERNS)
+            .map(|text| hidden::pattern(text))
+            .collect();
+        (!findings.is_empty()).then(|| ColumnFinding {
+            column: column.name.clone(),
+            type_name: column.type_name.clone(),
+            kind: column.kind,
+            findings,
+            patterns,
+        })
     });
-    TableReport { columns: columns.collect(), name: table.name.clone(), kind: table.kind, rows_estimated: table.rows, rows_read: rows, unread, id: table.id.clone() }
+    TableReport {
+        columns: columns.collect(),
+        name: table.name.clone(),
+        kind: table.kind,
+        rows_estimated: table.rows,
+        rows_read: rows,
+        unread,
+        id: table.id.clone(),
+    }
 }
 
 /// What refers to a column of a class is of this class.
-fn inherit(report: &mut Report, references: &HashMap<(String, String), (String, String)>, types: &HashMap<(String, String), (String, Kind)>) {
-    let found: HashMap<(String, String), Finding> = report
+fn inherit(
+    report: &mut Report,
+    references: &HashMap<ColumnId, ColumnId>,
+    types: &HashMap<ColumnId, (String, Kind)>,
+) {
+    let found: HashMap<ColumnId, Finding> = report
         .tables
         .iter()
         .flat_map(|table| table.columns.iter().map(move |column| (table, column)))
-        .filter_map(|(table, column)| Some(((table.id.clone(), column.column.clone()), column.findings.first()?.clone())))
+        .filter_map(|(table, column)| {
+            Some(((table.id.clone(), column.column.clone()), column.findings.first()?.clone()))
+        })
         .collect();
     for table in &mut report.tables {
         for ((id, column), referred) in references.iter().filter(|((id, _), _)| *id == table.id) {
-            let (Some(finding), None) = (found.get(referred), table.columns.iter().find(|known| known.column == *column)) else { continue };
+            let (Some(finding), None) =
+                (found.get(referred), table.columns.iter().find(|known| known.column == *column))
+            else {
+                continue;
+            };
             let Some((type_name, kind)) = types.get(&(id.clone(), column.clone())) else { continue };
             let finding = Finding { evidence: vec![Evidence::Reference], ..finding.clone() };
-            table.columns.push(ColumnFinding { column: column.clone(), type_name: type_name.clone(), kind: *kind, findings: vec![finding], patterns: vec![] });
+            table.columns.push(ColumnFinding {
+                column: column.clone(),
+                type_name: type_name.clone(),
+                kind: *kind,
+                findings: vec![finding],
+                patterns: vec![],
+            });
         }
     }
 }

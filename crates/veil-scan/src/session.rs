@@ -71,7 +71,9 @@ impl Session {
                     None => Error::Lost,
                 })?;
                 let cells = |message: &SimpleQueryMessage| match message {
-                    SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|at| row.get(at).map(str::to_owned)).collect()),
+                    SimpleQueryMessage::Row(row) => {
+                        Some((0..row.len()).map(|at| row.get(at).map(str::to_owned)).collect())
+                    }
                     _ => None,
                 };
                 Ok(answer.iter().filter_map(cells).collect())
@@ -81,8 +83,11 @@ impl Session {
                     mysql_async::Error::Server(error) => Error::Refused(error.code.to_string()),
                     _ => Error::Lost,
                 })?;
-                let text = |cell: Option<Vec<u8>>| cell.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-                let cells = |row: Row| (0..row.len()).map(|at| text(row.get::<Option<Vec<u8>>, _>(at).flatten())).collect();
+                let text =
+                    |cell: Option<Vec<u8>>| cell.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+                let cells = |row: Row| {
+                    (0..row.len()).map(|at| text(row.get::<Option<Vec<u8>>, _>(at).flatten())).collect()
+                };
                 Ok(answer.into_iter().map(cells).collect())
             }
         }

@@ -70,6 +70,9 @@ impl TableKind {
     }
 }
 
+/// A table, by what its server knows it by, and a column of it, by name or number.
+pub(crate) type ColumnId = (String, String);
+
 /// A table to scan.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
@@ -89,7 +92,7 @@ pub(crate) struct Column {
     pub(crate) comment: Option<String>,
     pub(crate) key: Key,
     /// The table and column that it refers to.
-    pub(crate) refers: Option<(String, String)>,
+    pub(crate) refers: Option<ColumnId>,
     pub(crate) may_read: bool,
 }
 
@@ -112,11 +115,13 @@ pub(crate) async fn tables(session: &mut Session) -> Result<Vec<Table>, Error> {
 }
 
 fn joined(tables: Rows, columns: Rows, keys: Rows) -> Vec<Table> {
-    let numbers: HashMap<(String, String), String> =
+    let numbers: HashMap<ColumnId, String> =
         columns.iter().filter_map(|row| Some(((text(row, 0)?, text(row, 1)?), text(row, 2)?))).collect();
-    let mut known: HashMap<(String, String), (Key, Option<(String, String)>)> = HashMap::new();
+    let mut known: HashMap<ColumnId, (Key, Option<ColumnId>)> = HashMap::new();
     for row in keys {
-        let (Some(table), Some(column), Some(kind)) = (text(&row, 0), text(&row, 1), text(&row, 2)) else { continue };
+        let (Some(table), Some(column), Some(kind)) = (text(&row, 0), text(&row, 1), text(&row, 2)) else {
+            continue;
+        };
         let refers = text(&row, 3).zip(text(&row, 4)).and_then(|(table, number)| {
             let column = numbers.get(&(table.clone(), number))?;
             Some((table, column.clone()))
@@ -176,7 +181,8 @@ fn text(row: &[Option<String>], at: usize) -> Option<String> {
 impl Table {
     /// The column that counts its rows, if its key is one whole number.
     pub(crate) fn counter(&self) -> Option<&Column> {
-        let mut keys = self.columns.iter().filter(|column| column.key == Key::Primary && column.kind == Kind::Integer);
+        let mut keys =
+            self.columns.iter().filter(|column| column.key == Key::Primary && column.kind == Kind::Integer);
         keys.next().filter(|_| keys.next().is_none())
     }
 }

@@ -798,7 +798,10 @@ pub(crate) const CATALOGUE: &[Function] = &[
                 let what = "some of email, credit_card, iban, phone, ssn, ip, name, secret, jwt and wallet, with a function for each";
                 arguments.wrong("entities", what)
             })?;
-            built(TextEntities { finder, functions: entities.iter().map(|(_, function)| function.clone()).collect() })
+            built(TextEntities {
+                finder,
+                functions: entities.iter().map(|(_, function)| function.clone()).collect(),
+            })
         },
     },
     Function {
