@@ -147,6 +147,9 @@ pub(crate) struct Scan {
     /// Sessions that read side by side, from 1 to 16.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
     pub(crate) sessions: u8,
+    /// How many times as long as it has worked on a table a session rests, from 0 to 100.
+    #[arg(long, value_name = "TIMES", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub(crate) rest: u32,
 }
 
 /// How findings are printed.

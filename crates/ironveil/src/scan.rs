@@ -83,6 +83,7 @@ async fn report(args: &Scan, upstream: &Upstream, database: &str) -> Result<Repo
         confidence_min: args.min_confidence,
         year: 1970 + i32::try_from(now / 31_556_952).unwrap_or(0),
         seed: now,
+        rest: args.rest,
         schemas: args.schemas.clone(),
     };
     let progress = Arc::new(Progress::default());

@@ -192,6 +192,51 @@ fn a_mariadb_of_many_tables_is_scanned() {
     scans_many_tables(&Scanned::new(&url, "shop", MySql::superuser(), MySql::password()));
 }
 
+/// Prints what pgbench does alone, and while scans follow each other; `IRONVEIL_SCAN_LOAD` is for how many seconds.
+#[test]
+fn others_go_on_while_a_database_is_scanned() {
+    let seconds = std::env::var("IRONVEIL_SCAN_LOAD").unwrap_or_else(|_| "2".to_owned());
+    let (server, url) = postgres(&many_tables());
+    let scanned = Scanned::new(&url, "shop", Postgres::superuser(), Postgres::password());
+    let pgbench = |arguments: &[&str]| {
+        let port = server.port().to_string();
+        // Servers that are not the distribution's come without it.
+        let own = server.bin("pgbench");
+        let mut command =
+            Command::new(if own.exists() { own } else { "/usr/lib/postgresql/15/bin/pgbench".into() });
+        command.args(["-h", "127.0.0.1", "-p", &port, "-U", Postgres::superuser()]).args(arguments);
+        command.arg("postgres").env("PGPASSWORD", Postgres::password()).output().unwrap()
+    };
+    assert!(pgbench(&["-i", "-q", "-s", "5"]).status.success());
+    let tps = |output: &Output| {
+        let text = said(output);
+        let line =
+            text.lines().find(|line| line.starts_with("tps")).unwrap_or_else(|| panic!("{text}")).to_owned();
+        line.split(' ').nth(2).unwrap().parse::<f64>().unwrap()
+    };
+    let run = || tps(&pgbench(&["-n", "-c", "2", "-j", "1", "-T", &seconds]));
+    run();
+    let (alone, done) = (run(), std::sync::atomic::AtomicBool::new(false));
+    let (beside, scans) = std::thread::scope(|scope| {
+        let scans = scope.spawn(|| {
+            let mut scans = 0;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                assert_eq!(scanned.scan(&[]).status.code(), Some(2));
+                scans += 1;
+            }
+            scans
+        });
+        let beside = run();
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        (beside, scans.join().unwrap())
+    });
+    eprintln!(
+        "pgbench {alone:.0} tps alone, {beside:.0} while {scans} scans followed each other: {:.0} % less",
+        100.0 * (1.0 - beside / alone)
+    );
+    assert!(scans > 0);
+}
+
 #[test]
 fn what_cannot_be_is_said() {
     let (_server, url) = postgres("select 1");

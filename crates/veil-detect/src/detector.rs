@@ -14,6 +14,7 @@ use crate::evidence::{self, Weights, ratio};
 use crate::find::{Entity, Finder};
 use crate::finding::{Evidence, Finding};
 use crate::lexicon::{Lexicon, Said};
+use crate::phone;
 use crate::words::Words;
 
 /// Distinct values that are looked at.
@@ -46,6 +47,7 @@ impl Detector {
     /// Reads the lists; takes some milliseconds.
     #[must_use]
     pub fn new() -> Self {
+        phone::keep_plans();
         let entities = [
             Entity::Email,
             Entity::CreditCard,

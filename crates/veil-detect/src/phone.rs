@@ -115,6 +115,14 @@ fn without_extension(text: &str) -> &str {
     text.get(..at.unwrap_or(text.len())).unwrap_or_default().trim_end()
 }
 
+/// Keeps the expressions of all plans, of which the library would keep a hundred and make the others anew each time.
+pub(crate) fn keep_plans() {
+    const EXPRESSIONS_MAX: usize = 4096;
+    if let Ok(mut cache) = phonenumber::metadata::DATABASE.cache().lock() {
+        cache.set_capacity(EXPRESSIONS_MAX);
+    }
+}
+
 impl Numbers {
     pub(crate) fn of(values: &[&str]) -> Self {
         let alike: Vec<&str> = values.iter().copied().filter(|value| is_alike(value)).collect();

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use veil_detect::{Class, Column, Detector, Evidence, Finding, Kind};
 
@@ -23,6 +24,8 @@ pub struct Options {
     pub year: i32,
     /// What chooses the rows of large tables; another one chooses others.
     pub seed: u64,
+    /// How many times as long as it has worked on a table a session rests, so that others have the server.
+    pub rest: u32,
     /// Schemas that are scanned; all if there are none.
     pub schemas: Vec<String>,
 }
@@ -147,6 +150,7 @@ async fn work(
     while !progress.cancelled.load(Ordering::Relaxed) {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let Some(table) = next else { break };
+        let start = Instant::now();
         let (rows, cells, unread) = match sample::sample(&mut session, &table, options.seed).await {
             Ok((rows, cells)) => (rows, cells, None),
             Err(Error::Lost) => {
@@ -155,14 +159,14 @@ async fn work(
             }
             Err(refused) => (0, Vec::new(), Some(refused.to_string())),
         };
-        let (detector, options) = (Arc::clone(&detector), options.clone());
+        let (detector, with) = (Arc::clone(&detector), options.clone());
         // Telling what values are takes the processor, and others wait for it.
         let told =
-            tokio::task::spawn_blocking(move || told(&detector, table, (rows, cells, unread), &options))
-                .await;
+            tokio::task::spawn_blocking(move || told(&detector, table, (rows, cells, unread), &with)).await;
         progress.rows.fetch_add(rows, Ordering::Relaxed);
         progress.done.fetch_add(1, Ordering::Relaxed);
         done.extend(told);
+        tokio::time::sleep(start.elapsed() * options.rest).await;
     }
     done
 }
