@@ -200,10 +200,7 @@ fn others_go_on_while_a_database_is_scanned() {
     let scanned = Scanned::new(&url, "shop", Postgres::superuser(), Postgres::password());
     let pgbench = |arguments: &[&str]| {
         let port = server.port().to_string();
-        // Servers that are not the distribution's come without it.
-        let own = server.bin("pgbench");
-        let mut command =
-            Command::new(if own.exists() { own } else { "/usr/lib/postgresql/15/bin/pgbench".into() });
+        let mut command = Command::new(server.bin("pgbench"));
         command.args(["-h", "127.0.0.1", "-p", &port, "-U", Postgres::superuser()]).args(arguments);
         command.arg("postgres").env("PGPASSWORD", Postgres::password()).output().unwrap()
     };

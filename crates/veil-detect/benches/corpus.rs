@@ -18,7 +18,7 @@ use std::io::Write;
 use std::time::Instant;
 
 use serde::Deserialize;
-use veil_detect::{Column, Detector, Entity, Finder, Finding, Key, Kind};
+use veil_detect::{Care, Column, Detector, Entity, Finder, Finding, Key, Kind};
 use veil_model::find::Find;
 
 #[derive(Deserialize)]
@@ -282,7 +282,7 @@ fn measure_values(detector: &Detector, directory: &str, out: &mut impl Write) ->
 
 /// The finder on texts in which nothing is, as most cells are.
 fn measure_speed(out: &mut impl Write) -> bool {
-    let finder = Finder::new(Entity::CERTAIN);
+    let finder = Finder::new(Entity::CERTAIN, Care::Likely);
     let texts = [
         "Blue ceramic mug, 350 ml",
         "shipped",

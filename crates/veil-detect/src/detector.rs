@@ -11,7 +11,7 @@ use crate::class::Class;
 use crate::column::{Column, Key, Kind};
 use crate::document;
 use crate::evidence::{self, Weights, ratio};
-use crate::find::{Entity, Finder};
+use crate::find::{Care, Entity, Finder};
 use crate::finding::{Evidence, Finding};
 use crate::lexicon::{Lexicon, Said};
 use crate::phone;
@@ -60,7 +60,7 @@ impl Detector {
             Entity::Wallet,
             Entity::Name,
         ];
-        Self { lexicon: Lexicon::new(), words: Words::new(), finder: Finder::new(&entities) }
+        Self { lexicon: Lexicon::new(), words: Words::new(), finder: Finder::new(&entities, Care::Likely) }
     }
 
     /// What a column holds: one finding at most, or one for each path of its documents.

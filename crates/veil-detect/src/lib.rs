@@ -25,5 +25,5 @@ mod words;
 pub use class::Class;
 pub use column::{Column, Key, Kind};
 pub use detector::Detector;
-pub use find::{Entity, Finder, finder};
+pub use find::{Care, Entity, Finder, finder};
 pub use finding::{Evidence, Finding};
