@@ -198,10 +198,7 @@ fn print(
 ) -> Result<()> {
     let mut out = io::stdout().lock();
     match format {
-        Format::Yaml => {
-            writeln!(out, "rules:")?;
-            write!(out, "{}", text_of_rules(&rules_for(open)))?;
-        }
+        Format::Yaml => write!(out, "{}", text_of_rules(&rules_for(open)))?,
         Format::Json => serde_json::to_writer_pretty(&mut out, &document(report, protected, open.len()))
             .map_err(io::Error::from)
             .and_then(|()| writeln!(out))?,
@@ -275,4 +272,73 @@ fn table(out: &mut impl Write, report: &Report, protected: &Protected<'_>, open:
         { report.tables.iter().map(|table| table.columns.len()).sum::<usize>() }
     )?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic, reason = "tests")]
+
+    use veil_detect::{Class, Kind};
+    use veil_mask::{Masker, RootKey};
+    use veil_model::PgType;
+    use veil_model::pgtype::oid;
+    use veil_policy::Action;
+
+    use super::*;
+
+    /// Whatever is found, the rule for it is one, and it masks the column's type.
+    #[test]
+    fn every_rule_that_is_written_masks_its_column() {
+        let types = [
+            (Kind::Text, oid::TEXT),
+            (Kind::Integer, oid::INT8),
+            (Kind::Decimal, oid::NUMERIC),
+            (Kind::Date, oid::DATE),
+            (Kind::Timestamp, oid::TIMESTAMP),
+            (Kind::Bool, oid::BOOL),
+            (Kind::Uuid, oid::UUID),
+            (Kind::Inet, oid::INET),
+            (Kind::Json, oid::JSONB),
+        ];
+        for (&class, (kind, oid)) in
+            Class::ALL.iter().flat_map(|class| types.iter().map(move |kind| (class, *kind)))
+        {
+            for (scheme, path) in
+                [(None, None), (Some("nl_bsn"), None), (Some("fi_hetu"), None), (None, Some("$.a.b"))]
+            {
+                let finding = Finding {
+                    class,
+                    scheme,
+                    path: path.map(str::to_owned),
+                    confidence: 0.9,
+                    share: 1.0,
+                    values: 1,
+                    contains: vec![],
+                    evidence: vec![],
+                };
+                if path.is_some() && kind != Kind::Json && kind != Kind::Text {
+                    continue;
+                }
+                let column = ColumnFinding {
+                    column: "c".to_owned(),
+                    type_name: String::new(),
+                    kind,
+                    findings: vec![finding],
+                    patterns: vec![],
+                };
+                let table = TableName { schema: "s".to_owned(), table: "t".to_owned() };
+                let rules = text_of_rules(&[rule(&table, &column)]);
+                let text = format!("databases: [{{ name: a, upstream: 'postgres://localhost' }}]\n{rules}");
+                let config = Config::parse(&text).unwrap_or_else(|faults| panic!("{faults:?}: {text}"));
+                let Some(Action::Mask(strategy)) = config.rules.first().map(|rule| &rule.action) else {
+                    panic!("{text}")
+                };
+                let masker = Masker::new(&RootKey::from_bytes([7; 32]), strategy);
+                assert!(
+                    masker.column(PgType { oid, modifier: -1 }).supported(),
+                    "{class:?} {kind:?}: {rules}"
+                );
+            }
+        }
+    }
 }

@@ -101,7 +101,10 @@ fn finds_and_protects(scanned: &Scanned) {
         assert!(!printed.contains(value), "{value}: {printed}");
     }
     let rules = said(&scanned.scan(&["--format", "yaml"]));
-    assert!(rules.starts_with("rules:") && rules.contains("strategy: ip"), "{rules}");
+    assert!(
+        rules.starts_with("rules:") && rules.matches("rules:").count() == 1 && rules.contains("strategy: ip"),
+        "{rules}"
+    );
 
     let applied = scanned.scan(&["--apply"]);
     assert_eq!(applied.status.code(), Some(0), "{}", said(&applied));

@@ -72,7 +72,10 @@ impl Detector {
             _ => false,
         };
         if documents && !column.samples.is_empty() {
-            return self.documents(column);
+            let found = self.documents(column);
+            if !found.is_empty() {
+                return found;
+            }
         }
         let elements;
         let mut column = *column;
@@ -81,8 +84,13 @@ impl Detector {
             let texts: Vec<&str> = elements.iter().map(String::as_str).collect();
             return self.flat(&Column { samples: &texts, kind: Kind::Text, ..column }).into_iter().collect();
         }
+        // Documents that were cut are texts in which something may be found.
         if column.kind == Kind::Json {
             column.kind = Kind::Text;
+            let said = self.lexicon.said(&column);
+            if !column.samples.is_empty() {
+                return self.text(&column, column.samples, &said).into_iter().collect();
+            }
         }
         self.flat(&column).into_iter().collect()
     }

@@ -49,10 +49,11 @@ fn walk(value: &Value, at: Path, depth: usize, paths: &mut BTreeMap<String, Path
     match value {
         Value::Object(fields) => {
             for (name, inner) in fields {
+                // A name that is none of a field is data: `{"jane@example.com": ...}`.
                 let step = if is_plain(name) {
                     format!("{}.{name}", at.path)
                 } else {
-                    format!("{}[{}]", at.path, Value::from(name.as_str()))
+                    format!("{}[\"?\"]", at.path)
                 };
                 walk(
                     inner,
@@ -94,6 +95,7 @@ fn is_plain(name: &str) -> bool {
     name.chars().all(|c| c.is_alphanumeric() || c == '_')
         && !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()
+        && name.len() <= 64
 }
 
 /// The elements of an array in PostgreSQL's text form, without those that are NULL.

@@ -120,30 +120,34 @@ pub(crate) fn weigh(values: &[&str], column: &Column<'_>, words: &Words) -> Weig
     if column.key != Key::None && column.key != Key::Unique {
         weights.none += if column.kind == Kind::Integer { 5.0 } else { 1.5 };
     }
-    by_kind(column, &mut weights);
-    if values.is_empty() {
-        return weights;
+    if !values.is_empty() {
+        by_values(values, column, words, &mut weights);
     }
+    by_kind(column, &mut weights);
+    weights
+}
+
+fn by_values(values: &[&str], column: &Column<'_>, words: &Words, weights: &mut Weights) {
     let cells: Vec<Cell<'_>> = values.iter().map(|text| Cell::new(text)).collect();
     match column.kind {
         Kind::Text | Kind::TextArray | Kind::Json | Kind::Enum => {
-            things(&cells, &mut weights);
-            marked::marked(&cells, &mut weights);
-            numbers::numbers(&cells, &mut weights);
-            numbers::phones(values, column, &mut weights);
-            people::people(values, column.samples.len(), words, &mut weights);
-            places::places(&cells, words, &mut weights);
-            people::closed(values, words, &mut weights);
-            places::days(values, column, &mut weights);
-            marked::opaque(&cells, &mut weights);
+            things(&cells, weights);
+            marked::marked(&cells, weights);
+            numbers::numbers(&cells, weights);
+            numbers::phones(values, column, weights);
+            people::people(values, column.samples.len(), words, weights);
+            places::places(&cells, words, weights);
+            people::closed(values, words, weights);
+            places::days(values, column, weights);
+            marked::opaque(&cells, weights);
         }
         Kind::Integer => {
-            things(&cells, &mut weights);
-            numbers::numbers(&cells, &mut weights);
-            numbers::phones(values, column, &mut weights);
-            places::places(&cells, words, &mut weights);
+            things(&cells, weights);
+            numbers::numbers(&cells, weights);
+            numbers::phones(values, column, weights);
+            places::places(&cells, words, weights);
             if values.iter().all(|value| value.len() == 8) {
-                places::days(values, column, &mut weights);
+                places::days(values, column, weights);
             } else {
                 weights.only(Class::DateOfBirth, NEVER);
             }
@@ -156,8 +160,8 @@ pub(crate) fn weigh(values: &[&str], column: &Column<'_>, words: &Words) -> Weig
                 weights.only(class, NEVER);
             }
         }
-        Kind::Date | Kind::Timestamp => places::days(values, column, &mut weights),
-        Kind::Decimal => places::coordinates(&cells, &mut weights),
+        Kind::Date | Kind::Timestamp => places::days(values, column, weights),
+        Kind::Decimal => places::coordinates(&cells, weights),
         Kind::Inet => weights.set(Class::IpAddress, 7.0, values.len()),
         Kind::Mac => weights.set(Class::MacAddress, 7.0, values.len()),
         Kind::Point => {
@@ -167,7 +171,6 @@ pub(crate) fn weigh(values: &[&str], column: &Column<'_>, words: &Words) -> Weig
         Kind::Uuid => weights.none += 6.0,
         Kind::Bool | Kind::Other => {}
     }
-    weights
 }
 
 /// Which classes a type can hold.

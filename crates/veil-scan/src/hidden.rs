@@ -10,9 +10,12 @@ const WORD_MIN: usize = 5;
 pub(crate) fn pattern(value: &str) -> String {
     let mut out = String::new();
     let chars: Vec<char> = value.chars().take(LENGTH_MAX).collect();
-    let is_email = value.contains('@');
+    let at = chars.iter().rposition(|c| *c == '@');
+    let mut read = 0;
     for word in chars.chunk_by(|a, b| a.is_alphanumeric() && b.is_alphanumeric()) {
-        let is_top = is_email && word.len() < 4 && out.ends_with('.');
+        read += word.len();
+        let is_last = read == chars.len() && chars.len() < LENGTH_MAX;
+        let is_top = is_last && at.is_some_and(|at| at < read) && word.len() < 4 && out.ends_with('.');
         for (at, &c) in word.iter().enumerate() {
             out.push(match c {
                 c if is_top || !c.is_alphanumeric() => c,
@@ -36,6 +39,7 @@ mod tests {
     fn patterns_hide_values() {
         for (value, expected) in [
             ("jonas@example.com", "j****@e******.com"),
+            ("ana.lee@corp.example", "***.***@****.e******"),
             ("1984-03-09", "####-##-##"),
             ("Ann", "***"),
             ("山田太郎", "****"),

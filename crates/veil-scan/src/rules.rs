@@ -36,7 +36,17 @@ const SCHEMES: &[&str] = &[
 pub fn rule(table: &TableName, column: &ColumnFinding) -> Value {
     let mut rule = json!({ "schema": table.schema, "table": table.table, "column": column.column });
     let strategy = match column.findings.as_slice() {
+        // A document that holds one value, or none that was seen, is hidden as a whole.
+        [_] if column.kind == Kind::Json && column.findings.iter().all(|finding| finding.path.is_none()) => {
+            "redact".into()
+        }
         [one] if one.path.is_none() => strategy(one, column.kind),
+        // Names of fields that are data themselves are in no rule.
+        of_paths
+            if of_paths.iter().any(|finding| finding.path.as_ref().is_none_or(|path| path.contains('"'))) =>
+        {
+            "redact".into()
+        }
         of_paths => {
             let paths = of_paths
                 .iter()
@@ -55,7 +65,10 @@ pub fn rule(table: &TableName, column: &ColumnFinding) -> Value {
 }
 
 fn strategy(finding: &Finding, kind: Kind) -> Value {
-    let text = matches!(kind, Kind::Text | Kind::TextArray | Kind::Json);
+    let text = matches!(kind, Kind::Text | Kind::TextArray);
+    if kind == Kind::Enum {
+        return "null".into();
+    }
     let number = matches!(kind, Kind::Integer | Kind::Decimal);
     match finding.class {
         Class::Email if text => "email".into(),
@@ -65,7 +78,7 @@ fn strategy(finding: &Finding, kind: Kind) -> Value {
         Class::Ssn if text || kind == Kind::Integer => "ssn".into(),
         Class::NationalId if text || kind == Kind::Integer => {
             match finding.scheme.filter(|scheme| SCHEMES.contains(scheme)) {
-                Some(scheme) => json!({ "national_id": { "scheme": scheme } }),
+                Some(scheme) => json!({ "national_id": { "kind": scheme } }),
                 None => "fpe".into(),
             }
         }

@@ -28,7 +28,13 @@ pub(crate) async fn sample(
         return Ok((0, cells));
     }
     let rows = match session {
-        Session::Postgres(_) => postgres(session, table, &read, seed).await?,
+        Session::Postgres(_) => {
+            // Code in a view may change what holds for a session, and nothing for a transaction that has begun to read.
+            session.rows("begin transaction read only").await?;
+            let rows = postgres(session, table, &read, seed).await;
+            session.rows("rollback").await?;
+            rows?
+        }
         Session::MySql(_) => mysql(session, table, &read, seed).await?,
     };
     let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);

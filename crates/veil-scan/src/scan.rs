@@ -131,10 +131,13 @@ pub async fn scan(
         .collect();
     let mut report = Report::default();
     for worker in workers {
-        report.tables.extend(worker.await.unwrap_or_default());
+        match worker.await {
+            Ok(tables) => report.tables.extend(tables),
+            Err(_) => report.is_partial = true,
+        }
     }
     report.tables.sort_by(|a, b| a.name.cmp(&b.name));
-    report.is_partial = !queue.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+    report.is_partial |= !queue.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
     inherit(&mut report, &references, &types);
     Ok(report)
 }
@@ -152,7 +155,10 @@ async fn work(
         let Some(table) = next else { break };
         let start = Instant::now();
         let (rows, cells, unread) = match sample::sample(&mut session, &table, options.seed).await {
-            Ok((rows, cells)) => (rows, cells, None),
+            Ok((rows, cells)) => {
+                let hidden = table.columns.iter().any(|column| !column.may_read);
+                (rows, cells, hidden.then(|| "some columns may not be read".to_owned()))
+            }
             Err(Error::Lost) => {
                 queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(table);
                 break;
@@ -165,7 +171,11 @@ async fn work(
             tokio::task::spawn_blocking(move || told(&detector, table, (rows, cells, unread), &with)).await;
         progress.rows.fetch_add(rows, Ordering::Relaxed);
         progress.done.fetch_add(1, Ordering::Relaxed);
-        done.extend(told);
+        match told {
+            Ok(told) => done.push(told),
+            // Its table is missing, and others are not.
+            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        }
         tokio::time::sleep(start.elapsed() * options.rest).await;
     }
     done
@@ -193,7 +203,7 @@ fn told(
         });
         let findings: Vec<Finding> =
             findings.into_iter().filter(|finding| finding.confidence >= options.confidence_min).collect();
-        let shown = findings.iter().all(|finding| finding.path.is_none() && finding.class != Class::FreeText);
+        let shown = findings.iter().all(|finding| finding.path.is_none() && !is_secret(finding.class));
         let patterns = samples
             .iter()
             .filter(|text| !text.is_empty() && shown)
@@ -217,6 +227,19 @@ fn told(
         unread,
         id: table.id.clone(),
     }
+}
+
+/// Of which not even the form is shown.
+const fn is_secret(class: Class) -> bool {
+    matches!(
+        class,
+        Class::FreeText
+            | Class::Password
+            | Class::PasswordHash
+            | Class::ApiKey
+            | Class::PrivateKey
+            | Class::Jwt
+    )
 }
 
 /// What refers to a column of a class is of this class.

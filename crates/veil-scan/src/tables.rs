@@ -15,7 +15,7 @@ const POSTGRES_TABLES: &str = "select c.oid::text, n.nspname, c.relname, c.relki
     and n.nspname not like 'pg\\_toast%' and n.nspname not like 'pg\\_temp%' and pg_catalog.has_schema_privilege(n.oid, 'usage') \
     order by 2, 3";
 const POSTGRES_COLUMNS: &str = "select a.attrelid::text, a.attnum::text, a.attname, \
-    case when b.typtype = 'e' then 'enum' else pg_catalog.format_type(b.oid, a.atttypmod) end, pg_catalog.col_description(a.attrelid, a.attnum), \
+    case when b.typtype = 'e' then 'enum' when b.typname = 'citext' then 'text' else pg_catalog.format_type(b.oid, a.atttypmod) end, pg_catalog.col_description(a.attrelid, a.attnum), \
     (a.attidentity <> '')::text, pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'select')::text \
     from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
     join pg_catalog.pg_type t on t.oid = a.atttypid join pg_catalog.pg_type b on b.oid = case when t.typtype = 'd' then t.typbasetype else t.oid end \
