@@ -146,6 +146,14 @@ fn scans_many_tables(scanned: &Scanned) {
     assert_eq!((found.len(), of("email"), of("phone")), (100, 50, 50), "{found:?}");
 }
 
+/// What stands only behind the first half of a large table is found, and few of its rows are read.
+fn samples_all_over(scanned: &Scanned) {
+    let report = scanned.report(&[]);
+    assert_eq!(found(&report), [("big.c".to_owned(), "free_text".to_owned(), false)], "{report}");
+    let read = report["tables"][0]["rows_read"].as_u64().unwrap();
+    assert!((200..=2000).contains(&read), "{read}");
+}
+
 fn postgres(script: &str) -> (Postgres, String) {
     let server = Postgres::start(PostgresOptions::default()).unwrap();
     server.psql("postgres", script).unwrap();
@@ -193,6 +201,26 @@ fn a_postgres_of_many_tables_is_scanned() {
 fn a_mariadb_of_many_tables_is_scanned() {
     let (_server, url) = mariadb(&many_tables());
     scans_many_tables(&Scanned::new(&url, "shop", MySql::superuser(), MySql::password()));
+}
+
+#[test]
+fn a_large_table_of_postgres_is_sampled() {
+    let (_server, url) = postgres(
+        "create table big (id int primary key, c text);
+        insert into big select n, case when n > 60000 then 'user' || n || '@mail.example' else 'item ' || n end from generate_series(1, 100000) n;
+        analyze big;",
+    );
+    samples_all_over(&Scanned::new(&url, "shop", Postgres::superuser(), Postgres::password()));
+}
+
+#[test]
+fn a_large_table_of_mariadb_is_sampled() {
+    let (_server, url) = mariadb(
+        "create table big (id int primary key, c varchar(80));
+        insert into big select seq, if(seq > 60000, concat('user', seq, '@mail.example'), concat('item ', seq)) from seq_1_to_100000;
+        analyze table big;",
+    );
+    samples_all_over(&Scanned::new(&url, "shop", MySql::superuser(), MySql::password()));
 }
 
 /// Prints what pgbench does alone, and while scans follow each other; `IRONVEIL_SCAN_LOAD` is for how many seconds.

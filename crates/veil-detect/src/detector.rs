@@ -138,8 +138,10 @@ impl Detector {
             .iter()
             .map(|text| shortened(text.trim()))
             .filter(|text| !is_blank(text) && !is_hidden(text) && seen.insert(*text))
-            .take(VALUES_MAX)
             .collect();
+        // From all over, since those that came together are alike.
+        let step = values.len().div_ceil(VALUES_MAX).max(1);
+        let values: Vec<&str> = values.into_iter().step_by(step).collect();
         let said = self.lexicon.said(column);
         let weights = evidence::weigh(&values, column, &self.words);
         let scores = scores(&said, &weights, values.is_empty());

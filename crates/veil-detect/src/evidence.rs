@@ -201,7 +201,7 @@ fn by_kind(column: &Column<'_>, weights: &mut Weights) {
             ),
             Kind::Decimal => matches!(class, C::Geo | C::Salary),
             Kind::Date | Kind::Timestamp => class == C::DateOfBirth,
-            Kind::Bool => class == C::Gender,
+            Kind::Bool => false,
             Kind::Uuid => matches!(class, C::ApiKey | C::MedicalRecord),
             Kind::Inet => class == C::IpAddress,
             Kind::Mac => class == C::MacAddress,
@@ -211,9 +211,6 @@ fn by_kind(column: &Column<'_>, weights: &mut Weights) {
         if !fits {
             weights.only(class, NEVER * 2.0);
         }
-    }
-    if column.kind == Kind::Bool {
-        weights.none += 4.0;
     }
 }
 

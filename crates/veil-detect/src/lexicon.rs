@@ -14,6 +14,9 @@ const PHRASE_MAX: usize = 6;
 /// Words of a comment that are read.
 const COMMENT_MAX: usize = 24;
 
+/// Columns beside one that are read.
+const NEIGHBOURS_MAX: usize = 60;
+
 /// Letters that a word has at least which is found at the end of a longer one.
 const TAIL_MIN: usize = 5;
 
@@ -126,8 +129,15 @@ impl Lexicon {
                     )
             })
         };
-        said.of_person |=
-            column.neighbours.iter().filter(|name| **name != column.name).filter(known).take(2).count() > 1;
+        said.of_person |= column
+            .neighbours
+            .iter()
+            .filter(|name| **name != column.name)
+            .take(NEIGHBOURS_MAX)
+            .filter(known)
+            .take(2)
+            .count()
+            > 1;
         said
     }
 

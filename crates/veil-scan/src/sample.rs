@@ -1,5 +1,7 @@
 //! Some rows of a table: all of a small one, some pages of a large one. Never sorted, never all of a large one.
 
+use veil_detect::Kind;
+
 use crate::session::{Error, Rows, Session};
 use crate::tables::{Column, Table, TableKind};
 
@@ -10,8 +12,9 @@ const ROWS_COMPUTED: u64 = 200;
 /// From so many rows on a table is large.
 const LARGE: u64 = 20_000;
 
-/// Characters of a cell that are read.
+/// Characters of a cell that are read, and of a document, of which a part would be none.
 const CELL_MAX: u32 = 4000;
+const DOCUMENT_MAX: u32 = 1 << 16;
 
 /// Places in the key of a large table of MySQL from which rows are taken.
 const PROBES: u64 = 20;
@@ -52,19 +55,20 @@ pub(crate) async fn sample(
 async fn postgres(session: &mut Session, table: &Table, read: &[&Column], seed: u64) -> Result<Rows, Error> {
     let list: Vec<String> = read
         .iter()
-        .map(|column| format!("pg_catalog.left({}::text, {CELL_MAX})", quoted(&column.name, '"')))
+        .map(|column| format!("pg_catalog.left({}::text, {})", quoted(&column.name, '"'), length_max(column)))
         .collect();
     let list = list.join(", ");
     let from = format!("{}.{}", quoted(&table.name.schema, '"'), quoted(&table.name.table, '"'));
     let only = if table.kind == TableKind::Table { ROWS } else { ROWS_COMPUTED };
     let large = table.rows.filter(|rows| *rows >= LARGE && table.kind == TableKind::Table);
     if let Some(rows) = large {
-        // Pages are taken as a whole, so several times as many rows are asked for as are wanted; the limit ends it.
+        // Pages are taken as a whole, from all over the table; a limit at what is wanted would leave its end out.
         #[allow(clippy::cast_precision_loss, reason = "a share")]
-        let percent = (ROWS as f64 * 300.0 / rows as f64).min(100.0);
+        let percent = (ROWS as f64 * 130.0 / rows as f64).min(100.0);
         let text = format!(
-            "select {list} from {from} tablesample system ({percent:.6}) repeatable ({}) limit {only}",
-            seed % 1_000_000
+            "select {list} from {from} tablesample system ({percent:.6}) repeatable ({}) limit {}",
+            seed % 1_000_000,
+            2 * only
         );
         let rows = session.rows(&text).await?;
         if rows.len() as u64 * 4 >= only {
@@ -77,7 +81,7 @@ async fn postgres(session: &mut Session, table: &Table, read: &[&Column], seed: 
 async fn mysql(session: &mut Session, table: &Table, read: &[&Column], seed: u64) -> Result<Rows, Error> {
     let list: Vec<String> = read
         .iter()
-        .map(|column| format!("left(cast({} as char), {CELL_MAX})", quoted(&column.name, '`')))
+        .map(|column| format!("left(cast({} as char), {})", quoted(&column.name, '`'), length_max(column)))
         .collect();
     let list = list.join(", ");
     let from = format!("{}.{}", quoted(&table.name.schema, '`'), quoted(&table.name.table, '`'));
@@ -108,6 +112,10 @@ fn starts(least: i64, most: i64, seed: u64) -> impl Iterator<Item = i64> {
         let offset = at * step + if step > 0 { jump % step } else { 0 };
         least.saturating_add_unsigned(offset)
     })
+}
+
+const fn length_max(column: &Column) -> u32 {
+    if matches!(column.kind, Kind::Json) { DOCUMENT_MAX } else { CELL_MAX }
 }
 
 fn quoted(name: &str, mark: char) -> String {

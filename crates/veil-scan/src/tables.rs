@@ -27,7 +27,8 @@ const POSTGRES_KEYS: &str = "select k.conrelid::text, k.conkey[1]::text, k.conty
 const MYSQL_TABLES: &str = "select concat(table_schema, '.', table_name), table_schema, table_name, table_type, table_rows \
     from information_schema.tables where table_schema = database() order by 2, 3";
 const MYSQL_COLUMNS: &str = "select concat(table_schema, '.', table_name), ordinal_position, column_name, column_type, column_comment, \
-    case when extra like '%auto_increment%' then 'true' else 'false' end, 'true' from information_schema.columns \
+    case when extra like '%auto_increment%' then 'true' else 'false' end, \
+    case when privileges like '%select%' and data_type not in ('point', 'geometry') then 'true' else 'false' end from information_schema.columns \
     where table_schema = database() order by 1, 2";
 const MYSQL_KEYS: &str = "select concat(k.table_schema, '.', k.table_name), c.ordinal_position, \
     case when k.referenced_table_name is not null then 'f' when k.constraint_name = 'PRIMARY' then 'p' else 'u' end, \
@@ -109,8 +110,12 @@ pub(crate) async fn tables(session: &mut Session) -> Result<Vec<Table>, Error> {
         Session::Postgres(_) => [POSTGRES_TABLES, POSTGRES_COLUMNS, POSTGRES_KEYS],
         Session::MySql(_) => [MYSQL_TABLES, MYSQL_COLUMNS, MYSQL_KEYS],
     };
-    let (tables, columns, keys) =
-        (session.rows(tables).await?, session.rows(columns).await?, session.rows(keys).await?);
+    let (tables, columns) = (session.rows(tables).await?, session.rows(columns).await?);
+    // A server that takes too long to tell its keys is scanned without them.
+    let keys = match session.rows(keys).await {
+        Err(Error::Refused(_)) => Vec::new(),
+        keys => keys?,
+    };
     Ok(joined(tables, columns, keys))
 }
 
