@@ -150,6 +150,9 @@ pub(crate) struct Scan {
     /// How many times as long as it has worked on a table a session rests, from 0 to 100.
     #[arg(long, value_name = "TIMES", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=100))]
     pub(crate) rest: u32,
+    /// What chooses the rows of large tables, so that a scan reads the same ones again [default: the time].
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
 }
 
 /// How findings are printed.

@@ -82,7 +82,7 @@ async fn report(args: &Scan, upstream: &Upstream, database: &str) -> Result<Repo
     let options = Options {
         confidence_min: args.min_confidence,
         year: 1970 + i32::try_from(now / 31_556_952).unwrap_or(0),
-        seed: now,
+        seed: args.seed.unwrap_or(now),
         rest: args.rest,
         schemas: args.schemas.clone(),
     };
