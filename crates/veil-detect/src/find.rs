@@ -112,7 +112,7 @@ impl Entity {
         match self {
             Self::Email => gate.ats > 0 && gate.dots > 0,
             Self::CreditCard => gate.digits >= 12,
-            Self::Iban => gate.digits >= 2 && gate.digits + gate.run >= 12,
+            Self::Iban => gate.digits >= 2,
             Self::Phone => gate.pluses > 0 && gate.digits >= 7,
             Self::Ssn => gate.digits >= 9 && gate.hyphens >= 2,
             Self::Ip => gate.dots >= 3 && gate.digits >= 4 || gate.colons >= 2,
@@ -152,11 +152,16 @@ impl Entity {
                 fresh && byte.is_ascii_alphabetic() && bytes.get(at + 2).is_some_and(u8::is_ascii_digit)
             }
             Self::Phone => byte == b'+' && bytes.get(at + 1).is_some_and(u8::is_ascii_digit),
-            Self::Ip => byte == b':' || fresh && byte.is_ascii_hexdigit(),
+            // An address may stand behind letters that are no part of it: `ip2001:db8::1`.
+            Self::Ip => {
+                byte == b':' || byte.is_ascii_hexdigit() && !before.is_some_and(u8::is_ascii_hexdigit)
+            }
             Self::Jwt => fresh && byte == b'e',
             Self::Secret => fresh && (byte.is_ascii_alphabetic() || byte == b'-'),
             Self::Wallet => fresh && byte.is_ascii_alphanumeric(),
-            Self::Name => fresh && (byte.is_ascii_uppercase() || byte >= 0xc0),
+            Self::Name => {
+                fresh && before.is_none_or(u8::is_ascii) && (byte.is_ascii_uppercase() || byte >= 0xc0)
+            }
         }
     }
 
@@ -283,9 +288,9 @@ const CLASSES: [u8; 256] = {
     classes
 };
 
-/// Whether what stands beside it makes a longer word of a value.
+/// Whether what stands beside it makes a longer word of a value. Letters outside of ASCII do not: they need no blank before a number, and marks like `：` are among them.
 const fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 /// Letters, digits, `-`, `_`, `.`, without dots at the end.
@@ -531,6 +536,25 @@ mod tests {
                 spans.first().is_some_and(|span| span.from == 0 && span.to >= 15.min(text.len())),
                 "{text}: {spans:?}"
             );
+        }
+    }
+
+    /// What stands before a value without a blank does not hide it.
+    #[test]
+    fn values_are_found_behind_any_mark() {
+        for (text, value) in [
+            ("カード：4111 1111 1111 1111。", "4111 1111 1111 1111"),
+            ("Karte №4111111111111111", "4111111111111111"),
+            ("«DE89 3704 0044 0532 0130 00»", "DE89 3704 0044 0532 0130 00"),
+            ("社会保障番号219-09-9999です", "219-09-9999"),
+            ("from\u{a0}10.1.2.3", "10.1.2.3"),
+            ("ip2001:db8::1", "2001:db8::1"),
+        ] {
+            let finder = finder(&["email", "credit_card", "iban", "phone", "ssn", "ip"]).unwrap();
+            let mut spans = vec![];
+            finder.find(text, &mut spans);
+            let found: Vec<&str> = spans.iter().map(|span| &text[span.from..span.to]).collect();
+            assert_eq!(found, [value], "{text}");
         }
     }
 

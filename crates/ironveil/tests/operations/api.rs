@@ -83,7 +83,7 @@ fn keys_expire_are_taken_back_and_are_not_shown_again() {
     let file = std::fs::metadata(proxy.path("ironveil-admin.key")).unwrap();
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&file.permissions()) & 0o777, 0o600);
     assert!(proxy.log().contains("ironveil-admin.key"), "{}", proxy.log());
-    let key = make_key(&proxy, "viewer", &json!({ "expires_in": 1 }));
+    let key = make_key(&proxy, "viewer", &json!({ "expires_in": 4 }));
     let shown = bearer(key["api_key"].as_str().unwrap());
     assert_eq!(proxy.http_with("GET", "/version", &shown).0, 200);
     proxy.wait_for("it expires", |proxy| proxy.http_with("GET", "/version", &shown).0 == 401);
