@@ -141,7 +141,8 @@ pub(crate) fn policy(config: &Config, key: &RootKey, before: Option<&Policy>) ->
         Some(before) => Policy::after(before, rules, trusted, key),
         None => Policy::new(rules, trusted, key),
     };
-    policy.with_mode(config.protection.mode)
+    let policy = policy.with_mode(config.protection.mode);
+    if config.protection.scan { policy.scanning() } else { policy }
 }
 
 fn server_tls(tls: &ListenTls) -> Result<ServerTls> {

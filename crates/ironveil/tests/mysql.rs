@@ -44,3 +44,5 @@ mod questions;
 mod statements;
 #[path = "mysql/translation.rs"]
 mod translation;
+#[path = "mysql/unclassified.rs"]
+mod unclassified;

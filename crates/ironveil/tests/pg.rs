@@ -46,3 +46,5 @@ mod questions;
 mod statements;
 #[path = "pg/translation.rs"]
 mod translation;
+#[path = "pg/unclassified.rs"]
+mod unclassified;

@@ -317,7 +317,9 @@ fn email(text: &str, at: usize, care: Care) -> Option<(usize, usize)> {
             // Marks before it belong to the text: `'a@b.example'`.
             let open =
                 text.get(start..place)?.find(|c: char| c.is_alphanumeric() || "_+".contains(c)).unwrap_or(0);
-            if care == Care::All || !forms::is_file(domain) {
+            // `user@10.0.0.5` is one of a database.
+            let host = !domain.rsplit('.').next().is_some_and(|top| top.contains(char::is_alphabetic));
+            if care == Care::All || !(host || forms::is_file(domain)) {
                 return Some((start + open, place + 1 + domain.len()));
             }
         }

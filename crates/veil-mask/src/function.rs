@@ -84,7 +84,7 @@ const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 const CANDIDATES_MAX: usize = 64;
 
 /// Shown by `email`, `phone` and the like for a text that is not what they mask.
-const LABEL: &str = "[REDACTED]";
+pub(crate) const LABEL: &str = "[REDACTED]";
 
 /// What a function does to all cells of a column alike, or one by one.
 pub(crate) enum Stands {

@@ -27,6 +27,7 @@ mod other;
 mod permutation;
 mod point;
 mod row;
+mod scan;
 mod shown;
 mod strategy;
 mod translate;
@@ -37,6 +38,7 @@ pub use key::{KeyError, RootKey};
 pub use masker::{Cell, ColumnMask, Masker};
 pub use mysql::{MySqlColumn, moment_text};
 pub use other::Other;
+pub use scan::{Scan, unclassified_met};
 pub use shown::Shown;
 pub use strategy::{
     Finders, Function, Guarantee, Param, Parameter, ParameterKind, Strategy, StrategyError, Tag, Takes,

@@ -78,6 +78,8 @@ pub struct Config {
 pub struct Protection {
     /// Functions that users vouch for.
     pub trusted_functions: Vec<String>,
+    /// Columns on which there is no rule are looked into.
+    pub scan: bool,
     /// MySQL servers may ask clients for files.
     pub local_infile: bool,
     /// What clients may do with masked columns besides to look at them.

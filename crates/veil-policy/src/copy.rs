@@ -4,22 +4,33 @@
 
 use std::sync::Arc;
 
-use veil_mask::{Cell, ColumnMask};
-use veil_model::{Attribute, CopyLayout, Format};
+use veil_mask::{Cell, ColumnMask, Scan};
+use veil_model::{Attribute, CopyLayout, Format, PgType};
+use veil_sql::catalog::Column;
 use veil_sql::statement::CopyOut;
 use veil_sql::{Kind, RelationKind, Statement};
 use veil_wire::pg::copy;
 use veil_wire::pg::{frame, row};
 use veil_wire::{Malformed, cursor};
 
+use crate::judge::Untraced;
 use crate::labels::{Fate, Labels};
-use crate::lineage::{Columns, Flow};
+use crate::lineage::Columns;
 use crate::masked::{MaskedColumn, Why};
 
 enum Op {
     Pass,
     Null,
     Mask(ColumnMask),
+    /// On which there is no rule.
+    Scan(Scan),
+}
+
+/// A column that is copied.
+pub(crate) struct Copied {
+    fate: Fate,
+    /// The column of a table that it is.
+    stored: Option<(Attribute, PgType)>,
 }
 
 /// How the rows of one COPY are written.
@@ -34,13 +45,26 @@ pub struct CopyPlan {
 impl CopyPlan {
     /// `None` if nothing is known of the columns, or the server sends others.
     #[must_use]
-    pub fn new(statement: &Statement, labels: &Labels, binary: bool, columns: usize) -> Option<Self> {
-        let (layout, fates) = copied(statement, labels)?;
-        if layout.is_binary() != binary || fates.len() != columns {
+    pub fn new(
+        statement: &Statement,
+        labels: &Labels,
+        untraced: Untraced,
+        binary: bool,
+        columns: usize,
+    ) -> Option<Self> {
+        let (layout, copied) = match (untraced, copied(statement, labels)) {
+            (Untraced::Follow | Untraced::Show, Some(known)) => known,
+            (Untraced::Show, None) => {
+                let shown = || Copied { fate: Fate::Pass, stored: None };
+                (layout(statement)?, std::iter::repeat_with(shown).take(columns).collect())
+            }
+            (Untraced::Follow, None) | (Untraced::Close, _) => return None,
+        };
+        if layout.is_binary() != binary || copied.len() != columns {
             return None;
         }
-        let named = fates.iter().zip(1..).filter_map(|(fate, at): (_, usize)| {
-            let why = match fate {
+        let named = copied.iter().zip(1..).filter_map(|(copied, at): (_, usize)| {
+            let why = match &copied.fate {
                 Fate::Pass => return None,
                 Fate::Close => Why::CLOSED,
                 Fate::Mask(label) => Why::of(label),
@@ -48,13 +72,16 @@ impl CopyPlan {
             Some(why.of_column(&at.to_string()))
         });
         let masked = named.collect();
-        let op = |fate| match fate {
-            Fate::Pass => Op::Pass,
+        let op = |Copied { fate, stored }| match fate {
+            Fate::Pass => {
+                let scan = labels.scan_of(stored.map(|(column, _)| column), stored.map(|(_, kind)| kind));
+                scan.map_or(Op::Pass, Op::Scan)
+            }
             Fate::Close => Op::Null,
             Fate::Mask(label) => label.kind.map_or(Op::Null, |kind| Op::Mask(label.masker.column(kind))),
         };
         let at_head = layout.has_header() || binary;
-        Some(Self { layout: layout.clone(), ops: fates.into_iter().map(op).collect(), masked, at_head })
+        Some(Self { layout: layout.clone(), ops: copied.into_iter().map(op).collect(), masked, at_head })
     }
 
     /// The columns that are masked or closed; their names are their places, from 1.
@@ -107,6 +134,13 @@ impl CopyPlan {
                     };
                     copy::encode(&self.layout, raw, shown.then_some(masked.as_slice()), out);
                 }
+                Op::Scan(scan) => match copy::decode(&self.layout, raw)? {
+                    Some(value) => match scan.cell(Format::Text, &value, &mut masked) {
+                        Some(shown) if shown == &*value => out.extend_from_slice(raw),
+                        shown => copy::encode(&self.layout, raw, shown, out),
+                    },
+                    None => out.extend_from_slice(raw),
+                },
             }
         }
         if cells.step()?.is_some() {
@@ -124,6 +158,7 @@ impl CopyPlan {
             out.extend_from_slice(data);
             return Ok(());
         }
+        let mut scratch = Vec::new();
         let mut cells = row::Cells::decode(data)?;
         if cells.len() != self.ops.len() {
             return Err(Malformed("row has another number of columns than the statement"));
@@ -133,6 +168,9 @@ impl CopyPlan {
             match (op, cells.step()?.ok_or(Malformed("row is too short"))?) {
                 (Op::Null, _) | (_, None) => row::write_cell(out, None),
                 (Op::Pass, cell) => row::write_cell(out, cell),
+                (Op::Scan(scan), Some(cell)) => {
+                    row::write_cell(out, scan.cell(Format::Binary, cell, &mut scratch));
+                }
                 (Op::Mask(mask), Some(cell)) => {
                     crate::plan::write_masked(mask, None, Format::Binary, cell, out)
                 }
@@ -144,9 +182,9 @@ impl CopyPlan {
 }
 
 /// What happens to each column that a COPY sends, and how it writes them; `None` if that is not known.
-pub(crate) fn copied<'a>(statement: &'a Statement, labels: &Labels) -> Option<(&'a CopyLayout, Vec<Fate>)> {
-    let Kind::CopyOut(CopyOut { table, layout }) = &statement.kind else { return None };
-    let fates = match table {
+pub(crate) fn copied<'a>(statement: &'a Statement, labels: &Labels) -> Option<(&'a CopyLayout, Vec<Copied>)> {
+    let Kind::CopyOut(CopyOut { table, .. }) = &statement.kind else { return None };
+    let copied = match table {
         Some((name, columns)) => {
             let mut relations = labels.catalog().named(name.schema.as_deref(), &name.name);
             let (Some((oid, relation)), None) = (relations.next(), relations.next()) else { return None };
@@ -161,10 +199,23 @@ pub(crate) fn copied<'a>(statement: &'a Statement, labels: &Labels) -> Option<(&
             } else {
                 columns.iter().map(of_name).collect()
             };
-            let fate = |attnum| labels.fate(Attribute { relation: oid, attnum });
-            copied?.into_iter().map(|column| fate(column.attnum)).collect()
+            let stored = |column: &Column| {
+                let attribute = Attribute { relation: oid, attnum: column.attnum };
+                Copied { fate: labels.fate(attribute), stored: Some((attribute, column.kind)) }
+            };
+            copied?.into_iter().map(stored).collect()
         }
-        None => Columns::new(statement, labels)?.all()?.into_iter().map(Flow::fate).collect(),
+        None => {
+            let flows = Columns::new(statement, labels)?.all()?.into_iter();
+            flows.map(|flow| Copied { fate: flow.fate(), stored: None }).collect()
+        }
     };
-    Some((layout.as_ref()?, fates))
+    Some((layout(statement)?, copied))
+}
+
+fn layout(statement: &Statement) -> Option<&CopyLayout> {
+    match &statement.kind {
+        Kind::CopyOut(CopyOut { layout, .. }) => layout.as_ref(),
+        _ => None,
+    }
 }

@@ -111,6 +111,10 @@ pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
         Kind::CopyOut(_) if untraced == Untraced::Close => {
             refuse("COPY of a statement that calls what is not known".to_owned(), HINT_SELECT)
         }
+        Kind::CopyOut(out) if out.layout.is_none() && labels.scan().is_some() => refuse(
+            "COPY in a form that is not known, where columns without rules are looked into".to_owned(),
+            "ENCODING has to be UTF8.",
+        ),
         Kind::CopyOut(_) if untraced == Untraced::Follow && copied(statement, labels).is_none() => refuse(
             "COPY of columns over masked ones that cannot be told from the statement".to_owned(),
             "Name columns one by one and tables with their schema; ENCODING has to be UTF8.",

@@ -4,7 +4,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use veil_model::{Attribute, ColumnName};
+use veil_mask::Scan;
+use veil_model::find::Find;
+use veil_model::{Attribute, ColumnName, PgType};
 use veil_sql::catalog::Column;
 use veil_sql::{Catalog, Place, QualifiedName, Relation, RelationKind, Statement, system};
 
@@ -50,6 +52,10 @@ pub struct Labels {
     /// Columns of views over what is labelled that hold nothing of it.
     shown: HashSet<Attribute>,
     clean: HashMap<u32, bool>,
+    /// Finds what is personal in columns on which there is no rule.
+    scan: Option<Arc<dyn Find>>,
+    /// Columns that a rule shows, where the others are looked into.
+    vouched: HashSet<Attribute>,
     /// Some column's values can be named by their masks.
     translates: bool,
     verdicts: Verdicts<Statement, ()>,
@@ -67,6 +73,8 @@ impl Labels {
     pub fn new(policy: Arc<Policy>, catalog: Arc<Catalog>, database: &str, rights: &Rights) -> Self {
         let rights = policy.settled(rights, Some(&|role| catalog.is_member(&rights.user, role)));
         let (mut columns, mut unmasked) = (HashMap::new(), Unmasked::default());
+        let scan = policy.scan(Some(database), &rights).cloned();
+        let mut vouched = HashSet::new();
         for (oid, relation) in catalog.relations().filter(|(_, relation)| !relation.system()) {
             for column in &relation.columns {
                 let name = ColumnName {
@@ -74,8 +82,11 @@ impl Labels {
                     table: relation.name.clone(),
                     column: column.name.clone(),
                 };
+                let attribute = Attribute { relation: oid, attnum: column.attnum };
+                if scan.is_some() && policy.shows(database, &rights, &name) {
+                    vouched.insert(attribute);
+                }
                 if let Some(masking) = policy.mask(database, &rights, &name) {
-                    let attribute = Attribute { relation: oid, attnum: column.attnum };
                     columns.insert(attribute, Label::new(masking, Some(column.kind)).of(column));
                 } else if let Some(rule) = policy.unmasks(database, &rights, &name) {
                     unmasked.add(&relation.name, &column.name, rule);
@@ -101,6 +112,8 @@ impl Labels {
             unmasked,
             shown: HashSet::new(),
             clean: HashMap::new(),
+            scan,
+            vouched,
             translates,
             verdicts: Verdicts::default(),
         };
@@ -150,6 +163,26 @@ impl Labels {
             Ok(Judged { cost: judge::cost(statement, self), masks, ..Judged::run(run) })
         });
         if self.policy.observes() { Ok(Judged::observed(verdict)) } else { verdict }
+    }
+
+    /// What looks into texts that no rule is on.
+    #[must_use]
+    pub fn scan(&self) -> Option<Scan> {
+        self.scan.as_ref().map(Scan::of_texts)
+    }
+
+    /// What looks into the cells of a column that is shown, or of what is computed, by its type if that is known.
+    pub(crate) fn scan_of(&self, attribute: Option<Attribute>, ty: Option<PgType>) -> Option<Scan> {
+        let finder = self.scan.as_ref()?;
+        let known = |attribute: &Attribute| {
+            let system = self.catalog.relation(attribute.relation).is_some_and(Relation::system);
+            system || self.vouched.contains(attribute)
+        };
+        match ty {
+            _ if attribute.as_ref().is_some_and(known) => None,
+            Some(ty) => Scan::column(finder, ty),
+            None => Some(Scan::of_unknown(finder)),
+        }
     }
 
     /// Whether some column's values can be named by their masks.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use veil_mask::{Cell, ColumnMask, Other};
+use veil_mask::{Cell, ColumnMask, Other, Scan};
 use veil_model::pgtype::oid;
 use veil_model::{Attribute, Format, PgType};
 use veil_sql::catalog::FIRST_USER_OID;
@@ -21,6 +21,8 @@ use crate::who::Rights;
 enum Op {
     Pass,
     Null,
+    /// On which there is no rule.
+    Scan(Scan, Format),
     Mask(ColumnMask, Format, Why),
     /// By other cells of the row.
     Beside(Box<Beside<ColumnMask>>, Format, Why),
@@ -75,17 +77,22 @@ impl Plan {
                 }
             }
         });
-        let ops: Vec<Op> = ops.collect();
+        let looked_into = |(op, field)| match op {
+            Op::Pass => row.scanned(field).map_or(Op::Pass, |scan| Op::Scan(scan, format_of(field))),
+            op => op,
+        };
+        let ops: Vec<Op> = ops.zip(fields).map(looked_into).collect();
         let named = ops.iter().zip(fields).filter_map(|(op, field)| {
             let why = match op {
-                Op::Pass => return None,
+                Op::Pass | Op::Scan(..) => return None,
                 Op::Null => Why::CLOSED,
                 Op::Mask(_, _, why) | Op::Beside(_, _, why) => why.clone(),
             };
             Some(why.of_column(&String::from_utf8_lossy(field.name)))
         });
         let columns: Arc<[MaskedColumn]> = named.collect();
-        let ops = (!columns.is_empty()).then_some(ops);
+        let passes = ops.iter().all(|op| matches!(op, Op::Pass));
+        let ops = (!passes).then_some(ops);
         Self { ops, columns, rights: Some(labels.rights().clone()) }
     }
 
@@ -126,6 +133,7 @@ impl Plan {
         if cells.len() != ops.len() {
             return Err(Malformed("row has another number of columns than its description"));
         }
+        let mut scratch = Vec::new();
         out.push(b'D');
         let length_at = out.len();
         out.extend([0; 4]);
@@ -135,6 +143,9 @@ impl Plan {
             match (op, cell) {
                 (Op::Null, _) | (_, None) => row::write_cell(out, None),
                 (Op::Pass, cell) => row::write_cell(out, cell),
+                (Op::Scan(scan, format), Some(cell)) => {
+                    row::write_cell(out, scan.cell(*format, cell, &mut scratch));
+                }
                 (Op::Mask(mask, format, _), Some(cell)) => write_masked(mask, None, *format, cell, out),
                 (Op::Beside(beside, format, _), Some(cell)) => {
                     match beside.fit(|at| row::Cells::decode(body).ok()?.nth(at)) {
@@ -181,6 +192,13 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
+    /// What looks into a column that is shown.
+    fn scanned(&self, field: &Field<'_>) -> Option<Scan> {
+        let stored = field.relation != 0 && field.attnum != 0;
+        let attribute = stored.then_some(Attribute { relation: field.relation, attnum: field.attnum });
+        self.labels.scan_of(attribute, Some(PgType { oid: field.type_oid, modifier: field.modifier }))
+    }
+
     /// A column of a table, whose mask may depend on others.
     fn masked(&self, label: &Label, field: &Field<'_>) -> Op {
         let ty = type_of(label, field);

@@ -1,14 +1,18 @@
 //! The ordered list of rules: the first that matches a column and a user decides.
 
+mod mysql;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
+use veil_detect::{Care, Entity, Finder};
 use veil_mask::{Masker, RootKey, Shown, Strategy};
 use veil_model::ColumnName;
+use veil_model::find::Find;
 
 use crate::beside::{Cases, When};
-use crate::glob::{Case, Glob};
+use crate::glob::Glob;
 use crate::protection::{Predicates, ProtectionMode, Writes};
 use crate::who::{Day, Facts, Holds, InForce, Principal, Rights, Who};
 
@@ -171,6 +175,8 @@ pub struct Policy {
     shown: Arc<Shown>,
     trusted: Vec<String>,
     mode: ProtectionMode,
+    /// Finds what is personal in columns on which there is no rule.
+    scan: Option<Arc<dyn Find>>,
 }
 
 /// What a policy has to say about one user in one database.
@@ -215,6 +221,7 @@ impl Policy {
             shown,
             trusted,
             mode: ProtectionMode::default(),
+            scan: None,
         }
     }
 
@@ -222,6 +229,13 @@ impl Policy {
     #[must_use]
     pub fn with_mode(self, mode: ProtectionMode) -> Self {
         Self { mode, ..self }
+    }
+
+    /// The same policy, which looks into columns on which there is no rule.
+    #[must_use]
+    pub fn scanning(self) -> Self {
+        let finder = Finder::new(Entity::CERTAIN, Care::Likely);
+        Self { scan: Some(Arc::new(finder)), ..self }
     }
 
     /// Whether clients may ask questions about masked columns.
@@ -251,19 +265,13 @@ impl Policy {
     /// Whether anything is masked at all, for anybody.
     #[must_use]
     pub fn masks_anything(&self) -> bool {
-        self.rules.iter().any(|armed| armed.masker.is_some())
+        self.scan.is_some() || self.rules.iter().any(|armed| armed.masker.is_some())
     }
 
     /// What is to be done about sessions of `principal` in `database`, whatever time it is.
     #[must_use]
     pub fn scope(&self, database: &str, principal: &Principal) -> Scope {
         self.scope_where(principal, |rule| rule.database.matches(database), |_| true)
-    }
-
-    /// The same on a MySQL server, where a statement may name any database.
-    #[must_use]
-    pub fn scope_mysql(&self, principal: &Principal) -> Scope {
-        self.scope_where(principal, |_| true, |rule| rule.database.is_any())
     }
 
     fn scope_where(
@@ -283,7 +291,7 @@ impl Policy {
                 (None, Holds::Perhaps | Holds::Yes) => {}
             }
         }
-        Scope::Unprotected
+        if self.scan.is_some() { Scope::Guarded } else { Scope::Unprotected }
     }
 
     /// Which rules are for sessions of `principal` at a time.
@@ -321,6 +329,17 @@ impl Policy {
         Rights { policy: rights.policy, user: Arc::clone(&rights.user), rules }
     }
 
+    /// What finds personal data in columns on which there is no rule, in `database` if there is but one, unless a rule shows everything.
+    pub(crate) fn scan(&self, database: Option<&str>, rights: &Rights) -> Option<&Arc<dyn Find>> {
+        let covers = |rule: &Rule| match database {
+            Some(database) => rule.database.matches(database),
+            None => rule.database.is_any(),
+        };
+        let exempt =
+            |armed: &Armed| armed.masker.is_none() && armed.rule.covers_everything() && covers(&armed.rule);
+        self.scan.as_ref().filter(|_| !self.in_force(rights).any(exempt))
+    }
+
     /// Whether users vouch for a function, by its name with or without schema.
     #[must_use]
     pub fn trusts(&self, schema: Option<&str>, name: &str) -> bool {
@@ -354,19 +373,6 @@ impl Policy {
         shown_by(&self.deciding(database, rights, column)).filter(|_| others())
     }
 
-    /// The same of a column of a MySQL server.
-    pub(crate) fn unmasks_mysql(
-        &self,
-        rights: &Rights,
-        column: &ColumnName,
-        folds: bool,
-    ) -> Option<Arc<str>> {
-        let case = if folds { Case::Folded } else { Case::Kept };
-        let others =
-            || self.rules.iter().any(|armed| armed.masker.is_some() && is_on(&armed.rule, column, case));
-        shown_by(&self.deciding_mysql(rights, column, folds)).filter(|_| others())
-    }
-
     /// The rules on a column, up to the first that is for all rows.
     fn deciding<'a>(&'a self, database: &str, rights: &'a Rights, column: &ColumnName) -> Vec<&'a Armed> {
         first_for_all(self.in_force(rights).filter(|armed| {
@@ -397,31 +403,6 @@ impl Policy {
             let rule = &armed.rule;
             armed.masker.is_some() && rule.database.matches(database) && rule.table.matches(table)
         })
-    }
-
-    /// The rule that masks a column of a MySQL server. Database and schema are one there; names of columns
-    /// have no case, those of databases and tables as the server has it.
-    #[must_use]
-    pub fn mask_mysql(&self, rights: &Rights, column: &ColumnName, folds: bool) -> Option<Masking> {
-        let deciding = self.deciding_mysql(rights, column, folds);
-        let lower = |name: &String| if folds { name.to_lowercase() } else { name.clone() };
-        let named = ColumnName {
-            schema: lower(&column.schema),
-            table: lower(&column.table),
-            column: column.column.to_lowercase(),
-        };
-        self.masking(&deciding, &named.schema, &named)
-    }
-
-    /// Whether a rule says that a column of a MySQL server is shown.
-    #[must_use]
-    pub fn shows_mysql(&self, rights: &Rights, column: &ColumnName, folds: bool) -> bool {
-        shows_all(&self.deciding_mysql(rights, column, folds))
-    }
-
-    fn deciding_mysql<'a>(&'a self, rights: &'a Rights, column: &ColumnName, folds: bool) -> Vec<&'a Armed> {
-        let case = if folds { Case::Folded } else { Case::Kept };
-        first_for_all(self.in_force(rights).filter(|armed| is_on(&armed.rule, column, case)))
     }
 
     fn in_force<'a>(&'a self, rights: &'a Rights) -> impl Iterator<Item = &'a Armed> {
@@ -465,14 +446,6 @@ fn first_for_all<'a>(rules: impl Iterator<Item = &'a Armed>) -> Vec<&'a Armed> {
         }
     }
     found
-}
-
-/// Whether a rule is for a column of a MySQL server.
-fn is_on(rule: &Rule, column: &ColumnName, case: Case) -> bool {
-    rule.column.fits(&column.column, Case::Folded)
-        && rule.table.fits(&column.table, case)
-        && rule.database.fits(&column.schema, case)
-        && rule.schema.fits(&column.schema, case)
 }
 
 /// The rule by which a column is shown, if it is by one.

@@ -31,6 +31,8 @@ pub struct Metrics {
     pub masked: IntCounterVec,
     /// Values that a function could not mask, and that are NULL.
     pub unmaskable: IntCounter,
+    /// Values that were found in columns on which there is no rule, and replaced.
+    pub unclassified: IntCounter,
     /// Planted values that were read.
     pub canaries: IntCounter,
     bytes: IntCounterVec,
@@ -106,6 +108,10 @@ impl Default for Metrics {
             unmaskable: counter(
                 "ironveil_mask_failures_total",
                 "Values that the function of their rule could not mask, and that were NULL instead.",
+            ),
+            unclassified: counter(
+                "ironveil_unclassified_redactions_total",
+                "Values that were found in columns on which there is no rule, and replaced.",
             ),
             canaries: counter("ironveil_canaries_read_total", "Planted values that were read."),
             bytes: counters("ironveil_received_bytes_total", "Bytes received.", &["protocol", "from"]),

@@ -284,11 +284,12 @@ impl Teller {
     }
 
     /// A value was read that a rule's function could not mask, or that was planted.
-    pub(crate) fn met(&self, canaries: usize, unmaskable: usize) {
+    pub(crate) fn met(&self, canaries: usize, unmaskable: usize, unclassified: usize) {
         let Some(telling) = &self.0 else { return };
         let metrics = &telling.telemetry.metrics;
         metrics.canaries.inc_by(u64::try_from(canaries).unwrap_or(u64::MAX));
         metrics.unmaskable.inc_by(u64::try_from(unmaskable).unwrap_or(u64::MAX));
+        metrics.unclassified.inc_by(u64::try_from(unclassified).unwrap_or(u64::MAX));
     }
 
     pub(crate) fn ended(&mut self, outcome: Outcome<'_>) {

@@ -299,6 +299,11 @@ const BUDGET_MAX: u32 = 100_000;
 fn protection(value: &Value<'_>, faults: &mut Faults) -> (Protection, Option<Rule>) {
     let Some(mut map) = value.map(faults) else { return Default::default() };
     let unclassified = map.take("unclassified").and_then(|value| unclassified(&value, faults));
+    let (scan, unclassified) = match unclassified {
+        Some(Unclassified::Scan) => (true, None),
+        Some(Unclassified::Mask(rule)) => (false, Some(*rule)),
+        None => (false, None),
+    };
     let mode = map.take("mode").and_then(|value| mode(&value, faults)).unwrap_or_default();
     let predicates = map.take("predicates").and_then(|value| predicates(&value, faults));
     let budget = map.take("predicate_budget").and_then(|value| budget(&value, faults));
@@ -308,6 +313,7 @@ fn protection(value: &Value<'_>, faults: &mut Faults) -> (Protection, Option<Rul
             .take("trusted_functions")
             .and_then(|value| value.texts(faults))
             .unwrap_or_default(),
+        scan,
         local_infile: map.take("local_infile").and_then(|value| value.bool(faults)).unwrap_or(false),
         mode: ProtectionMode {
             predicates: predicates.unwrap_or(mode.predicates),
@@ -329,16 +335,23 @@ fn protection(value: &Value<'_>, faults: &mut Faults) -> (Protection, Option<Rul
     (protection, unclassified)
 }
 
-/// `pass`, `mask` (by `redact`) or `deny` (NULL).
-fn unclassified(value: &Value<'_>, faults: &mut Faults) -> Option<Rule> {
+/// What becomes of columns that no rule is for, if they are not just shown.
+enum Unclassified {
+    Scan,
+    Mask(Box<Rule>),
+}
+
+/// `pass`, `scan`, `mask` (by `redact`) or `deny` (NULL).
+fn unclassified(value: &Value<'_>, faults: &mut Faults) -> Option<Unclassified> {
     let function = match value.text(faults)?.as_str() {
         "pass" => return None,
+        "scan" => return Some(Unclassified::Scan),
         "mask" => "redact",
         "deny" => "null",
-        _ => return wrong(value, faults, "\"unclassified\" is \"pass\", \"mask\" or \"deny\""),
+        _ => return wrong(value, faults, "\"unclassified\" is \"pass\", \"scan\", \"mask\" or \"deny\""),
     };
     let strategy = Strategy::parse(function, &BTreeMap::new()).ok()?;
-    Some(Rule::new(UNCLASSIFIED.to_owned(), Action::Mask(strategy)))
+    Some(Unclassified::Mask(Box::new(Rule::new(UNCLASSIFIED.to_owned(), Action::Mask(strategy)))))
 }
 
 /// What a mode stands for.

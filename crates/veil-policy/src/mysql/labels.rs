@@ -4,8 +4,9 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use veil_mask::ColumnMask;
-use veil_model::ColumnName;
+use veil_mask::{ColumnMask, Scan};
+use veil_model::find::Find;
+use veil_model::{ColumnName, MySqlType};
 use veil_sql::mysql::catalog::is_system;
 use veil_sql::mysql::{Catalog, Facts, Kind, Statement, Table, TableKind, TableName, system};
 use veil_sql::{Place, QualifiedName};
@@ -31,6 +32,8 @@ pub struct Labels {
     /// What the columns of views that are not clean hold, in order.
     views: HashMap<(String, String), Vec<Flow>>,
     unmasked: Unmasked,
+    /// Finds what is personal in columns on which there is no rule.
+    scan: Option<Arc<dyn Find>>,
     /// Some column's values can be named by their masks.
     translates: bool,
     /// The server counts up a column that is labelled.
@@ -43,6 +46,8 @@ struct TableLabels {
     clean: bool,
     /// By the column's name in lower case.
     columns: HashMap<String, Label>,
+    /// Those that a rule shows, where the others are looked into.
+    vouched: HashSet<String>,
 }
 
 impl Labels {
@@ -52,10 +57,12 @@ impl Labels {
         let roles = catalog.roles();
         let has = |role: &str| roles.is_some_and(|roles| roles.contains(role));
         let rights = policy.settled(rights, roles.is_some().then_some(&has as &dyn Fn(&str) -> bool));
+        let scan = policy.scan(None, &rights).cloned();
         let mut labels = Self {
             catalog: Arc::clone(&catalog),
             policy,
             rights,
+            scan,
             tables: HashMap::new(),
             views: HashMap::new(),
             unmasked: Unmasked::default(),
@@ -69,7 +76,8 @@ impl Labels {
                 Some((column.name.to_lowercase(), label.among(column.words().as_ref())))
             });
             let columns = columns.collect();
-            labels.tables.insert(key(table), TableLabels { clean: false, columns });
+            let vouched = labels.vouched(table);
+            labels.tables.insert(key(table), TableLabels { clean: false, columns, vouched });
             labels.note_unmasked(table);
         }
         while labels.refer() {}
@@ -92,6 +100,34 @@ impl Labels {
         };
         labels.counts = catalog.tables().any(counts);
         labels
+    }
+
+    /// The columns that a rule shows, where the others are looked into.
+    fn vouched(&self, table: &Table) -> HashSet<String> {
+        let names = table.columns.iter().filter(|_| self.scan.is_some()).map(|column| ColumnName {
+            schema: table.database.clone(),
+            table: table.name.clone(),
+            column: column.name.clone(),
+        });
+        let shown = names.filter(|name| self.policy.shows_mysql(&self.rights, name, self.catalog.folds()));
+        shown.map(|name| name.column.to_lowercase()).collect()
+    }
+
+    /// What looks into texts that no rule is on.
+    #[must_use]
+    pub fn scan(&self) -> Option<Scan> {
+        self.scan.as_ref().map(Scan::of_texts)
+    }
+
+    /// What looks into the cells of a type that are shown.
+    pub(super) fn scan_of(&self, ty: &MySqlType<'_>) -> Option<Scan> {
+        Scan::mysql_column(self.scan.as_ref()?, ty)
+    }
+
+    /// Whether a rule says that a column is shown.
+    pub(super) fn vouches(&self, database: &str, table: &str, column: &str) -> bool {
+        let known = self.catalog.table(database, table).and_then(|table| self.tables.get(&key(table)));
+        self.scan.is_some() && known.is_some_and(|known| known.vouched.contains(&column.to_lowercase()))
     }
 
     fn note_unmasked(&mut self, table: &Table) {

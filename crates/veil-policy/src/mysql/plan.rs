@@ -1,10 +1,11 @@
 //! What is done with each cell of a result.
 
-use std::borrow::Cow;
+mod names;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use veil_mask::{Cell, Masker, MySqlColumn, Other, charset};
+use veil_mask::{Cell, Masker, MySqlColumn, Other, Scan};
 use veil_model::{Charset, Format, MySqlType};
 use veil_sql::mysql::catalog::is_system;
 use veil_sql::mysql::{Kind, Show, Statement, Table};
@@ -13,6 +14,7 @@ use veil_wire::mysql::row::{self, BinaryCells, BinaryRow, TextCells};
 use veil_wire::mysql::value::{self, Width};
 use veil_wire::{Malformed, cursor};
 
+use self::names::{Names, label};
 use super::labels::Labels;
 use super::lineage::{Flow, Output, Outputs, outputs};
 use crate::beside::{Beside, Fit, Place};
@@ -47,6 +49,8 @@ const PROCESS_COLUMNS: [&str; 8] = ["id", "user", "host", "db", "command", "time
 enum Op {
     Pass,
     Null,
+    /// On which there is no rule.
+    Scan(Scan),
     Text(&'static str),
     /// A table's definition, but for how far its column has been counted up.
     Uncounted,
@@ -130,6 +134,10 @@ impl Plan {
                 }
                 (_, Untraced::Follow, Some(Outputs::Each { .. })) => Op::Null,
             };
+            let op = match op {
+                Op::Pass => scanned(column, &statement.kind, context).map_or(Op::Pass, Op::Scan),
+                op => op,
+            };
             // What a column of a table is declared as is no secret.
             let stored = match &traced {
                 Some(Outputs::Each { columns, .. }) => {
@@ -143,7 +151,7 @@ impl Plan {
         }
         let named = ops.iter().zip(columns).filter_map(|((op, _), column)| {
             let why = match op {
-                Op::Pass => return None,
+                Op::Pass | Op::Scan(_) => return None,
                 Op::Null | Op::Text(_) | Op::Uncounted => Why::CLOSED,
                 Op::Mask(_, why) | Op::Beside(_, why) => why.clone(),
             };
@@ -174,7 +182,7 @@ impl Plan {
     /// Whether rows are forwarded as they are.
     #[must_use]
     pub fn passes(&self) -> bool {
-        self.masked.is_empty()
+        self.ops.iter().all(|(op, _)| matches!(op, Op::Pass))
     }
 
     /// Whether the definition of a column says no more than that it holds NULL.
@@ -262,6 +270,7 @@ impl Op {
         };
         match (self, cell?) {
             (Self::Pass, cell) => Some(cell),
+            (Self::Scan(scan), cell) => scan.cell(format, cell, scratch),
             (Self::Null, _) => None,
             (Self::Text(text), _) => Some(text.as_bytes()),
             (Self::Uncounted, cell) => {
@@ -304,49 +313,10 @@ fn maintained(column: &Column<'_>, context: Context<'_>) -> Op {
     }
 }
 
-/// The name of a column in lower case; `None` if it cannot be read.
-fn label(column: &Column<'_>, context: Context<'_>) -> Option<String> {
-    Names::decode(column.name, context.names).map(|name| name.to_lowercase())
-}
-
 /// A column of a plan over labelled tables: trees and documents quote conditions, in which the server puts what it has read.
 fn explained(column: &Column<'_>, context: Context<'_>) -> Op {
     let known = label(column, context).is_some_and(|name| PLAN_COLUMNS.contains(&name.as_str()));
     if known { Op::Pass } else { Op::Null }
-}
-
-/// The names by which a definition says where its column comes from.
-struct Names<'a> {
-    database: Cow<'a, str>,
-    table: Cow<'a, str>,
-    column: Cow<'a, str>,
-}
-
-impl<'a> Names<'a> {
-    /// `None` if they cannot be read.
-    fn read(column: &Column<'a>, charset: Option<Charset>) -> Option<Self> {
-        let text = |bytes: &'a [u8]| Self::decode(bytes, charset);
-        Some(Self {
-            database: text(column.database)?,
-            table: text(column.org_table)?,
-            column: text(column.org_name)?,
-        })
-    }
-
-    fn decode(bytes: &'a [u8], charset: Option<Charset>) -> Option<Cow<'a, str>> {
-        match charset {
-            Some(charset) => charset::decode(charset, bytes),
-            // All that are not known write ASCII as it is.
-            None => std::str::from_utf8(bytes).ok().filter(|text| text.is_ascii()).map(Cow::Borrowed),
-        }
-    }
-
-    /// Whether it says that the column is one of this table.
-    fn is_of(&self, table: &Table, labels: &Labels) -> bool {
-        labels.catalog().same_name(&table.database, &self.database)
-            && labels.catalog().same_name(&table.name, &self.table)
-            && table.kind.keeps_rows()
-    }
 }
 
 /// A column of a statement that names nothing labelled.
@@ -446,6 +416,20 @@ fn by_fate(fate: Fate, column: &Column<'_>) -> Op {
 
 fn mask(label: &Label, column: &Column<'_>, declared: &str) -> Op {
     Op::Mask(label.masker.mysql_column(&type_of(column, declared)), Why::of(label))
+}
+
+/// What looks into a column that is shown. What servers say of themselves is not looked into, nor is a column that a rule shows; the
+/// definition is believed, since nothing here is labelled.
+fn scanned(column: &Column<'_>, kind: &Kind, context: Context<'_>) -> Option<Scan> {
+    let server = matches!(kind, Kind::Session | Kind::Explain | Kind::Show(_))
+        && !matches!(kind, Kind::Show(Show::Warnings));
+    let vouched = Names::read(column, context.names).is_some_and(|names| {
+        is_system(&names.database) || context.labels.vouches(&names.database, &names.table, &names.column)
+    });
+    if server || vouched {
+        return None;
+    }
+    context.labels.scan_of(&type_of(column, ""))
 }
 
 fn type_of<'a>(column: &Column<'_>, declared: &'a str) -> MySqlType<'a> {

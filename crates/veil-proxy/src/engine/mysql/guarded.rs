@@ -6,6 +6,7 @@
 
 mod client;
 mod server;
+mod texts;
 mod told;
 
 use std::collections::HashMap;

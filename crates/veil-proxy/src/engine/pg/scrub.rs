@@ -5,6 +5,8 @@
 //! hint, context and query texts may quote values. A message is kept where it comes from a source file of
 //! PostgreSQL whose messages name only what the client wrote, and no function was running.
 
+use veil_mask::Scan;
+use veil_model::Format;
 use veil_wire::pg::frame;
 use veil_wire::pg::reply::ErrorFields;
 
@@ -51,12 +53,20 @@ pub(super) fn is_log(fields: &ErrorFields<'_>) -> bool {
     fields.field(b'V').is_none_or(|severity| severity == b"LOG" || severity.starts_with(b"DEBUG"))
 }
 
-/// Appends the message `tag` with all of `fields` but the place in the text.
-pub(super) fn write_without_place(tag: u8, fields: &ErrorFields<'_>, out: &mut Vec<u8>) {
+/// Appends the message `tag` with all of `fields`, but the place in the text if that is another, and but what is found in them.
+pub(super) fn write_shown(
+    tag: u8,
+    fields: &ErrorFields<'_>,
+    placed: bool,
+    scan: Option<&Scan>,
+    out: &mut Vec<u8>,
+) {
+    let mut scratch = Vec::new();
     frame::write(out, tag, |out| {
-        for (field, value) in fields.iter().filter(|(field, _)| *field != b'P') {
+        for (field, value) in fields.iter().filter(|(field, _)| placed || *field != b'P') {
             out.push(field);
-            frame::put_cstr(out, value);
+            let shown = scan.map_or(Some(value), |scan| scan.cell(Format::Text, value, &mut scratch));
+            frame::put_cstr(out, shown.unwrap_or_default());
         }
         out.push(0);
     });

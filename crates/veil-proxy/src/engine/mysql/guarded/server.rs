@@ -25,7 +25,7 @@ const UNASKED: u8 = 1;
 const READ_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What becomes of a message.
-enum Pass {
+pub(super) enum Pass {
     /// It goes to the client.
     Forward,
     /// These go in its place, or none.
@@ -371,7 +371,12 @@ impl Guarded {
     }
 
     /// Tables have come and gone, or may have where the statement failed.
-    fn defined(&mut self, definition: &Definition, judged: &Judged, failed: bool) -> Result<(), Problem> {
+    pub(super) fn defined(
+        &mut self,
+        definition: &Definition,
+        judged: &Judged,
+        failed: bool,
+    ) -> Result<(), Problem> {
         if !definition.temporary {
             self.judge.slot().invalidate();
         }
@@ -393,7 +398,7 @@ impl Guarded {
     }
 
     /// What a statement may have done that its text does not show.
-    fn note_code(&mut self, judged: &Judged) {
+    pub(super) fn note_code(&mut self, judged: &Judged) {
         self.tainted |= judged.may_set_variables;
         if judged.may_set_variables || judged.statement.kind == Kind::Call {
             self.code_ran = true;
@@ -435,36 +440,11 @@ impl Guarded {
     }
 
     /// Remembers whether the warnings that the server keeps may tell of values.
-    fn note_warnings(&mut self, judged: &Judged) {
+    pub(super) fn note_warnings(&mut self, judged: &Judged) {
         if !judged.statement.facts.asks_warnings {
             // What names no table may leave the warnings as they are.
             self.veiled = !judged.run.clean || (self.veiled && judged.statement.facts.tables.is_empty());
         }
-    }
-
-    fn error(&mut self, reply: &Reply, payload: &[u8]) -> Result<Pass, Problem> {
-        let judged = reply.judged();
-        let of_statement = matches!(reply.stage, Stage::First | Stage::Rows | Stage::Prepared);
-        self.note_code(&judged);
-        self.note_warnings(&judged);
-        if reply.stage == Stage::Prepared {
-            self.last_prepared = None;
-        }
-        // A statement that fails half way, or one before it in the same text, may have changed how texts are read.
-        if reply.statements.len() > 1 || !matches!(judged.statement.kind, Kind::Data | Kind::Show(_)) {
-            self.settings = None;
-        }
-        if let Kind::Define(definition) = &judged.statement.kind {
-            self.defined(definition, &judged, true)?;
-        }
-        let rewritten = reply.is_rewritten();
-        if self.judge.observes() || !(rewritten || (judged.run.scrub && of_statement)) {
-            return Ok(Pass::Forward);
-        }
-        let foreign = self.judge.is_foreign(&judged) && reply.stage != Stage::Prepared;
-        let mut out = Vec::new();
-        scrub::put(&Error::decode(payload)?, foreign || rewritten, &mut out);
-        Ok(Pass::Instead(vec![out]))
     }
 
     fn prepared(&mut self, reply: &mut Reply, payload: &[u8]) -> Result<(Pass, bool), Problem> {

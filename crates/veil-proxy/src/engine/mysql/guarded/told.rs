@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use veil_mask::{canaries_met, unmaskable_met};
+use veil_mask::{canaries_met, unclassified_met, unmaskable_met};
 
 use super::{Guarded, Reply};
 use crate::statements::Outcome;
@@ -42,10 +42,10 @@ impl Guarded {
         });
     }
 
-    /// Tells of values that were planted, and of those that could not be masked.
+    /// Tells of values that were planted, of those that could not be masked, and of those that no rule is on.
     pub(super) fn tell_of_values(&mut self) {
         let canaries = canaries_met();
         self.judge.tell_of_canaries(canaries);
-        self.teller.met(canaries, unmaskable_met());
+        self.teller.met(canaries, unmaskable_met(), unclassified_met());
     }
 }

@@ -435,13 +435,11 @@ impl Guarded {
         }
         let statement = prepared.statement.as_ref().filter(|s| matches!(s.kind, Kind::CopyOut(_)));
         let Some(statement) = statement else { return Ok(None) };
-        if run.clean {
+        if run.clean && self.labels().scan().is_none() {
             return Ok(Some(CopyOut::Pass));
         }
         let (binary, columns) = copy::decode_response(response)?;
-        let plan = (run.untraced == Untraced::Follow)
-            .then(|| CopyPlan::new(statement, self.labels(), binary, columns))
-            .flatten();
+        let plan = CopyPlan::new(statement, self.labels(), run.untraced, binary, columns);
         Ok(plan.map(CopyOut::Masked))
     }
 }

@@ -74,8 +74,13 @@ impl Guarded {
             return Pass::Forward;
         }
         match self.shows(fields, scrubbed) && !scrub::is_log(fields) {
-            true if self.head_is_rewritten() => scrub::write_without_place(tag, fields, down.owned(input)),
-            true => return Pass::Forward,
+            true => {
+                let (placed, scan) = (!self.head_is_rewritten(), self.labels().scan());
+                if placed && scan.is_none() {
+                    return Pass::Forward;
+                }
+                scrub::write_shown(tag, fields, placed, scan.as_ref(), down.owned(input));
+            }
             false => scrub::write(tag, fields, down.owned(input)),
         }
         Pass::Swallow

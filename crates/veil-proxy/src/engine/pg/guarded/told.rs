@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use veil_mask::{canaries_met, unmaskable_met};
+use veil_mask::{canaries_met, unclassified_met, unmaskable_met};
 use veil_wire::pg::session::{Expected, Name};
 
 use super::{CopyOut, Guarded, Prepared};
@@ -58,10 +58,10 @@ impl Guarded {
         Some((statement?, entry.at))
     }
 
-    /// Tells of values that were planted, and of those that could not be masked.
+    /// Tells of values that were planted, of those that could not be masked, and of those that no rule is on.
     pub(super) fn tell_of_values(&mut self) {
         let canaries = canaries_met();
         self.judge.tell_of_canaries(canaries);
-        self.teller.met(canaries, unmaskable_met());
+        self.teller.met(canaries, unmaskable_met(), unclassified_met());
     }
 }
