@@ -110,6 +110,7 @@ fn config_from_arguments(url: &str, rules: &[String]) -> Result<Config> {
             upstream,
             auth_query: None,
             check: None,
+            scans: None,
             timeouts: Timeouts::default(),
             max_connections: 0,
         }],

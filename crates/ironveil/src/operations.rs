@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
 use tracing::{error, info};
-use veil_control::{Operations, Reloaded, Samples};
+use veil_control::{Drift, Operations, Reloaded, Samples, ScanControl, ScanRefusal, ScanRequest};
 use veil_mask::{Cell, Masker, RootKey};
 use veil_model::pgtype::NAMES;
 use veil_model::{ColumnName, Format, PgType};
@@ -16,6 +16,7 @@ use veil_policy::explain::{Explanation, Outcome};
 use veil_policy::who::Principal;
 use veil_policy::{Action, Labels, Policy};
 use veil_sql::mysql::Mode;
+use veil_store::Scan;
 
 use crate::control::protocol;
 use crate::keys;
@@ -100,6 +101,39 @@ impl Operations for Running {
         let known = known.first().ok_or("nothing is known of this database")?;
         let told = known.explain(sql, name).map_err(|what| format!("the statement holds {what}"))?;
         Ok(told.iter().map(explained).collect())
+    }
+
+    fn start_scan(&self, request: ScanRequest, by: &str) -> Result<String, ScanRefusal> {
+        let config = self.source.config().map_err(|fault| ScanRefusal::Faults(vec![format!("{fault:#}")]))?;
+        self.scans.start(&config, request, by)
+    }
+
+    fn running_scans(&self) -> Vec<Value> {
+        self.scans.running()
+    }
+
+    fn control_scan(&self, id: &str, control: ScanControl) -> bool {
+        self.scans.control(id, control)
+    }
+
+    fn protect_scan(&self, scan: &mut Scan) -> Result<Vec<ColumnName>, String> {
+        let config = self.source.config();
+        config.and_then(|config| self.scans.protect(&config, scan)).map_err(|fault| format!("{fault:#}"))
+    }
+
+    fn rules_of_scan(
+        &self,
+        scan: &Scan,
+        chosen: Option<&[ColumnName]>,
+        rules: &mut Vec<Value>,
+    ) -> Result<usize, String> {
+        let added =
+            self.source.config().and_then(|config| self.scans.add_rules(&config, scan, chosen, rules));
+        added.map_err(|fault| format!("{fault:#}"))
+    }
+
+    fn drifts(&self) -> Vec<Drift> {
+        self.scans.drifts()
     }
 
     fn mask(&self, samples: &Samples<'_>) -> Result<Vec<Option<String>>, Vec<String>> {

@@ -24,6 +24,7 @@ use veil_proxy::{Protocol, Proxy};
 
 use crate::cli::Run;
 use crate::commands::runtime;
+use crate::scan::jobs::Jobs;
 use crate::server::{Known, Server, SignIn};
 use crate::signals::{Heard, Signals};
 use crate::source::Source;
@@ -79,6 +80,7 @@ pub(crate) struct Running {
     /// The configuration that holds, for people.
     pub(crate) document: Mutex<Value>,
     stopping: AtomicBool,
+    pub(crate) scans: Arc<Jobs>,
 }
 
 /// What holds until the next start.
@@ -154,9 +156,12 @@ impl Running {
             }
             _ => None,
         };
+        let (proxy, audit) = (Arc::new(Proxy::new(settings, policy, keys::random()?)), Arc::new(audit));
+        let scans = Jobs::new(Arc::clone(&proxy), Arc::clone(&audit), source.store.clone());
         let running = Self {
-            proxy: Arc::new(Proxy::new(settings, policy, keys::random()?)),
-            audit: Arc::new(audit),
+            scans,
+            proxy,
+            audit,
             auth,
             began: Instant::now(),
             certificate: Mutex::default(),
@@ -215,6 +220,8 @@ impl Running {
         tasks.spawn(Arc::clone(&self.proxy).watch_upstreams());
         tasks.spawn(Arc::clone(&self).watch_files());
         tasks.spawn(Arc::clone(&self).watch_store());
+        let of_scans = Arc::clone(&self);
+        tasks.spawn(Arc::clone(&self.scans).watch(move || of_scans.source.config()));
 
         while signals.next().await == Heard::Reload {
             tokio::spawn(Arc::clone(&self).reload_apart("SIGHUP"));

@@ -1,5 +1,8 @@
 //! `ironveil scan`: finds personal data in a database, says which of it no rule protects, and writes rules for it.
 
+pub(crate) mod jobs;
+mod report;
+
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -7,15 +10,16 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail};
-use serde_json::{Value, json};
-use veil_detect::Finding;
+use serde_json::Value;
+use veil_mask::RootKey;
 use veil_model::ColumnName;
+use veil_policy::Policy;
 use veil_policy::config::{Config, Protocol, Upstream};
-use veil_policy::who::Principal;
-use veil_scan::{ColumnFinding, Options, Progress, Report, Session, TableName, TableReport, rule, scan};
+use veil_scan::{Options, Progress, Report, Session, scan};
 use veil_store::document::{Document, text_of_rules, with_rules};
 use veil_store::{Change, Rules};
 
+use self::report::{Protection, columns, document, list, text};
 use crate::cli::{Format, Run, Scan};
 use crate::commands::config_of;
 use crate::server::{SignIn, sign_in_mysql, sign_in_postgres};
@@ -27,9 +31,6 @@ const UNPROTECTED: u8 = 2;
 
 /// How often progress is shown.
 const TICK: Duration = Duration::from_millis(200);
-
-/// Which columns rules protect.
-type Protected<'a> = dyn Fn(&TableName, &str) -> bool + 'a;
 
 /// Scans, prints what was found, and writes rules if that is wanted.
 pub(crate) async fn run(args: &Scan) -> Result<ExitCode> {
@@ -47,19 +48,35 @@ pub(crate) async fn run(args: &Scan) -> Result<ExitCode> {
     })?;
     let upstream = &entry.upstream;
     let database = upstream.database.clone().unwrap_or_else(|| args.database.clone());
-    let report = report(args, upstream, &database).await?;
-    let protected = protection(&config, args, &database)?;
-    let open = unprotected(&report, &*protected);
+    let report = read(args, upstream, &database).await?;
+    let mut document = document(&report);
+    let protection = Protection::new(policy(&config)?, &database, upstream.protocol);
+    let open = protection.note(&mut document).len();
+    let mut rules = Rules::new();
+    protection.add_rules(&document, None, &mut rules);
     if args.apply {
         let source = source.as_ref().context("--apply needs a configuration file")?;
-        let written = apply(source, &open)?;
-        writeln!(io::stderr(), "{written} rule(s) written for {} column(s)", open.len())?;
+        let written = apply(source, &document, &protection)?;
+        writeln!(io::stderr(), "{written} rule(s) written for {open} column(s)")?;
     }
-    print(args.format, &report, &*protected, &open)?;
+    if let Some(map) = document.as_object_mut() {
+        map.insert("unprotected".to_owned(), open.into());
+    }
+    print(args.format, &document, &rules)?;
     if report.is_partial {
         bail!("connections were lost before all tables were read; scan again, with fewer --sessions");
     }
-    Ok(if open.is_empty() || args.apply { ExitCode::SUCCESS } else { UNPROTECTED.into() })
+    Ok(if open == 0 || args.apply { ExitCode::SUCCESS } else { UNPROTECTED.into() })
+}
+
+/// The rules of a configuration; one without needs no key.
+fn policy(config: &Config) -> Result<Arc<Policy>> {
+    let root = match &config.root_key {
+        _ if config.rules.is_empty() => RootKey::from_bytes(keys::random()?),
+        Some(key) => keys::read_root(key)?,
+        None => keys::read_root(&keys::default_root()?)?,
+    };
+    Ok(Arc::new(wire_up::policy(config, &root, None)))
 }
 
 fn of_files(args: &Scan) -> Run {
@@ -69,20 +86,14 @@ fn of_files(args: &Scan) -> Run {
 }
 
 /// Signs in, and scans with a bar that shows how far it is.
-async fn report(args: &Scan, upstream: &Upstream, database: &str) -> Result<Report> {
+async fn read(args: &Scan, upstream: &Upstream, database: &str) -> Result<Report> {
     let sign_in = SignIn::of_environment(&args.user);
-    let mut sessions = Vec::new();
-    for _ in 0..args.sessions {
-        sessions.push(match upstream.protocol {
-            Protocol::Postgres => Session::Postgres(sign_in_postgres(upstream, database, &sign_in).await?),
-            Protocol::MySql => Session::MySql(sign_in_mysql(upstream, database, &sign_in).await?),
-        });
-    }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let sessions = sessions(upstream, database, &sign_in, args.sessions.into()).await?;
+    let seconds = now();
     let options = Options {
         confidence_min: args.min_confidence,
-        year: 1970 + i32::try_from(now / 31_556_952).unwrap_or(0),
-        seed: args.seed.unwrap_or(now),
+        year: year(seconds),
+        seed: args.seed.unwrap_or(seconds),
         rest: args.rest,
         schemas: args.schemas.clone(),
     };
@@ -96,6 +107,33 @@ async fn report(args: &Scan, upstream: &Upstream, database: &str) -> Result<Repo
     Ok(report?)
 }
 
+/// Signs in so many times.
+async fn sessions(upstream: &Upstream, database: &str, sign_in: &SignIn, count: u32) -> Result<Vec<Session>> {
+    let mut sessions = Vec::new();
+    for _ in 0..count {
+        sessions.push(match upstream.protocol {
+            Protocol::Postgres => Session::Postgres(sign_in_postgres(upstream, database, sign_in).await?),
+            Protocol::MySql => Session::MySql(sign_in_mysql(upstream, database, sign_in).await?),
+        });
+    }
+    Ok(sessions)
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn year(seconds: u64) -> i32 {
+    1970 + i32::try_from(seconds / 31_556_952).unwrap_or(0)
+}
+
+/// Seconds that a scan takes yet, if it goes on like this.
+fn seconds_left(progress: &Progress, began: Instant) -> Option<u64> {
+    let count = |of: &std::sync::atomic::AtomicU64| of.load(Ordering::Relaxed);
+    let (tables, done) = (count(&progress.tables), count(&progress.done));
+    began.elapsed().as_secs().checked_mul(tables.saturating_sub(done))?.checked_div(done)
+}
+
 /// Shows how far a scan is, on one line.
 async fn show(progress: Arc<Progress>) {
     let start = Instant::now();
@@ -103,57 +141,15 @@ async fn show(progress: Arc<Progress>) {
         tokio::time::sleep(TICK).await;
         let count = |of: &std::sync::atomic::AtomicU64| of.load(Ordering::Relaxed);
         let (tables, done, rows) = (count(&progress.tables), count(&progress.done), count(&progress.rows));
-        let left = match done {
-            0 => String::new(),
-            _ => format!(", {} s left", start.elapsed().as_secs() * tables.saturating_sub(done) / done),
-        };
+        let left = seconds_left(&progress, start).map_or_else(String::new, |left| format!(", {left} s left"));
         let filled = usize::try_from(done * 20 / tables.max(1)).unwrap_or(0).min(20);
         let (bar, rest) = ("#".repeat(filled), ".".repeat(20 - filled));
         eprint!("\r\x1b[K[{bar}{rest}] {done} of {tables} tables, {rows} rows{left}");
     }
 }
 
-/// Which columns are masked for whoever has no rights of his own.
-fn protection(config: &Config, args: &Scan, database: &str) -> Result<Box<Protected<'static>>> {
-    if config.rules.is_empty() {
-        return Ok(Box::new(|_, _| false));
-    }
-    let key = config.root_key.clone().map_or_else(keys::default_root, Ok)?;
-    let policy = wire_up::policy(config, &keys::read_root(&key)?, None);
-    let rights = policy.settled(&policy.rights(&Principal::user(""), SystemTime::now()), None);
-    let mysql =
-        config.database(&args.database).is_some_and(|entry| entry.upstream.protocol == Protocol::MySql);
-    let database = database.to_owned();
-    Ok(Box::new(move |table, column| {
-        let name = ColumnName {
-            schema: table.schema.clone(),
-            table: table.table.clone(),
-            column: column.to_owned(),
-        };
-        let masking = if mysql {
-            policy.mask_mysql(&rights, &name, true)
-        } else {
-            policy.mask(&database, &rights, &name)
-        };
-        masking.is_some()
-    }))
-}
-
-fn unprotected<'a>(
-    report: &'a Report,
-    protected: &Protected<'_>,
-) -> Vec<(&'a TableReport, &'a ColumnFinding)> {
-    let columns =
-        report.tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
-    columns.filter(|(table, column)| !protected(&table.name, &column.column)).collect()
-}
-
-fn rules_for(open: &[(&TableReport, &ColumnFinding)]) -> Rules {
-    open.iter().map(|(table, column)| rule(&table.name, column)).collect()
-}
-
-/// Adds rules behind those that are there, which go first. A rule that cannot be is one that covers all of the value.
-fn apply(source: &Source, open: &[(&TableReport, &ColumnFinding)]) -> Result<usize> {
+/// Adds the rules that are missing. One that cannot be is a fault.
+fn apply(source: &Source, document: &Value, protection: &Protection) -> Result<usize> {
     let path = source.run.config_path().context("--apply needs a configuration file")?;
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let head = match &source.store {
@@ -164,12 +160,10 @@ fn apply(source: &Source, open: &[(&TableReport, &ColumnFinding)]) -> Result<usi
         Some(head) => head.rules.clone(),
         None => Document::parse(&text).map_err(|what| anyhow!("{}: {what}", path.display()))?.rules(),
     };
-    let before = rules.len();
-    rules.extend(rules_for(open));
+    let added = protection.add_rules(document, None, &mut rules);
     if let Err(faults) = source.with_rules(&rules) {
         bail!("the rules that were found do not fit the configuration:\n{}", faults.join("\n"));
     }
-    let added = rules.len() - before;
     match &source.store {
         _ if added == 0 => {}
         Some(store) => {
@@ -190,65 +184,42 @@ fn apply(source: &Source, open: &[(&TableReport, &ColumnFinding)]) -> Result<usi
     Ok(added)
 }
 
-fn print(
-    format: Format,
-    report: &Report,
-    protected: &Protected<'_>,
-    open: &[(&TableReport, &ColumnFinding)],
-) -> Result<()> {
+fn print(format: Format, document: &Value, rules: &Rules) -> Result<()> {
     let mut out = io::stdout().lock();
     match format {
-        Format::Yaml => write!(out, "{}", text_of_rules(&rules_for(open)))?,
-        Format::Json => serde_json::to_writer_pretty(&mut out, &document(report, protected, open.len()))
+        Format::Yaml => write!(out, "{}", text_of_rules(rules))?,
+        Format::Json => serde_json::to_writer_pretty(&mut out, document)
             .map_err(io::Error::from)
             .and_then(|()| writeln!(out))?,
-        Format::Table => table(&mut out, report, protected, open.len())?,
+        Format::Table => table(&mut out, document)?,
     }
     Ok(())
 }
 
-fn document(report: &Report, protected: &Protected<'_>, open: usize) -> Value {
-    let finding = |finding: &Finding| {
-        json!({
-            "class": finding.class.id(), "scheme": finding.scheme, "path": finding.path, "confidence": (finding.confidence * 1000.0).round() / 1000.0,
-            "share": (finding.share * 1000.0).round() / 1000.0, "contains": finding.contains.iter().map(|class| class.id()).collect::<Vec<_>>(),
-            "evidence": finding.evidence.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        })
-    };
-    let tables = report.tables.iter().map(|table| {
-        let columns = table.columns.iter().map(|column| {
-            json!({
-                "column": column.column, "type": column.type_name, "protected": protected(&table.name, &column.column),
-                "findings": column.findings.iter().map(finding).collect::<Vec<_>>(), "patterns": column.patterns, "rule": rule(&table.name, column),
-            })
-        });
-        json!({
-            "schema": table.name.schema, "table": table.name.table, "kind": table.kind.name(), "rows_estimated": table.rows_estimated,
-            "rows_read": table.rows_read, "unread": table.unread, "columns": columns.collect::<Vec<_>>(),
-        })
-    });
-    json!({ "unprotected": open, "tables": tables.collect::<Vec<_>>() })
-}
-
-fn table(out: &mut impl Write, report: &Report, protected: &Protected<'_>, open: usize) -> Result<()> {
+fn table(out: &mut impl Write, document: &Value) -> Result<()> {
     let mut lines =
         vec![["COLUMN", "TYPE", "CLASS", "CONFIDENCE", "PROTECTED", "EVIDENCE"].map(str::to_owned)];
-    for (table, column) in
-        report.tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)))
-    {
-        for finding in &column.findings {
-            let path = finding.path.as_deref().map_or_else(String::new, |path| format!(" {path}"));
-            let contains = finding.contains.iter().map(|class| class.id()).collect::<Vec<_>>().join(", ");
-            let inside = if contains.is_empty() { contains } else { format!("; it holds {contains}") };
-            let evidence = finding.evidence.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            let patterns = column.patterns.first().map_or_else(String::new, |pattern| format!("; {pattern}"));
+    let joined = |value: &Value, key: &str, by: &str| {
+        list(value, key).filter_map(Value::as_str).collect::<Vec<_>>().join(by)
+    };
+    for found in columns(document) {
+        let ColumnName { schema, table, column } = &found.name;
+        for finding in list(found.column, "findings") {
+            let (path, scheme) = (text(finding, "path"), text(finding, "scheme"));
+            let inside = match joined(finding, "contains", ", ") {
+                none if none.is_empty() => none,
+                some => format!("; it holds {some}"),
+            };
+            let pattern = list(found.column, "patterns").next().and_then(Value::as_str);
+            let pattern = pattern.map_or_else(String::new, |pattern| format!("; {pattern}"));
+            let confidence = finding.get("confidence").and_then(Value::as_f64).unwrap_or_default();
             lines.push([
-                format!("{}.{}.{}{path}", table.name.schema, table.name.table, column.column),
-                column.type_name.clone(),
-                finding.scheme.unwrap_or(finding.class.id()).to_owned(),
-                format!("{:.0} %", finding.confidence * 100.0),
-                if protected(&table.name, &column.column) { "yes" } else { "no" }.to_owned(),
-                format!("{evidence}{inside}{patterns}"),
+                format!("{schema}.{table}.{column} {path}").trim_end().to_owned(),
+                text(found.column, "type"),
+                if scheme.is_empty() { text(finding, "class") } else { scheme },
+                format!("{:.0} %", confidence * 100.0),
+                if found.is_protected() { "yes" } else { "no" }.to_owned(),
+                format!("{}{inside}{pattern}", joined(finding, "evidence", "; ")),
             ]);
         }
     }
@@ -260,17 +231,18 @@ fn table(out: &mut impl Write, report: &Report, protected: &Protected<'_>, open:
         let padded: Vec<String> = cells.map(|(cell, width)| format!("{cell:width$}")).collect();
         writeln!(out, "{}", padded.join("  ").trim_end())?;
     }
-    for table in report.tables.iter().filter(|table| table.unread.is_some()) {
-        let why = table.unread.as_deref().unwrap_or_default();
-        writeln!(out, "{}.{}: not read ({why}); told by its names", table.name.schema, table.name.table)?;
+    for table in list(document, "tables") {
+        if let Some(why) = table.get("unread").and_then(Value::as_str) {
+            let (schema, table) = (text(table, "schema"), text(table, "table"));
+            writeln!(out, "{schema}.{table}: not read ({why}); told by its names")?;
+        }
     }
-    let rows: u64 = report.tables.iter().map(|table| table.rows_read).sum();
-    writeln!(
-        out,
-        "\n{} tables, {rows} rows read: {} columns with personal data, {open} of them unprotected",
-        report.tables.len(),
-        { report.tables.iter().map(|table| table.columns.len()).sum::<usize>() }
-    )?;
+    let rows: u64 =
+        list(document, "tables").filter_map(|table| table.get("rows_read").and_then(Value::as_u64)).sum();
+    let open = columns(document).filter(|found| !found.is_protected()).count();
+    let (tables, all) = (list(document, "tables").count(), columns(document).count());
+    let said = format!("{all} columns with personal data, {open} of them unprotected");
+    writeln!(out, "\n{tables} tables, {rows} rows read: {said}")?;
     Ok(())
 }
 
@@ -278,11 +250,12 @@ fn table(out: &mut impl Write, report: &Report, protected: &Protected<'_>, open:
 mod tests {
     #![allow(clippy::panic, reason = "tests")]
 
-    use veil_detect::{Class, Kind};
-    use veil_mask::{Masker, RootKey};
+    use veil_detect::{Class, Finding, Kind};
+    use veil_mask::Masker;
     use veil_model::PgType;
     use veil_model::pgtype::oid;
     use veil_policy::Action;
+    use veil_scan::{ColumnFinding, TableName, rule};
 
     use super::*;
 

@@ -25,6 +25,8 @@ mod many;
 mod reload;
 #[path = "operations/rules.rs"]
 mod rules;
+#[path = "operations/scans.rs"]
+mod scans;
 #[path = "operations/shutdown.rs"]
 mod shutdown;
 #[path = "operations/stores.rs"]

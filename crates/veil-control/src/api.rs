@@ -12,6 +12,7 @@ mod keys;
 mod metrics;
 mod problem;
 mod rules;
+mod scans;
 mod serve;
 mod traffic;
 
@@ -34,10 +35,12 @@ use utoipa::openapi::{
 };
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
-use veil_store::SharedStore;
+use veil_model::ColumnName;
+use veil_store::{Scan, SharedStore};
 
 use crate::auth::{Auth, Caller, Denied, Role};
 use crate::gauges::Observed;
+use crate::scans::{Drift, ScanControl, ScanRefusal, ScanRequest};
 use problem::{Answer, Problem};
 use serve::{Few, Peer};
 
@@ -93,6 +96,38 @@ pub trait Operations: Send + Sync + 'static {
     /// # Errors
     /// Why that cannot be said.
     fn explain(&self, database: &str, user: &str, sql: &str) -> Result<Vec<Value>, String>;
+
+    /// Begins to scan a database; returns what the scan is found by.
+    ///
+    /// # Errors
+    /// Why it does not begin.
+    fn start_scan(&self, request: ScanRequest, by: &str) -> Result<String, ScanRefusal>;
+
+    /// The scans that run, and how far they are.
+    fn running_scans(&self) -> Vec<Value>;
+
+    /// Ends a scan, or has it wait; says whether it runs.
+    fn control_scan(&self, id: &str, control: ScanControl) -> bool;
+
+    /// Notes in a scan what rules protect now; returns what they do not.
+    ///
+    /// # Errors
+    /// Why that is not known.
+    fn protect_scan(&self, scan: &mut Scan) -> Result<Vec<ColumnName>, String>;
+
+    /// Adds rules for what a scan has found, in all columns or in these; returns for how many.
+    ///
+    /// # Errors
+    /// Why that cannot be done.
+    fn rules_of_scan(
+        &self,
+        scan: &Scan,
+        chosen: Option<&[ColumnName]>,
+        rules: &mut Vec<Value>,
+    ) -> Result<usize, String>;
+
+    /// What of the newest scans no rule protects now.
+    fn drifts(&self) -> Vec<Drift>;
 
     /// The masks of values; none where there is no mask.
     ///
@@ -251,6 +286,14 @@ fn routes_of(api: Option<&Shared>) -> OpenApiRouter<Shared> {
         .routes(at(Role::Operator, routes!(config::reload)))
         .routes(at(Role::Viewer, routes!(config::databases)))
         .routes(at(Role::Viewer, routes!(config::schema)))
+        .routes(at(Role::Viewer, routes!(scans::list)))
+        .routes(at(Role::Operator, routes!(scans::begin)))
+        .routes(at(Role::Viewer, routes!(scans::one)))
+        .routes(at(Role::Operator, routes!(scans::cancel)))
+        .routes(at(Role::Viewer, routes!(scans::follow)))
+        .routes(at(Role::Operator, routes!(scans::pause)))
+        .routes(at(Role::Operator, routes!(scans::resume)))
+        .routes(at(Role::Admin, routes!(scans::apply)))
         .routes(at(Role::Viewer, routes!(traffic::connections)))
         .routes(at(Role::Operator, routes!(traffic::kill)))
         .routes(at(Role::Viewer, routes!(traffic::stats)))

@@ -12,7 +12,7 @@ use veil_proxy::upstreams::{Circuit, Health};
 use veil_proxy::{Protocol, Proxy};
 use veil_store::SharedStore;
 
-use crate::{Audit, Operations};
+use crate::{Audit, Drift, Operations};
 
 /// What metrics are made of.
 pub struct Observed {
@@ -120,6 +120,7 @@ fn families(api: &Observed) -> Vec<MetricFamily> {
         }));
     }
     add(caches(api));
+    scans(api, &mut add);
     let reload = api.operations.last_reload();
     for (name, help, value) in [
         (
@@ -187,6 +188,28 @@ fn caches(api: &Observed) -> prometheus::Result<Box<dyn Collector>> {
         counters.with_label_values(&[protocol.name(), "miss"]).inc_by(misses);
     }
     Ok(Box::new(counters))
+}
+
+/// What of the newest scans no rule protects.
+fn scans(api: &Observed, add: &mut impl FnMut(prometheus::Result<Box<dyn Collector>>)) {
+    let drifts = api.operations.drifts();
+    // A metric without values cannot be written.
+    if drifts.is_empty() {
+        return;
+    }
+    let mut gauge = |name, help, value: fn(&Drift) -> i64| {
+        add(IntGaugeVec::new(Opts::new(name, help), &["protocol", "database"]).map(|gauges| {
+            for drift in &drifts {
+                gauges.with_label_values(&[drift.protocol, drift.database.as_str()]).set(value(drift));
+            }
+            Box::new(gauges) as _
+        }));
+    };
+    let help = "Columns that the newest scan has found and no rule protects.";
+    gauge("ironveil_scan_unprotected_columns", help, |drift| signed(drift.unprotected));
+    let help = "Of these, columns that had come since the scan before.";
+    gauge("ironveil_scan_drifted_columns", help, |drift| signed(drift.drifted));
+    gauge("ironveil_scan_ended_timestamp_seconds", "When the newest scan ended.", |drift| drift.ended);
 }
 
 fn signed(count: usize) -> i64 {

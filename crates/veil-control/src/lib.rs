@@ -6,12 +6,14 @@ pub mod auth;
 mod gauges;
 mod http;
 mod otlp;
+mod scans;
 
 pub use api::{Api, Operations, Reloaded, Samples};
 pub use audit::{Audit, Receiver, Report, Rotation, Signer, time, verify};
 pub use auth::{Access, Auth, Caller, KeySource, Role, TokenSettings};
 pub use gauges::Observed;
 pub use otlp::{Gather, Otlp, OtlpSettings};
+pub use scans::{Drift, ScanControl, ScanRefusal, ScanRequest};
 
 /// Bytes in hexadecimal digits.
 #[must_use]

@@ -155,6 +155,11 @@ pub(crate) trait Mask: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether what stands at a path of a document is masked; all of it without.
+    fn covers(&self, _: Option<&str>) -> bool {
+        true
+    }
+
     /// Whether elements of an array may be masked one by one.
     fn takes_arrays(&self) -> bool {
         true

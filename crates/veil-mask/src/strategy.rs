@@ -301,6 +301,12 @@ impl Strategy {
         self.function.name
     }
 
+    /// Whether it masks what stands at a path of a document (RFC 9535); all of it without.
+    #[must_use]
+    pub fn covers(&self, path: Option<&str>) -> bool {
+        self.mask.covers(path)
+    }
+
     /// What the catalogue says of the function.
     #[must_use]
     pub const fn function(&self) -> &'static Function {

@@ -144,6 +144,8 @@ pub struct Database {
     pub auth_query: Option<AuthQuery>,
     /// Who signs in at the start, to see whether that works.
     pub check: Option<Login>,
+    /// When it is scanned for personal data, by whoever checks it.
+    pub scans: Option<operations::Scans>,
     /// How long its sessions may be what they are.
     pub timeouts: Timeouts,
     /// Sessions there may be; 0 for any number.

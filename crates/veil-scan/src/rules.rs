@@ -116,6 +116,10 @@ fn strategy(finding: &Finding, kind: Kind) -> Value {
                 ("iban", "iban"),
                 ("ssn", "ssn"),
                 ("ip", "ip"),
+                ("name", "name"),
+                ("secret", "secret"),
+                ("jwt", "secret"),
+                ("wallet", "secret"),
             ];
             json!({ "text_entities": { "entities": known.iter().map(|(entity, function)| ((*entity).to_owned(), Value::from(*function))).collect::<serde_json::Map<_, _>>() } })
         }

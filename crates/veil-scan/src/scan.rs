@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use veil_detect::{Class, Column, Detector, Evidence, Finding, Kind};
 
@@ -11,6 +11,9 @@ use crate::hidden;
 use crate::sample;
 use crate::session::{Error, Session};
 use crate::tables::{self, ColumnId, Table, TableKind, TableName};
+
+/// Whether a scan still waits is looked at so often.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Patterns that are shown of a column.
 const PATTERNS: usize = 2;
@@ -41,6 +44,8 @@ pub struct Progress {
     pub rows: AtomicU64,
     /// Set by whoever wants it to end; the tables that are being read are the last.
     pub cancelled: AtomicBool,
+    /// Set by whoever wants it to wait before the next tables.
+    pub paused: AtomicBool,
 }
 
 /// What was found.
@@ -137,8 +142,13 @@ pub async fn scan(
         }
     }
     report.tables.sort_by(|a, b| a.name.cmp(&b.name));
-    report.is_partial |= !queue.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
-    inherit(&mut report, &references, &types);
+    let left = queue.lock().unwrap_or_else(PoisonError::into_inner).len();
+    let cancelled = progress.cancelled.load(Ordering::Relaxed);
+    if report.tables.is_empty() && left > 0 && !cancelled {
+        return Err(Error::Lost);
+    }
+    report.is_partial |= left > 0;
+    while inherit(&mut report, &references, &types) {}
     Ok(report)
 }
 
@@ -149,21 +159,30 @@ async fn work(
     options: Options,
     progress: Arc<Progress>,
 ) -> Vec<TableReport> {
-    let mut done = Vec::new();
+    let (mut done, mut ended) = (Vec::new(), false);
     while !progress.cancelled.load(Ordering::Relaxed) {
+        if progress.paused.load(Ordering::Relaxed) {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        }
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        let Some(table) = next else { break };
+        let Some(mut table) = next else { break };
         let start = Instant::now();
         let (rows, cells, unread) = match sample::sample(&mut session, &table, options.seed).await {
             Ok((rows, cells)) => {
                 let hidden = table.columns.iter().any(|column| !column.may_read);
                 (rows, cells, hidden.then(|| "some columns may not be read".to_owned()))
             }
-            Err(Error::Lost) => {
+            // Another session tries it once more, when all others are done.
+            Err(Error::Lost) if !table.lost => {
+                table.lost = true;
                 queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(table);
                 break;
             }
-            Err(refused) => (0, Vec::new(), Some(refused.to_string())),
+            Err(failed) => {
+                ended = matches!(failed, Error::Lost);
+                (0, Vec::new(), Some(failed.to_string()))
+            }
         };
         let (detector, with) = (Arc::clone(&detector), options.clone());
         // Telling what values are takes the processor, and others wait for it.
@@ -175,6 +194,9 @@ async fn work(
             Ok(told) => done.push(told),
             // Its table is missing, and others are not.
             Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        }
+        if ended || queue.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            break;
         }
         tokio::time::sleep(start.elapsed() * options.rest).await;
     }
@@ -191,10 +213,11 @@ fn told(
     let columns = table.columns.iter().enumerate().filter_map(|(at, column)| {
         let samples: Vec<&str> =
             cells.get(at).map(|cells| cells.iter().map(String::as_str).collect()).unwrap_or_default();
+        let kind = kind_of(column, &samples);
         let findings = detector.column(&Column {
             table: &table.name.table,
             name: &column.name,
-            kind: column.kind,
+            kind,
             comment: column.comment.as_deref(),
             key: column.key,
             neighbours: &neighbours,
@@ -213,7 +236,7 @@ fn told(
         (!findings.is_empty()).then(|| ColumnFinding {
             column: column.name.clone(),
             type_name: column.type_name.clone(),
-            kind: column.kind,
+            kind,
             findings,
             patterns,
         })
@@ -226,6 +249,15 @@ fn told(
         rows_read: rows,
         unread,
         id: table.id.clone(),
+    }
+}
+
+/// What a column holds: one of numbers without a scale may be one of whole numbers.
+fn kind_of(column: &tables::Column, samples: &[&str]) -> Kind {
+    let whole = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match column.type_name.as_str() {
+        "numeric" if !samples.is_empty() && samples.iter().all(whole) => Kind::Integer,
+        _ => column.kind,
     }
 }
 
@@ -242,12 +274,13 @@ const fn is_secret(class: Class) -> bool {
     )
 }
 
-/// What refers to a column of a class is of this class.
+/// What refers to a column of a class is of this class. Says whether there was any.
 fn inherit(
     report: &mut Report,
     references: &HashMap<ColumnId, ColumnId>,
     types: &HashMap<ColumnId, (String, Kind)>,
-) {
+) -> bool {
+    let mut any = false;
     let found: HashMap<ColumnId, Finding> = report
         .tables
         .iter()
@@ -264,6 +297,7 @@ fn inherit(
                 continue;
             };
             let Some((type_name, kind)) = types.get(&(id.clone(), column.clone())) else { continue };
+            any = true;
             let finding = Finding { evidence: vec![Evidence::Reference], ..finding.clone() };
             table.columns.push(ColumnFinding {
                 column: column.clone(),
@@ -274,4 +308,5 @@ fn inherit(
             });
         }
     }
+    any
 }

@@ -12,13 +12,17 @@ const POSTGRES_TABLES: &str = "select c.oid::text, n.nspname, c.relname, c.relki
     join pg_catalog.pg_class l on l.oid = t.relid where t.isleaf), 0) else c.reltuples end::bigint::text \
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
     where c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition and n.nspname not in ('pg_catalog', 'information_schema') \
-    and n.nspname not like 'pg\\_toast%' and n.nspname not like 'pg\\_temp%' and pg_catalog.has_schema_privilege(n.oid, 'usage') \
+    and n.nspname not like 'pg\\_toast%' and n.nspname not like 'pg\\_temp%' \
     order by 2, 3";
-const POSTGRES_COLUMNS: &str = "select a.attrelid::text, a.attnum::text, a.attname, \
+/// With the type below all domains.
+const POSTGRES_COLUMNS: &str = "with recursive base(domain, type) as (select t.oid, t.oid from pg_catalog.pg_type t where t.typtype <> 'd' \
+    union all select t.oid, b.type from pg_catalog.pg_type t join base b on b.domain = t.typbasetype where t.typtype = 'd') \
+    select a.attrelid::text, a.attnum::text, a.attname, \
     case when b.typtype = 'e' then 'enum' when b.typname = 'citext' then 'text' else pg_catalog.format_type(b.oid, a.atttypmod) end, pg_catalog.col_description(a.attrelid, a.attnum), \
-    (a.attidentity <> '')::text, pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'select')::text \
+    (a.attidentity <> '')::text, \
+    (pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'select') and pg_catalog.has_schema_privilege(n.oid, 'usage'))::text \
     from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
-    join pg_catalog.pg_type t on t.oid = a.atttypid join pg_catalog.pg_type b on b.oid = case when t.typtype = 'd' then t.typbasetype else t.oid end \
+    join base on base.domain = a.atttypid join pg_catalog.pg_type b on b.oid = base.type \
     where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition \
     and n.nspname not in ('pg_catalog', 'information_schema') order by a.attrelid, a.attnum";
 const POSTGRES_KEYS: &str = "select k.conrelid::text, k.conkey[1]::text, k.contype::text, k.confrelid::text, k.confkey[1]::text \
@@ -83,6 +87,8 @@ pub(crate) struct Table {
     /// Rows, as the server estimates them; `None` if it does not know.
     pub(crate) rows: Option<u64>,
     pub(crate) columns: Vec<Column>,
+    /// A connection was lost while it was read.
+    pub(crate) lost: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -173,6 +179,7 @@ fn joined(tables: Rows, columns: Rows, keys: Rows) -> Vec<Table> {
                 _ => TableKind::Table,
             },
             rows: text(&row, 4).and_then(|rows| rows.parse().ok()),
+            lost: false,
             id,
         })
     };

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::document::{Document, with_rules};
-use crate::{Change, Key, Result, Rules, SqliteStore, State, Store, StoreError, Version};
+use crate::{Change, Key, Result, Rules, Scan, SqliteStore, State, Store, StoreError, Version};
 
 /// Who changes the file without the API.
 const EDITOR: &str = "file";
@@ -169,6 +169,18 @@ impl Store for FileStore {
 
     fn revoke_key(&self, id: &str, time: i64) -> Result<bool> {
         self.kept.revoke_key(id, time)
+    }
+
+    fn add_scan(&self, scan: &Scan) -> Result<()> {
+        self.kept.add_scan(scan)
+    }
+
+    fn scan(&self, id: &str) -> Result<Option<Scan>> {
+        self.kept.scan(id)
+    }
+
+    fn scans(&self, database: Option<&str>, before: Option<&str>, limit: u32) -> Result<Vec<Scan>> {
+        self.kept.scans(database, before, limit)
     }
 
     fn watch(&self) -> watch::Receiver<State> {

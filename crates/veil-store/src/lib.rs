@@ -71,6 +71,30 @@ pub struct Key {
     pub revoked: Option<i64>,
 }
 
+/// A scan of a database that has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scan {
+    /// What it is found by; a later one has a greater one.
+    pub id: String,
+    /// The database, as clients name it.
+    pub database: String,
+    /// When it began, in seconds since 1970.
+    pub began: i64,
+    /// When it ended.
+    pub ended: i64,
+    /// Who wanted it.
+    pub author: String,
+    /// `done`, `partial`, `cancelled` or `failed`.
+    pub outcome: String,
+    /// What it comes to.
+    pub summary: Value,
+    /// All that was found; null in lists.
+    pub report: Value,
+}
+
+/// Of each database, so many scans are kept.
+pub const SCANS_MAX: i64 = 100;
+
 /// Why something was not stored.
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -162,6 +186,24 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// The store cannot be used.
     fn revoke_key(&self, id: &str, time: i64) -> Result<bool>;
+
+    /// Adds a scan, and forgets the oldest of its database where there are too many.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    fn add_scan(&self, scan: &Scan) -> Result<()>;
+
+    /// A scan.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    fn scan(&self, id: &str) -> Result<Option<Scan>>;
+
+    /// So many scans without their reports, the newest first, of a database or of all, and of those before one.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    fn scans(&self, database: Option<&str>, before: Option<&str>, limit: u32) -> Result<Vec<Scan>>;
 
     /// How it is, and when the rules may have become others.
     fn watch(&self) -> watch::Receiver<State>;

@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, watch};
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Row};
 use veil_net::connect::Target;
 
-use crate::{Change, Key, Result, State, Store, StoreError, Version};
+use crate::{Change, Key, Result, SCANS_MAX, Scan, State, Store, StoreError, Version};
 
 /// After the session was lost, it is tried again after so long.
 const RETRY: Duration = Duration::from_millis(500);
@@ -22,7 +22,8 @@ const ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const CHANNEL: &str = "ironveil_rules";
 
 /// What makes each version of the schema of the one before.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     create table ironveil.versions (
         number bigint primary key, time bigint not null, author text not null, comment text not null,
         rules text not null
@@ -31,7 +32,15 @@ const MIGRATIONS: [&str; 1] = ["
         id text primary key, name text not null, role text not null, hash text not null, created bigint not null,
         created_by text not null, expires bigint, revoked bigint
     );
-"];
+",
+    "
+    create table ironveil.scans (
+        id text collate \"C\" primary key, database text not null, began bigint not null, ended bigint not null, author text not null,
+        outcome text not null, summary text not null, report text not null
+    );
+    create index scans_of on ironveil.scans (database, id);
+",
+];
 
 const VERSION: &str = "select number, time, author, comment, rules from ironveil.versions";
 
@@ -199,6 +208,20 @@ fn version(row: &Row) -> Result<Version> {
     })
 }
 
+fn scan(row: &Row) -> Result<Scan> {
+    let (summary, report): (String, Option<String>) = (row.get(6), row.get(7));
+    Ok(Scan {
+        id: row.get(0),
+        database: row.get(1),
+        began: row.get(2),
+        ended: row.get(3),
+        author: row.get(4),
+        outcome: row.get(5),
+        summary: serde_json::from_str(&summary)?,
+        report: report.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default(),
+    })
+}
+
 impl Store for PostgresStore {
     fn kind(&self) -> &'static str {
         "postgres"
@@ -277,6 +300,33 @@ impl Store for PostgresStore {
     fn revoke_key(&self, id: &str, time: i64) -> Result<bool> {
         let sql = "update ironveil.keys set revoked = coalesce(revoked, $2) where id = $1";
         self.with(async |client| Ok(client.execute(sql, &[&id, &time]).await? > 0))
+    }
+
+    fn add_scan(&self, scan: &Scan) -> Result<()> {
+        let Scan { id, database, began, ended, author, outcome, summary, report } = scan;
+        let (summary, report) = (summary.to_string(), report.to_string());
+        self.with(async |client| {
+            let transaction = client.transaction().await?;
+            let insert = "insert into ironveil.scans (id, database, began, ended, author, outcome, summary, report) values ($1, $2, $3, $4, $5, $6, $7, $8)";
+            transaction.execute(insert, &[id, database, began, ended, author, outcome, &summary, &report]).await?;
+            let forget = "delete from ironveil.scans where database = $1 and id not in (select id from ironveil.scans where database = $1 order by id desc limit $2)";
+            transaction.execute(forget, &[database, &SCANS_MAX]).await?;
+            Ok(transaction.commit().await?)
+        })
+    }
+
+    fn scan(&self, id: &str) -> Result<Option<Scan>> {
+        let sql = "select id, database, began, ended, author, outcome, summary, report from ironveil.scans where id = $1";
+        self.with(async |client| client.query_opt(sql, &[&id]).await?.as_ref().map(scan).transpose())
+    }
+
+    fn scans(&self, database: Option<&str>, before: Option<&str>, limit: u32) -> Result<Vec<Scan>> {
+        let sql = "select id, database, began, ended, author, outcome, summary, null::text from ironveil.scans \
+            where ($1::text is null or database = $1) and ($2::text is null or id < $2) order by id desc limit $3";
+        self.with(async |client| {
+            let found = client.query(sql, &[&database, &before, &i64::from(limit)]).await?;
+            found.iter().map(scan).collect()
+        })
     }
 
     fn watch(&self) -> watch::Receiver<State> {

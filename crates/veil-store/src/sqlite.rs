@@ -7,13 +7,14 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use tokio::sync::watch;
 
-use crate::{Change, Key, Result, State, Store, StoreError, Version};
+use crate::{Change, Key, Result, SCANS_MAX, Scan, State, Store, StoreError, Version};
 
 /// Another process may hold the file so long.
 const BUSY_MAX: Duration = Duration::from_secs(10);
 
 /// What makes each version of the schema of the one before.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     create table versions (
         number integer primary key, time integer not null, author text not null, comment text not null,
         rules text not null, pending integer not null default 0
@@ -22,7 +23,15 @@ const MIGRATIONS: [&str; 1] = ["
         id text primary key, name text not null, role text not null, hash text not null, created integer not null,
         created_by text not null, expires integer, revoked integer
     ) strict;
-"];
+",
+    "
+    create table scans (
+        id text primary key, database text not null, began integer not null, ended integer not null, author text not null,
+        outcome text not null, summary text not null, report text not null
+    ) strict;
+    create index scans_of on scans (database, id);
+",
+];
 
 const VERSION: &str = "select number, time, author, comment, rules from versions where pending = 0";
 
@@ -149,6 +158,17 @@ fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
     })
 }
 
+fn scan(row: &Row<'_>) -> rusqlite::Result<Result<Scan>> {
+    let (summary, report): (String, Option<String>) = (row.get(6)?, row.get(7)?);
+    let read = || -> Result<_> {
+        let report = report.as_deref().map(serde_json::from_str).transpose()?;
+        Ok((serde_json::from_str(&summary)?, report.unwrap_or_default()))
+    };
+    let (id, database, began, ended) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+    let (author, outcome) = (row.get(4)?, row.get(5)?);
+    Ok(read().map(|(summary, report)| Scan { id, database, began, ended, author, outcome, summary, report }))
+}
+
 impl Store for SqliteStore {
     fn kind(&self) -> &'static str {
         "sqlite"
@@ -199,6 +219,37 @@ impl Store for SqliteStore {
     fn revoke_key(&self, id: &str, time: i64) -> Result<bool> {
         let sql = "update keys set revoked = coalesce(revoked, ?2) where id = ?1";
         Ok(self.connection().execute(sql, params![id, time])? > 0)
+    }
+
+    fn add_scan(&self, scan: &Scan) -> Result<()> {
+        let Scan { id, database, began, ended, author, outcome, summary, report } = scan;
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute(
+            "insert into scans (id, database, began, ended, author, outcome, summary, report) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![id, database, began, ended, author, outcome, summary.to_string(), report.to_string()],
+        )?;
+        transaction.execute(
+            "delete from scans where database = ?1 and id not in (select id from scans where database = ?1 order by id desc limit ?2)",
+            params![database, SCANS_MAX],
+        )?;
+        Ok(transaction.commit()?)
+    }
+
+    fn scan(&self, id: &str) -> Result<Option<Scan>> {
+        let sql =
+            "select id, database, began, ended, author, outcome, summary, report from scans where id = ?1";
+        self.connection().query_row(sql, [id], scan).optional()?.transpose()
+    }
+
+    fn scans(&self, database: Option<&str>, before: Option<&str>, limit: u32) -> Result<Vec<Scan>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "select id, database, began, ended, author, outcome, summary, null from scans \
+             where (?1 is null or database = ?1) and (?2 is null or id < ?2) order by id desc limit ?3",
+        )?;
+        let found = statement.query_map(params![database, before, limit], scan)?;
+        found.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().collect()
     }
 
     fn watch(&self) -> watch::Receiver<State> {

@@ -48,19 +48,19 @@ pub(super) struct Rules {
 #[derive(Serialize, ToSchema)]
 pub(super) struct Changed {
     /// The version of the rules that it has made.
-    version: i64,
+    pub(super) version: i64,
     /// What is another now.
-    changes: Vec<Value>,
+    pub(super) changes: Vec<Value>,
 }
 
-type Tagged<T> = ([(HeaderName, String); 1], Json<T>);
+pub(super) type Tagged<T> = ([(HeaderName, String); 1], Json<T>);
 
-fn tagged<T>(version: i64, body: T) -> Tagged<T> {
+pub(super) fn tagged<T>(version: i64, body: T) -> Tagged<T> {
     ([(header::ETAG, format!("\"{version}\""))], Json(body))
 }
 
 /// The newest version; there are no rules before the first.
-async fn head(api: &Shared) -> Answer<Version> {
+pub(super) async fn head(api: &Shared) -> Answer<Version> {
     let head = api.apart(|api| api.store.head()).await??;
     Ok(head.unwrap_or_else(|| Version {
         number: 0,
@@ -72,7 +72,7 @@ async fn head(api: &Shared) -> Answer<Version> {
 }
 
 /// Makes a change of the rules: they are checked, stored, used, and written down, even if whoever wants it does not wait for the answer.
-async fn change(
+pub(super) async fn change(
     api: &Shared,
     caller: &Caller,
     before: &Version,
@@ -136,7 +136,7 @@ const RULES_MAX: usize = 10_000;
 const COMMENT_MAX: usize = 1000;
 
 /// The newest version, if it is the one that a request is about.
-async fn expected(api: &Shared, expected: i64) -> Answer<Version> {
+pub(super) async fn expected(api: &Shared, expected: i64) -> Answer<Version> {
     let newest = head(api).await?;
     if newest.number == expected {
         return Ok(newest);

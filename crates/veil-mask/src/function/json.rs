@@ -87,6 +87,19 @@ impl std::str::FromStr for Path {
     }
 }
 
+/// Whether steps lead to a place, or to what it is in.
+fn leads(steps: &[Step], place: &[Step]) -> bool {
+    match steps.split_first() {
+        None => true,
+        Some((Step::Deep, rest)) => {
+            (0..=place.len()).any(|skipped| place.get(skipped..).is_some_and(|place| leads(rest, place)))
+        }
+        Some((step, rest)) => place
+            .split_first()
+            .is_some_and(|(found, place)| (*step == Step::Any || step == found) && leads(rest, place)),
+    }
+}
+
 fn quoted(text: &str) -> Option<&str> {
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
     text.strip_prefix(quote)?.strip_suffix(quote).filter(|name| !name.contains(['\\', quote]))
@@ -95,6 +108,12 @@ fn quoted(text: &str) -> Option<&str> {
 impl Mask for Json {
     fn inner(&self) -> &[Strategy] {
         &self.functions
+    }
+
+    fn covers(&self, path: Option<&str>) -> bool {
+        let path = path.and_then(|path| path.parse::<Path>().ok());
+        self.otherwise == Otherwise::Null
+            || path.is_some_and(|path| self.paths.iter().any(|known| leads(&known.0, &path.0)))
     }
 
     fn document(&self, at: &At<'_>, document: &str, out: &mut Vec<u8>) -> Option<()> {

@@ -3,6 +3,7 @@
 mod expect;
 mod operations;
 mod rows;
+mod scan;
 mod strategy;
 mod who;
 
@@ -24,6 +25,7 @@ use crate::yaml::{self, Faults, Map, Value};
 use self::expect::test;
 use self::operations::{TIMEOUTS, api, audit, count, limits, otlp, store, take_timeouts, timeouts};
 use self::rows::{min_group, when, writes};
+use self::scan::scans;
 use self::strategy::strategy;
 use self::who::{day, key_scope, who};
 use super::operations::{LOGIN_TIMEOUT, Timeouts};
@@ -213,11 +215,13 @@ fn database(value: &Value<'_>, timeouts: Timeouts, faults: &mut Faults) -> Optio
     let upstream = map.need("upstream", faults).and_then(|value| upstream(&value, faults));
     let auth_query = map.take("auth_query").and_then(|value| auth_query(&value, faults));
     let check = map.take("check").and_then(|value| own_login(&value, faults));
+    let scans = map.take("scan").and_then(|value| scans(&value, faults));
     let max_connections = map.take("max_connections").and_then(|value| count(&value, faults));
     let timeouts = take_timeouts(&mut map, timeouts, faults);
     map.end(
         faults,
-        &[&["name", "upstream", "auth_query", "check", "max_connections"], TIMEOUTS.as_slice()].concat(),
+        &[&["name", "upstream", "auth_query", "check", "scan", "max_connections"], TIMEOUTS.as_slice()]
+            .concat(),
     );
     let max_connections = max_connections.unwrap_or_default();
     let (name, upstream) = (name?, upstream?);
@@ -228,7 +232,10 @@ fn database(value: &Value<'_>, timeouts: Timeouts, faults: &mut Faults) -> Optio
             "\"check\" needs a database in \"upstream\", since the name has wildcards",
         );
     }
-    Some(Database { name: Glob::new(&name), upstream, auth_query, check, timeouts, max_connections })
+    if scans.is_some() && check.is_none() {
+        return wrong(value, faults, "\"scan\" needs \"check\", which says who reads");
+    }
+    Some(Database { name: Glob::new(&name), upstream, auth_query, check, scans, timeouts, max_connections })
 }
 
 fn upstream(value: &Value<'_>, faults: &mut Faults) -> Option<Upstream> {

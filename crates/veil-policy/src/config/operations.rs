@@ -172,3 +172,24 @@ pub struct Otlp {
     /// What the audit is told.
     pub logs: bool,
 }
+
+/// When a database is scanned, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scans {
+    /// One follows another after so long.
+    pub every: Duration,
+    /// Sessions that read side by side.
+    pub sessions: u32,
+    /// How many times as long as it has worked on a table a session rests.
+    pub rest: u32,
+    /// What is less likely is left out.
+    pub confidence_min: f64,
+    /// Schemas that are scanned; all if there are none.
+    pub schemas: Vec<String>,
+}
+
+impl Default for Scans {
+    fn default() -> Self {
+        Self { every: Duration::ZERO, sessions: 2, rest: 3, confidence_min: 0.7, schemas: Vec::new() }
+    }
+}

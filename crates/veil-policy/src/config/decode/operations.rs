@@ -30,7 +30,7 @@ pub(super) fn count(value: &Value<'_>, faults: &mut Faults) -> Option<u32> {
 }
 
 /// `250ms`, `30s`, `5m`, `2h`, `1d`, or 0.
-fn duration(value: &Value<'_>, faults: &mut Faults) -> Option<Duration> {
+pub(super) fn duration(value: &Value<'_>, faults: &mut Faults) -> Option<Duration> {
     let read = |text: &str| {
         let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
         let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit)?;

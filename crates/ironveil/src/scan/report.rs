@@ -1,0 +1,167 @@
+//! What a scan has found, as a document, and the rules that protect it.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde_json::{Map, Value, json};
+use veil_detect::Finding;
+use veil_model::ColumnName;
+use veil_policy::Policy;
+use veil_policy::config::Protocol;
+use veil_policy::who::{Principal, Rights};
+use veil_scan::{Report, TableReport, rule};
+use veil_store::document::name_of;
+
+/// The document of a scan: evidence is counts and patterns.
+pub(crate) fn document(report: &Report) -> Value {
+    let finding = |finding: &Finding| {
+        json!({
+            "class": finding.class.id(), "scheme": finding.scheme, "path": finding.path, "confidence": (finding.confidence * 1000.0).round() / 1000.0,
+            "share": (finding.share * 1000.0).round() / 1000.0, "contains": finding.contains.iter().map(|class| class.id()).collect::<Vec<_>>(),
+            "evidence": finding.evidence.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        })
+    };
+    let table = |table: &TableReport| {
+        let columns = table.columns.iter().map(|column| {
+            json!({
+                "column": column.column, "type": column.type_name, "findings": column.findings.iter().map(finding).collect::<Vec<_>>(),
+                "patterns": column.patterns, "rule": rule(&table.name, column),
+            })
+        });
+        json!({
+            "schema": table.name.schema, "table": table.name.table, "kind": table.kind.name(), "rows_estimated": table.rows_estimated,
+            "rows_read": table.rows_read, "unread": table.unread, "columns": columns.collect::<Vec<_>>(),
+        })
+    };
+    json!({ "tables": report.tables.iter().map(table).collect::<Vec<_>>() })
+}
+
+/// A column of a document.
+pub(crate) struct Found<'a> {
+    pub(crate) name: ColumnName,
+    pub(crate) column: &'a Value,
+}
+
+impl Found<'_> {
+    pub(crate) fn is_protected(&self) -> bool {
+        self.column.get("protected").and_then(Value::as_bool).unwrap_or(false)
+    }
+}
+
+/// The columns with personal data, in order.
+pub(crate) fn columns(document: &Value) -> impl Iterator<Item = Found<'_>> {
+    list(document, "tables").flat_map(|table| {
+        list(table, "columns").map(move |column| {
+            let name = ColumnName {
+                schema: text(table, "schema"),
+                table: text(table, "table"),
+                column: text(column, "column"),
+            };
+            Found { name, column }
+        })
+    })
+}
+
+pub(crate) fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+    value.get(key).and_then(Value::as_array).into_iter().flatten()
+}
+
+pub(crate) fn text(value: &Value, key: &str) -> String {
+    value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// What masks columns for whoever has no rights of his own.
+pub(crate) struct Protection {
+    policy: Arc<Policy>,
+    rights: Rights,
+    /// Its name on the server.
+    database: String,
+    protocol: Protocol,
+}
+
+/// Whether a rule protects what was found in a column.
+enum Covered {
+    Yes,
+    No,
+    /// This one masks parts of it.
+    Partly(Arc<str>),
+}
+
+impl Protection {
+    pub(crate) fn new(policy: Arc<Policy>, database: &str, protocol: Protocol) -> Self {
+        let rights = policy.settled(&policy.rights(&Principal::user(""), SystemTime::now()), None);
+        Self { policy, rights, database: database.to_owned(), protocol }
+    }
+
+    fn covers(&self, found: &Found<'_>) -> Covered {
+        let masking = match self.protocol {
+            Protocol::Postgres => self.policy.mask(&self.database, &self.rights, &found.name),
+            Protocol::MySql => self.policy.mask_mysql(&self.rights, &found.name, true),
+        };
+        let Some(masking) = masking else { return Covered::No };
+        let covered =
+            |finding: &Value| masking.masker.strategy().covers(finding.get("path").and_then(Value::as_str));
+        match list(found.column, "findings").all(covered) {
+            true => Covered::Yes,
+            false => Covered::Partly(masking.rule),
+        }
+    }
+
+    /// The columns that are not protected.
+    pub(crate) fn open(&self, document: &Value) -> Vec<ColumnName> {
+        columns(document)
+            .filter(|found| !matches!(self.covers(found), Covered::Yes))
+            .map(|found| found.name)
+            .collect()
+    }
+
+    /// Notes of each column whether it is protected, and returns those that are not.
+    pub(crate) fn note(&self, document: &mut Value) -> Vec<ColumnName> {
+        let open = self.open(document);
+        let noted: Vec<bool> = columns(document).map(|found| !open.contains(&found.name)).collect();
+        let mut each = noted.into_iter();
+        let tables = document.get_mut("tables").and_then(Value::as_array_mut).into_iter().flatten();
+        let columns = tables.filter_map(|table| table.get_mut("columns")?.as_array_mut()).flatten();
+        for column in columns.filter_map(Value::as_object_mut) {
+            column.insert("protected".to_owned(), each.next().into());
+        }
+        open
+    }
+
+    /// Adds rules for what no rule protects, of all columns or of those that were chosen, and says for how many columns. They stand behind
+    /// those that are there, which go first; but where one of these masks a part of a document, before it.
+    pub(crate) fn add_rules(
+        &self,
+        document: &Value,
+        chosen: Option<&[ColumnName]>,
+        rules: &mut Vec<Value>,
+    ) -> usize {
+        let wanted =
+            columns(document).filter(|found| chosen.is_none_or(|chosen| chosen.contains(&found.name)));
+        let mut added = 0;
+        for found in wanted {
+            let Some(rule) = found.column.get("rule").cloned() else { continue };
+            match self.covers(&found) {
+                Covered::Yes => continue,
+                Covered::No => rules.push(rule),
+                Covered::Partly(by) => {
+                    let at = rules.iter().position(|known| name_of(known) == *by).unwrap_or(0);
+                    let rule = rules.get(at).map_or(rule.clone(), |known| with_paths_of(rule, known));
+                    rules.insert(at, rule);
+                }
+            }
+            added += 1;
+        }
+        added
+    }
+}
+
+/// A rule for paths of a document, with those that another one masks.
+fn with_paths_of(mut rule: Value, other: &Value) -> Value {
+    let known = other.pointer("/strategy/json").and_then(|json| json.get("paths").or(Some(json)));
+    let known: Map<String, Value> = known.and_then(Value::as_object).cloned().unwrap_or_default();
+    if let Some(paths) = rule.pointer_mut("/strategy/json").and_then(Value::as_object_mut) {
+        paths.extend(known);
+    }
+    rule
+}
