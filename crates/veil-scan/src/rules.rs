@@ -31,7 +31,7 @@ const SCHEMES: &[&str] = &[
     "jp_mynumber",
 ];
 
-/// A rule for a column, as `proxy.yaml` has it.
+/// A rule for a column, as `proxy.yaml` has it. It has no class, so that a value has one mask wherever it is: in a column, a document or a text.
 #[must_use]
 pub fn rule(table: &TableName, column: &ColumnFinding) -> Value {
     let mut rule = json!({ "schema": table.schema, "table": table.table, "column": column.column });
@@ -55,10 +55,6 @@ pub fn rule(table: &TableName, column: &ColumnFinding) -> Value {
         }
     };
     if let Some(rule) = rule.as_object_mut() {
-        rule.insert(
-            "class".to_owned(),
-            column.findings.first().map_or(Value::Null, |finding| finding.class.id().into()),
-        );
         rule.insert("strategy".to_owned(), strategy);
     }
     rule

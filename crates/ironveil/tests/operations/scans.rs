@@ -8,10 +8,10 @@ use veil_testkit::Postgres;
 
 use crate::harness::{Proxy, RULES, Servers};
 
-const PEOPLE: &str = "create table people (id int primary key, full_name varchar(40), mobile varchar(30), doc %json%);
-    insert into people values (1, 'Jane Doe', '+49 30 1234567', '{\"to\": {\"email\": \"jane.doe@zqcanary.example\"}}'),
-    (2, 'Max Weber', '+49 89 7654321', '{\"to\": {\"email\": \"max.weber@zqcanary.example\"}}'),
-    (3, 'Ana Silva', '+351 21 1234567', '{\"to\": {\"email\": \"ana.silva@zqcanary.example\"}}')";
+const PEOPLE: &str = "create table people (id int primary key, full_name varchar(40), mobile varchar(30), note varchar(80), doc %json%);
+    insert into people values (1, 'Jane Doe', '+49 30 1234567', 'call Jane Doe at +49 30 1234567', '{\"to\": {\"email\": \"jane.doe@zqcanary.example\"}}'),
+    (2, 'Max Weber', '+49 89 7654321', 'Max Weber has moved', '{\"to\": {\"email\": \"max.weber@zqcanary.example\"}}'),
+    (3, 'Ana Silva', '+351 21 1234567', 'wants a call at +351 21 1234567', '{\"to\": {\"email\": \"ana.silva@zqcanary.example\"}}')";
 
 const PASSWORD: &str = "zqcanary-of-the-reader";
 
@@ -80,7 +80,7 @@ fn metric(proxy: &Proxy, name: &str) -> String {
 async fn what_is_found_becomes_rules_and_what_is_new_drifts() {
     let servers = servers();
     let found = |protected: bool| {
-        let others = ["people.full_name", "people.mobile", "people.doc"];
+        let others = ["people.full_name", "people.mobile", "people.note", "people.doc"];
         let all = others.map(|column| (column.to_owned(), protected)).into_iter();
         all.chain([("users.email".to_owned(), true)]).collect::<Vec<_>>()
     };
@@ -88,10 +88,10 @@ async fn what_is_found_becomes_rules_and_what_is_new_drifts() {
         let mut proxy = Proxy::start(&format!("{}{RULES}", servers.databases()));
         let scan = scanned(&mut proxy, &wanted(protocol));
         assert_eq!((&scan["state"], &scan["by"]), (&json!("done"), &json!("admin_key_file")), "{scan}");
-        assert_eq!((columns(&scan), &scan["unprotected"]), (found(false), &json!(3)), "{scan}");
+        assert_eq!((columns(&scan), &scan["unprotected"]), (found(false), &json!(4)), "{scan}");
         assert_eq!(scan["summary"]["drift"], json!([]));
         assert!(!scan.to_string().contains("zqcanary") && !scan.to_string().contains("Jane"), "{scan}");
-        assert_eq!(metric(&proxy, "ironveil_scan_unprotected_columns"), "3");
+        assert_eq!(metric(&proxy, "ironveil_scan_unprotected_columns"), "4");
 
         // One of them, then the others; then there is nothing to do.
         let apply = format!("/scan/{}/apply", scan["id"].as_str().unwrap());
@@ -107,13 +107,30 @@ async fn what_is_found_becomes_rules_and_what_is_new_drifts() {
         let applied = proxy.admin("POST", &apply, None, &json!({ "comment": "all of it" }));
         assert_eq!(
             (applied.status, applied.json()["changes"].as_array().unwrap().len()),
-            (200, 2),
+            (200, 3),
             "{applied:?}"
         );
         assert_eq!(proxy.admin("POST", &apply, None, &json!({})).status, 422);
         let now = look(&proxy, scan["id"].as_str().unwrap());
         assert_eq!((columns(&now), &now["unprotected"]), (found(true), &json!(0)), "{now}");
         assert_eq!(metric(&proxy, "ironveil_scan_unprotected_columns"), "0");
+
+        // What stands in a text has the mask of its column.
+        let sql = "select full_name, mobile, note from people order by id";
+        let rows: Vec<(String, String, String)> = match protocol {
+            "mysql" => {
+                use mysql_async::prelude::Queryable;
+                proxy.mysql().await.query(sql).await.unwrap()
+            }
+            _ => {
+                let rows = proxy.pg().await.query(sql, &[]).await.unwrap();
+                rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
+            }
+        };
+        let (name, mobile) = (&rows[0].0, &rows[0].1);
+        assert!(name != "Jane Doe" && mobile != "+49 30 1234567", "{rows:?}");
+        assert_eq!(rows[0].2, format!("call {name} at {mobile}"));
+        assert_eq!(rows[1].2, format!("{} has moved", rows[1].0));
 
         // Something new comes: it drifts until a rule protects it.
         let more = "create table leads (id int primary key, email varchar(60)); insert into leads values (1, 'a.b@zqcanary.example'), (2, 'c.d@zqcanary.example')";
@@ -257,10 +274,10 @@ fn scans_begin_when_their_time_has_come() {
     let newest = |proxy: &Proxy| proxy.admin("GET", "/scan", None, &Value::Null).json()["scans"].clone();
     proxy.wait_for("a scan has ended", |proxy| newest(proxy)[0]["state"] == "done");
     assert_eq!(newest(&proxy)[0]["by"], "schedule");
-    assert_eq!(metric(&proxy, "ironveil_scan_unprotected_columns"), "3");
+    assert_eq!(metric(&proxy, "ironveil_scan_unprotected_columns"), "4");
     // It is not done again before its time, and what it has found is known.
     proxy.crash();
-    proxy.wait_for("it remembers", |proxy| metric(proxy, "ironveil_scan_unprotected_columns") == "3");
+    proxy.wait_for("it remembers", |proxy| metric(proxy, "ironveil_scan_unprotected_columns") == "4");
     std::thread::sleep(std::time::Duration::from_secs(1));
     assert_eq!(newest(&proxy).as_array().unwrap().len(), 1);
     // Whoever checks the database reads it for others, too.
