@@ -284,6 +284,7 @@ mod tests {
                     scheme,
                     path: path.map(str::to_owned),
                     confidence: 0.9,
+                    personal: 0.9,
                     share: 1.0,
                     values: 1,
                     contains: vec![],

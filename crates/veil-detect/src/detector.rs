@@ -25,6 +25,7 @@ const VALUE_MAX: usize = 4096;
 
 /// What is less likely is not told.
 const CONFIDENCE_MIN: f64 = 0.5;
+const PERSONAL_MIN: f64 = 0.7;
 
 /// By which log-odds are divided, since what is added up is not independent; fitted on columns that were labelled by hand.
 const TEMPERATURE: f64 = 1.1;
@@ -128,10 +129,6 @@ impl Detector {
     }
 
     fn flat(&self, column: &Column<'_>) -> Option<Finding> {
-        let hidden = column.samples.iter().filter(|text| is_hidden(text)).count();
-        if hidden * 2 > column.samples.len() {
-            return None;
-        }
         let mut seen = HashSet::new();
         let values: Vec<&str> = column
             .samples
@@ -139,6 +136,9 @@ impl Detector {
             .map(|text| shortened(text.trim()))
             .filter(|text| !is_blank(text) && !is_hidden(text) && seen.insert(*text))
             .collect();
+        if values.is_empty() && column.samples.iter().any(|text| is_hidden(text)) {
+            return None;
+        }
         // From all over, since those that came together are alike.
         let step = values.len().div_ceil(VALUES_MAX).max(1);
         let values: Vec<&str> = values.into_iter().step_by(step).collect();
@@ -150,7 +150,11 @@ impl Detector {
         let class = class?;
         let sum: f64 = scores.iter().map(|(_, other)| ((other - score) / TEMPERATURE).exp()).sum();
         let confidence = (1.0 / sum).min(0.995);
-        if confidence < CONFIDENCE_MIN {
+        let none = scores.iter().filter(|(class, _)| class.is_none());
+        let none: f64 = none.map(|(_, none)| ((none - score) / TEMPERATURE).exp() / sum).sum();
+        let personal = (1.0 - none).clamp(confidence, 0.995);
+        // Which of several it is may not be certain where it is one of them.
+        if confidence < CONFIDENCE_MIN && personal < PERSONAL_MIN {
             return self.text(column, &values, &said);
         }
         if class == Class::FreeText {
@@ -167,6 +171,7 @@ impl Detector {
             scheme: weights.scheme.filter(|_| class == Class::NationalId),
             path: None,
             confidence,
+            personal,
             share: if values.is_empty() { 0.0 } else { weights.share(class) },
             values: values.len(),
             contains: vec![],
@@ -174,11 +179,8 @@ impl Detector {
         })
     }
 
-    /// A text with personal data in some of its values.
-    fn text(&self, column: &Column<'_>, values: &[&str], said: &Said) -> Option<Finding> {
-        if !matches!(column.kind, Kind::Text) || values.is_empty() {
-            return None;
-        }
+    /// In how many values something is found, and how often each class.
+    fn inside(&self, values: &[&str]) -> (usize, Vec<usize>) {
         let mut spans: Vec<Span> = Vec::new();
         let (mut hits, mut counts) = (0, vec![0_usize; Class::ALL.len()]);
         for value in values {
@@ -206,6 +208,15 @@ impl Detector {
                 }
             }
         }
+        (hits, counts)
+    }
+
+    /// A text with personal data in some of its values.
+    fn text(&self, column: &Column<'_>, values: &[&str], said: &Said) -> Option<Finding> {
+        if !matches!(column.kind, Kind::Text) || values.is_empty() {
+            return None;
+        }
+        let (hits, counts) = self.inside(values);
         let share = ratio(hits, values.len());
         let prose = values
             .iter()
@@ -241,6 +252,7 @@ impl Detector {
             scheme: None,
             path: None,
             confidence,
+            personal: confidence,
             share,
             values: values.len(),
             contains,

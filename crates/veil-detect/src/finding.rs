@@ -11,8 +11,10 @@ pub struct Finding {
     pub scheme: Option<&'static str>,
     /// Where it stands in a document: `$.customer.email`.
     pub path: Option<String>,
-    /// How likely it is, from 0 to 1.
+    /// How likely it is that it is of this class, from 0 to 1.
     pub confidence: f64,
+    /// How likely it is that it is of any.
+    pub personal: f64,
     /// The share of values that are such, or have such inside.
     pub share: f64,
     /// Distinct values that were looked at.

@@ -21,7 +21,7 @@ const PATTERNS: usize = 2;
 /// What is wanted of a scan.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Findings that are less likely are left out.
+    /// What is personal data of any class with a smaller probability is left out.
     pub confidence_min: f64,
     /// The year of today, by which ages are told.
     pub year: i32,
@@ -225,7 +225,7 @@ fn told(
             year: options.year,
         });
         let findings: Vec<Finding> =
-            findings.into_iter().filter(|finding| finding.confidence >= options.confidence_min).collect();
+            findings.into_iter().filter(|finding| finding.personal >= options.confidence_min).collect();
         let shown = findings.iter().all(|finding| finding.path.is_none() && !is_secret(finding.class));
         let patterns = samples
             .iter()

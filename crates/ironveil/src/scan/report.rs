@@ -16,7 +16,7 @@ use veil_store::document::name_of;
 pub(crate) fn document(report: &Report) -> Value {
     let finding = |finding: &Finding| {
         json!({
-            "class": finding.class.id(), "scheme": finding.scheme, "path": finding.path, "confidence": (finding.confidence * 1000.0).round() / 1000.0,
+            "class": finding.class.id(), "scheme": finding.scheme, "path": finding.path, "confidence": (finding.confidence * 1000.0).round() / 1000.0, "personal": (finding.personal * 1000.0).round() / 1000.0,
             "share": (finding.share * 1000.0).round() / 1000.0, "contains": finding.contains.iter().map(|class| class.id()).collect::<Vec<_>>(),
             "evidence": finding.evidence.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
