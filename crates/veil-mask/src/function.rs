@@ -395,7 +395,12 @@ fn other_than(
     let start = out.len();
     for _ in 0..CANDIDATES_MAX {
         candidate(out)?;
-        if !lower(std::str::from_utf8(out.get(start..)?).ok()?).eq(lower(text)) {
+        let drawn = std::str::from_utf8(out.get(start..)?).ok()?;
+        let same = match drawn.is_ascii() && text.is_ascii() {
+            true => drawn.eq_ignore_ascii_case(text),
+            false => lower(drawn).eq(lower(text)),
+        };
+        if !same {
             return Some(());
         }
         out.truncate(start);

@@ -161,6 +161,21 @@ impl Prf {
         self
     }
 
+    /// Feeds a text in lower case.
+    pub(crate) fn lower(mut self, text: &str) -> Self {
+        if !text.is_ascii() {
+            return self.chars(text.chars().flat_map(char::to_lowercase));
+        }
+        let mut buffer = [0; 64];
+        for part in text.as_bytes().chunks(buffer.len()) {
+            let lower = buffer.get_mut(..part.len()).unwrap_or_default();
+            lower.copy_from_slice(part);
+            lower.make_ascii_lowercase();
+            self.0.update(lower);
+        }
+        self
+    }
+
     pub(crate) fn draws(self) -> Draws {
         Draws { reader: self.0.finalize_xof(), block: [0; 64], used: 64 }
     }
@@ -251,6 +266,10 @@ mod tests {
             key.prf().chars(text.chars()).draws().bytes::<8>(),
             key.draws(text.as_bytes()).bytes::<8>()
         );
+        for text in [text.to_uppercase(), "ABC xyz 42 ".repeat(20)] {
+            let lower = key.draws(text.to_lowercase().as_bytes()).bytes::<8>();
+            assert_eq!(key.prf().lower(&text).draws().bytes::<8>(), lower);
+        }
     }
 
     #[test]

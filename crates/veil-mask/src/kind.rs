@@ -132,6 +132,9 @@ impl Limit {
 
     /// The longest beginning of `text` that fits.
     pub(crate) fn cut(self, text: &str) -> &str {
+        if text.len() <= self.ascii() {
+            return text;
+        }
         let end = text
             .char_indices()
             .enumerate()

@@ -20,6 +20,7 @@ mod copy;
 mod define;
 mod implied;
 mod known;
+mod like;
 mod lineage;
 mod literal;
 mod scope;

@@ -61,12 +61,8 @@ fn main() {
     let rounds = setting("BENCH_ROUNDS", 5);
     let seconds = setting("BENCH_SECONDS", 3);
     let wants = |name: &str| name.contains(&wanted);
-    let settings = [
-        ("max_connections", "300"),
-        ("shared_buffers", "512MB"),
-        ("max_wal_size", "4GB"),
-        ("jit", "off"),
-    ];
+    let settings =
+        [("max_connections", "300"), ("shared_buffers", "512MB"), ("max_wal_size", "4GB"), ("jit", "off")];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     let server = Postgres::start(PostgresOptions { settings, ..PostgresOptions::default() }).unwrap();
     server.psql("postgres", "create database bench").unwrap();

@@ -84,7 +84,7 @@ impl Mask for Address {
         if text.is_empty() {
             return redacted(at, out);
         }
-        let mut draws = at.key.prf().chars(name::normalised(text)).draws();
+        let mut draws = at.key.draws(name::normalised(text).as_bytes());
         other_than(text, out, |out| {
             let drawn = self.part.drawn(&mut draws, text);
             out.extend(at.limit.cut(&drawn).trim_end().as_bytes());

@@ -1,6 +1,6 @@
 //! `category`: one of the given words, by key: equal values get equal words, and many share one.
 
-use super::{At, Mask, fitted, lower};
+use super::{At, Mask, fitted};
 
 #[derive(Debug)]
 pub(crate) struct Category {
@@ -18,7 +18,7 @@ impl Mask for Category {
 
     fn text(&self, at: &At<'_>, text: &str, out: &mut Vec<u8>) -> Option<()> {
         let count = u64::try_from(self.values.len()).ok()?;
-        let drawn = at.key.prf().chars(lower(text.trim())).draws().below(count);
+        let drawn = at.key.prf().lower(text.trim()).draws().below(count);
         let start = out.len();
         out.extend(self.values.get(usize::try_from(drawn).ok()?)?.as_bytes());
         fitted(at, start, out)

@@ -30,7 +30,7 @@ impl Mask for Company {
         if text.trim().is_empty() {
             return redacted(at, out);
         }
-        let mut draws = at.key.prf().chars(name::normalised(text)).draws();
+        let mut draws = at.key.draws(name::normalised(text).as_bytes());
         other_than(text.trim(), out, |out| {
             let words = [draws.pick(FIRST), draws.pick(SECOND), draws.pick(FORM)].join(" ");
             out.extend(at.limit.cut(&words).trim_end().as_bytes());

@@ -72,7 +72,7 @@ impl Mask for Email {
                 fitted(at, start, out)
             };
         }
-        let mut draws = at.key.prf().chars(lower(address)).draws();
+        let mut draws = at.key.prf().lower(address).draws();
         let written = other_than(address, out, |out| {
             let example = draws.pick(DOMAINS);
             if self.keep_domain {

@@ -39,8 +39,8 @@ impl Mask for Name {
         if words == 0 {
             return redacted(at, out);
         }
-        let mut draws = at.key.prf().chars(normalised(text)).draws();
-        let text: String = normalised(text).collect();
+        let text = normalised(text);
+        let mut draws = at.key.draws(text.as_bytes());
         other_than(&text, out, |out| {
             self.part.candidate(&mut draws, words, at, out);
             Some(())
@@ -72,9 +72,17 @@ pub(super) fn family(draws: &mut Draws) -> &'static str {
 }
 
 /// The words in lower case with single blanks between them.
-pub(super) fn normalised(text: &str) -> impl Iterator<Item = char> {
-    let words = text.split_whitespace().enumerate();
-    words.flat_map(|(at, word)| {
-        (at > 0).then_some(' ').into_iter().chain(word.chars().flat_map(char::to_lowercase))
-    })
+pub(super) fn normalised(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        if word.is_ascii() {
+            out.extend(word.bytes().map(|byte| char::from(byte.to_ascii_lowercase())));
+        } else {
+            out.extend(word.chars().flat_map(char::to_lowercase));
+        }
+    }
+    out
 }

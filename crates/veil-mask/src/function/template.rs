@@ -1,6 +1,6 @@
 //! `template`: a text with invented parts, such as `{{first_name|lower}}.{{base32 6}}@example.com`. All parts depend on the value.
 
-use super::{At, Mask, base32, fitted, lower, name, other_than, redacted};
+use super::{At, Mask, base32, fitted, name, other_than, redacted};
 use crate::key::Draws;
 
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl Mask for Template {
         if text.trim().is_empty() {
             return redacted(at, out);
         }
-        let mut draws = at.key.prf().chars(lower(text.trim())).draws();
+        let mut draws = at.key.prf().lower(text.trim()).draws();
         let start = out.len();
         other_than(text, out, |out| {
             self.0.iter().for_each(|part| part.write(&mut draws, out));

@@ -26,7 +26,7 @@ impl Mask for Url {
         let start = out.len();
         out.extend(lower(scheme).collect::<String>().as_bytes());
         out.extend(b"://");
-        base32(&mut at.key.prf().bytes(b"host|").chars(lower(host)).draws(), 10, out);
+        base32(&mut at.key.prf().bytes(b"host|").lower(host).draws(), 10, out);
         out.extend(b".example.com");
         let path = path.split(['?', '#']).next().unwrap_or_default();
         let parts = path.split('/').skip(1).take(if self.keep_path { PARTS_MAX } else { 0 });

@@ -1,6 +1,6 @@
 //! `username`: a given name and keyed letters and digits, in small letters.
 
-use super::{At, Mask, base32, lower, name, other_than, redacted};
+use super::{At, Mask, base32, name, other_than, redacted};
 
 #[derive(Debug)]
 pub(crate) struct Username;
@@ -16,7 +16,7 @@ impl Mask for Username {
         if user.is_empty() || room == 0 {
             return redacted(at, out);
         }
-        let mut draws = at.key.prf().chars(lower(user)).draws();
+        let mut draws = at.key.prf().lower(user).draws();
         other_than(user, out, |out| {
             let given = name::given(&mut draws);
             if given.len() + TOKEN <= room {

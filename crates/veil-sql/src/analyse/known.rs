@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::sync::Cache;
 
-use super::{Analysis, SyntaxError, analyse};
-use crate::statement::Statement;
+use super::{Analysis, SyntaxError, analyse, like};
+use crate::statement::{Kind, Statement};
 
 /// Texts that are longer are analysed every time.
 const CACHED_TEXT_MAX: usize = 16 << 10;
@@ -42,13 +42,36 @@ impl Analyser {
             self.misses.fetch_add(1, Ordering::Relaxed);
             return analyse(text);
         }
-        if let Some(known) = self.known.get(text) {
-            self.hits.fetch_add(1, Ordering::Relaxed);
+        if let Some(known) = self.known(text) {
             return known;
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
         let fresh = analyse(text);
         self.known.insert(text.into(), fresh.clone());
         fresh
+    }
+
+    /// A statement that differs from the one of `text` at most in numbers that are compared or stored: it stands for it where nothing is done with them. `None` if that cannot be told, or the
+    /// text itself is known.
+    #[must_use]
+    pub fn like(&self, text: &str) -> Option<Arc<Statement>> {
+        if text.len() > CACHED_TEXT_MAX || self.known.peek(text).is_some() {
+            return None;
+        }
+        let like = like::like(text)?;
+        let analysed = match self.known(&like) {
+            Some(known) => known,
+            None => self.analyse(&like),
+        };
+        match &*analysed.ok()? {
+            [one] if one.kind == Kind::Data => Some(Arc::clone(one)),
+            _ => None,
+        }
+    }
+
+    fn known(&self, text: &str) -> Option<Analysis> {
+        let known = self.known.get(text)?;
+        self.hits.fetch_add(1, Ordering::Relaxed);
+        Some(known)
     }
 }

@@ -130,6 +130,12 @@ impl Judge {
     pub(super) fn statements(&self, text: &[u8]) -> Result<Vec<Arc<Prepared>>, Refusal> {
         let refuse = |message: String| Refusal { code: "42601", message, hint: "" };
         let read = std::str::from_utf8(text).map_err(|_| refuse("the statement is not UTF-8".to_owned()));
+        if let Some(like) = read.as_ref().ok().and_then(|text| Some((text, self.analyser.like(text)?))) {
+            let prepared = self.prepare(&like.1, Some(like.0));
+            if prepared.is_same_for_other_numbers() {
+                return Ok(vec![Arc::new(prepared)]);
+            }
+        }
         let read =
             read.and_then(|text| Ok((text, self.analyser.analyse(text).map_err(|error| refuse(error.0))?)));
         let (text, statements) = match read {
@@ -237,6 +243,12 @@ impl Prepared {
     /// What its masks stood for when it was sent.
     pub(super) fn masks(&self) -> Option<&Translation> {
         self.sent.as_deref()
+    }
+
+    /// Whether nothing is done with numbers in it.
+    fn is_same_for_other_numbers(&self) -> bool {
+        let verdict = self.verdict.lock().unwrap_or_else(PoisonError::into_inner);
+        verdict.1.as_ref().is_ok_and(|judged| judged.masks.is_none() && judged.would.is_none())
     }
 
     /// Whether the server has another text of it than the client sent.
