@@ -52,8 +52,15 @@ pub(crate) async fn run(args: &Scan) -> Result<ExitCode> {
     let mut document = document(&report);
     let protection = Protection::new(policy(&config)?, &database, upstream.protocol);
     let open = protection.note(&mut document).len();
-    let mut rules = Rules::new();
-    protection.add_rules(&document, None, &mut rules);
+    let known = match &source {
+        Some(source) => {
+            source.document()?.get("rules").and_then(Value::as_array).cloned().unwrap_or_default()
+        }
+        None => Rules::new(),
+    };
+    let mut rules = known.clone();
+    protection.add_rules(&document, None, &mut rules)?;
+    rules.retain(|rule| !known.contains(rule));
     if args.apply {
         let source = source.as_ref().context("--apply needs a configuration file")?;
         let written = apply(source, &document, &protection)?;
@@ -160,7 +167,7 @@ fn apply(source: &Source, document: &Value, protection: &Protection) -> Result<u
         Some(head) => head.rules.clone(),
         None => Document::parse(&text).map_err(|what| anyhow!("{}: {what}", path.display()))?.rules(),
     };
-    let added = protection.add_rules(document, None, &mut rules);
+    let added = protection.add_rules(document, None, &mut rules)?;
     if let Err(faults) = source.with_rules(&rules) {
         bail!("the rules that were found do not fit the configuration:\n{}", faults.join("\n"));
     }
@@ -299,6 +306,7 @@ mod tests {
                     kind,
                     findings: vec![finding],
                     patterns: vec![],
+                    refers: vec![],
                 };
                 let table = TableName { schema: "s".to_owned(), table: "t".to_owned() };
                 let rules = text_of_rules(&[rule(&table, &column)]);

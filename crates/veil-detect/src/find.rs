@@ -170,6 +170,8 @@ impl Entity {
         let rest = text.get(at..)?;
         match self {
             Self::Email => None,
+            // Digits behind a point are a fraction.
+            Self::CreditCard if care == Care::Likely && is_fraction(text.as_bytes(), at) => None,
             Self::CreditCard => card(rest, care),
             Self::Iban => iban(rest, care),
             Self::Phone => phone(rest, care),
@@ -360,6 +362,11 @@ fn card(text: &str, care: Care) -> Option<usize> {
     })
 }
 
+fn is_fraction(bytes: &[u8], at: usize) -> bool {
+    let before = |count: usize| at.checked_sub(count).and_then(|at| bytes.get(at));
+    before(1) == Some(&b'.') && before(2).is_some_and(u8::is_ascii_digit)
+}
+
 fn ssn(text: &str, care: Care) -> Option<usize> {
     let found = text.get(..11).filter(|found| crate::cell::is_like(found, "999-99-9999"))?;
     let digits: [u8; 9] = found.bytes().filter(u8::is_ascii_digit).collect::<Vec<_>>().try_into().ok()?;
@@ -389,14 +396,22 @@ fn iban(text: &str, care: Care) -> Option<usize> {
             break;
         }
     }
+    // Two letters and two digits begin one.
+    if !matches!(compact, [a, b, c, d, ..] if a.is_ascii_uppercase() && b.is_ascii_uppercase() && c.is_ascii_digit() && d.is_ascii_digit())
+    {
+        return None;
+    }
     (15..=count).rev().find_map(|length| {
         let end = *at.get(length - 1)?;
         let iban = std::str::from_utf8(compact.get(..length)?).ok()?;
+        if !ends(text, end) {
+            return None;
+        }
         let checks = || {
             check::iban_digits(iban.get(..2)?, iban.get(4..)?).filter(|digits| iban.get(2..4) == Some(digits))
         };
         let is_one = check::is_iban(iban) || (care == Care::All && checks().is_some());
-        (ends(text, end) && is_one).then_some(end)
+        is_one.then_some(end)
     })
 }
 

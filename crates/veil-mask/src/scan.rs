@@ -7,12 +7,13 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use veil_model::find::{Find, Span};
-use veil_model::{Format, MySqlType, PgType};
+use veil_model::mysqltype::kind as code;
+use veil_model::{Charset, Format, MySqlType, PgType};
 
 use crate::array;
+use crate::charset;
 use crate::function::LABEL;
 use crate::kind::Kind;
-use crate::mysql;
 
 /// What is done with the cells of one column.
 #[derive(Clone, Debug)]
@@ -31,8 +32,12 @@ enum Form {
     Json,
     /// Behind a byte of its version, in binary.
     Jsonb,
+    /// In a character set other than UTF-8.
+    Encoded(Charset),
     /// Of a type that is not known.
     Opaque,
+    /// In a character set that is not known.
+    Strange,
 }
 
 thread_local! {
@@ -79,10 +84,19 @@ impl Scan {
     /// For cells of a type of MySQL; `None` if they hold no texts.
     #[must_use]
     pub fn mysql_column(finder: &Arc<dyn Find>, ty: &MySqlType<'_>) -> Option<Self> {
-        let form = match mysql::form_of(ty)?.0 {
-            Kind::Text(_) => Form::Text,
-            Kind::Json => Form::Json,
-            Kind::Bytea => Form::Bytes,
+        let form = match ty.code {
+            code::JSON => Form::Json,
+            code::VARCHAR
+            | code::VAR_STRING
+            | code::STRING
+            | code::TINY_BLOB..=code::BLOB
+            | code::ENUM
+            | code::SET => match ty.charset {
+                Some(Charset::Ascii | Charset::Utf8mb3 | Charset::Utf8mb4) => Form::Text,
+                Some(Charset::Binary) => Form::Bytes,
+                Some(charset) => Form::Encoded(charset),
+                None => Form::Strange,
+            },
             _ => return None,
         };
         Some(Self::new(finder, form, None))
@@ -114,9 +128,24 @@ impl Scan {
     fn value(&self, format: Format, value: &[u8], out: &mut Vec<u8>) -> Option<bool> {
         Some(match (self.form, format) {
             (Form::Text, _) | (Form::Opaque, Format::Text) => self.text(value, out),
-            // Of a text of another length nobody knows what else it changes.
-            (Form::Opaque, Format::Binary) if self.text(value, out) => return None,
-            (Form::Opaque, Format::Binary) => false,
+            // What has no bytes of control is a text; of others nobody knows what else another length changes.
+            (Form::Opaque, Format::Binary) if !value.iter().any(|byte| *byte < b'\t') => {
+                self.text(value, out)
+            }
+            (Form::Opaque, Format::Binary) => match parts(value) {
+                Some(parts) if parts.iter().any(|part| self.text(part, out)) => return None,
+                None if self.text(value, out) => return None,
+                _ => false,
+            },
+            (Form::Encoded(charset), _) => self.encoded(charset, value, out)?,
+            // A character may take four bytes of which one says something.
+            (Form::Strange, _) => {
+                let dense: Vec<u8> = value.iter().copied().filter(|byte| *byte != 0).collect();
+                if self.text(value, out) || self.text(&dense, out) {
+                    return None;
+                }
+                false
+            }
             (Form::Bytes, _) => std::str::from_utf8(value).is_ok_and(|text| self.replace(text, out)),
             (Form::Json, _) | (Form::Jsonb, Format::Text) => self.document(value, out),
             (Form::Jsonb, Format::Binary) => {
@@ -142,8 +171,28 @@ impl Scan {
         !spans.is_empty()
     }
 
+    /// Appends what is made of a text in a character set, if anything is; `None` if it cannot be written in it.
+    fn encoded(&self, charset: Charset, value: &[u8], out: &mut Vec<u8>) -> Option<bool> {
+        let wide = matches!(charset, Charset::Ucs2 | Charset::Utf16 | Charset::Utf16le | Charset::Utf32);
+        if value.is_ascii() && !wide {
+            return Some(self.text(value, out));
+        }
+        let Some(text) = charset::decode(charset, value) else { return Some(self.text(value, out)) };
+        let mut replaced = Vec::new();
+        if !self.text(text.as_bytes(), &mut replaced) {
+            return Some(false);
+        }
+        charset::encode(charset, std::str::from_utf8(&replaced).ok()?, out)?;
+        Some(true)
+    }
+
     fn text(&self, text: &[u8], out: &mut Vec<u8>) -> bool {
         if let Ok(text) = std::str::from_utf8(text) {
+            // Many a text is a document.
+            let begins = text.starts_with(['{', '[']) && self.may_hold(text.as_bytes());
+            if begins && serde_json::from_str::<serde_json::Value>(text).is_ok() {
+                return self.document(text.as_bytes(), out);
+            }
             return self.replace(text, out);
         }
         // In other character sets, ASCII is what it is; bytes beyond it are taken for marks.
@@ -245,6 +294,34 @@ impl Scan {
     }
 }
 
+/// The fields of a composite value or the elements of an array in binary form (`record_send`, `array_send`); `None` if it is neither.
+fn parts(value: &[u8]) -> Option<Vec<&[u8]>> {
+    let (count, fields) = word(value)?;
+    let dimensions = usize::try_from(count).ok().filter(|count| *count <= 6);
+    let array = || with_lengths(value.get(12 + 8 * dimensions?..)?, 0);
+    with_lengths(fields, 4).or_else(array)
+}
+
+/// Values with their lengths before them, and so many other bytes before these.
+fn with_lengths(mut rest: &[u8], other: usize) -> Option<Vec<&[u8]>> {
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        let (length, after) = word(rest.get(other..)?)?;
+        rest = after;
+        if length != u32::MAX {
+            let (part, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+            found.push(part);
+            rest = after;
+        }
+    }
+    Some(found)
+}
+
+fn word(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let (word, rest) = bytes.split_first_chunk()?;
+    Some((u32::from_be_bytes(*word), rest))
+}
+
 /// Where bytes beyond ASCII are put, among characters that are no letters.
 const MARKS: u32 = 0xe000;
 
@@ -313,6 +390,8 @@ mod tests {
         );
         assert_eq!(text(oid::JSON, r#"{"a": "\ud800 @secretword"}"#), r#"{"a": "\ud800 [REDACTED]"}"#);
         assert_eq!(text(oid::JSON, "42"), r#""**""#);
+        assert_eq!(text(oid::TEXT, r#"{"a": 42}"#), r#"{"a": "**"}"#);
+        assert_eq!(text(oid::TEXT, "{a: 42}"), "{a: **}");
         assert_eq!(scanned(oid::JSONB, Format::Binary, b"\x01[42]").unwrap(), b"\x01[\"**\"]");
         assert_eq!(scanned(oid::JSONB, Format::Binary, b"\x01[\"\\\\\"]").unwrap(), b"\x01[\"\\\\\"]");
     }
@@ -334,8 +413,41 @@ mod tests {
     }
 
     #[test]
+    fn character_sets_hide_nothing() {
+        let scanned = |charset, cell: &[u8]| {
+            let ty = MySqlType {
+                code: code::VAR_STRING,
+                charset,
+                length: 400,
+                flags: 0,
+                decimals: 0,
+                declared: "",
+            };
+            let finder: Arc<dyn Find> = Arc::new(Marked);
+            let scan = Scan::mysql_column(&finder, &ty).unwrap();
+            scan.cell(Format::Text, cell, &mut Vec::new()).map(<[u8]>::to_vec)
+        };
+        let wide = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>();
+        assert_eq!(scanned(Some(Charset::Utf16), &wide("ä @secretword")).unwrap(), wide("ä [REDACTED]"));
+        assert_eq!(scanned(Some(Charset::Utf16), &wide("ä")).unwrap(), wide("ä"));
+        assert_eq!(scanned(Some(Charset::Sjis), b"\x83A @secretword").unwrap(), b"\x83A [REDACTED]");
+        assert_eq!(scanned(None, &wide("@secretword")), None);
+        assert_eq!(scanned(None, b"\x83 @secretword"), None);
+        assert_eq!(scanned(None, &wide("word")).unwrap(), wide("word"));
+    }
+
+    #[test]
     fn binary_forms_that_are_not_known_are_null_where_something_is_found() {
         assert_eq!(scanned(99_999, Format::Binary, b"\0\0\0\x03@secretword"), None);
+        // As long as its length is a letter.
+        let text = format!("@secretword {}", "x".repeat(53));
+        let record = [&[0, 0, 0, 1, 0, 0, 0, 25, 0, 0, 0, 65], text.as_bytes()].concat();
+        assert_eq!(scanned(99_999, Format::Binary, &record), None);
+        let array =
+            [&[0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 65], text.as_bytes()]
+                .concat();
+        assert_eq!(scanned(99_999, Format::Binary, &array), None);
+        assert_eq!(scanned(99_999, Format::Binary, b"of @secretword").unwrap(), b"of [REDACTED]");
         assert_eq!(scanned(99_999, Format::Binary, b"\0\0\0\x03word").unwrap(), b"\0\0\0\x03word");
         assert!(
             Scan::column(&(Arc::new(Marked) as Arc<dyn Find>), PgType { oid: oid::INT8, modifier: -1 })

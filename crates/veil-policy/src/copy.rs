@@ -22,8 +22,8 @@ enum Op {
     Pass,
     Null,
     Mask(ColumnMask),
-    /// On which there is no rule.
-    Scan(Scan),
+    /// On which there is no rule; it may hold numbers.
+    Scan(Scan, bool),
 }
 
 /// A column that is copied.
@@ -75,7 +75,7 @@ impl CopyPlan {
         let op = |Copied { fate, stored }| match fate {
             Fate::Pass => {
                 let scan = labels.scan_of(stored.map(|(column, _)| column), stored.map(|(_, kind)| kind));
-                scan.map_or(Op::Pass, Op::Scan)
+                scan.map_or(Op::Pass, |scan| Op::Scan(scan, stored.is_none()))
             }
             Fate::Close => Op::Null,
             Fate::Mask(label) => label.kind.map_or(Op::Null, |kind| Op::Mask(label.masker.column(kind))),
@@ -134,7 +134,9 @@ impl CopyPlan {
                     };
                     copy::encode(&self.layout, raw, shown.then_some(masked.as_slice()), out);
                 }
-                Op::Scan(scan) => match copy::decode(&self.layout, raw)? {
+                Op::Scan(scan, number) => match copy::decode(&self.layout, raw)? {
+                    // Of a query nobody says whether digits are a number.
+                    Some(value) if *number && is_number(&value) => out.extend_from_slice(raw),
                     Some(value) => match scan.cell(Format::Text, &value, &mut masked) {
                         Some(shown) if shown == &*value => out.extend_from_slice(raw),
                         shown => copy::encode(&self.layout, raw, shown, out),
@@ -168,7 +170,7 @@ impl CopyPlan {
             match (op, cells.step()?.ok_or(Malformed("row is too short"))?) {
                 (Op::Null, _) | (_, None) => row::write_cell(out, None),
                 (Op::Pass, cell) => row::write_cell(out, cell),
-                (Op::Scan(scan), Some(cell)) => {
+                (Op::Scan(scan, _), Some(cell)) => {
                     row::write_cell(out, scan.cell(Format::Binary, cell, &mut scratch));
                 }
                 (Op::Mask(mask), Some(cell)) => {
@@ -211,6 +213,10 @@ pub(crate) fn copied<'a>(statement: &'a Statement, labels: &Labels) -> Option<(&
         }
     };
     Some((layout(statement)?, copied))
+}
+
+fn is_number(cell: &[u8]) -> bool {
+    cell.iter().all(|byte| byte.is_ascii_digit() || b"+-.e".contains(byte))
 }
 
 fn layout(statement: &Statement) -> Option<&CopyLayout> {

@@ -77,6 +77,9 @@ pub(crate) const HINT_TRUST: &str =
 /// # Errors
 /// The refusal, for the client.
 pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
+    if labels.masks_nothing() {
+        return Ok(Run::SHOWN);
+    }
     if let Kind::Refused(what) = statement.kind {
         return refuse(format!("{what} is not available where columns are masked"), HINT_DIRECT);
     }

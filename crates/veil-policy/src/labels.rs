@@ -56,6 +56,8 @@ pub struct Labels {
     scan: Option<Arc<dyn Find>>,
     /// Columns that a rule shows, where the others are looked into.
     vouched: HashSet<Attribute>,
+    /// No rule masks anything.
+    masks_nothing: bool,
     /// Some column's values can be named by their masks.
     translates: bool,
     verdicts: Verdicts<Statement, ()>,
@@ -74,6 +76,7 @@ impl Labels {
         let rights = policy.settled(rights, Some(&|role| catalog.is_member(&rights.user, role)));
         let (mut columns, mut unmasked) = (HashMap::new(), Unmasked::default());
         let scan = policy.scan(Some(database), &rights).cloned();
+        let masks_nothing = policy.masks_nothing(Some(database), &rights);
         let mut vouched = HashSet::new();
         for (oid, relation) in catalog.relations().filter(|(_, relation)| !relation.system()) {
             for column in &relation.columns {
@@ -114,6 +117,7 @@ impl Labels {
             clean: HashMap::new(),
             scan,
             vouched,
+            masks_nothing,
             translates,
             verdicts: Verdicts::default(),
         };
@@ -165,6 +169,11 @@ impl Labels {
         if self.policy.observes() { Ok(Judged::observed(verdict)) } else { verdict }
     }
 
+    /// Whether no rule masks anything, so that nothing has to be judged.
+    pub(crate) const fn masks_nothing(&self) -> bool {
+        self.masks_nothing
+    }
+
     /// What looks into texts that no rule is on.
     #[must_use]
     pub fn scan(&self) -> Option<Scan> {
@@ -214,6 +223,9 @@ impl Labels {
     /// What happens to a column that a row description names.
     #[must_use]
     pub fn fate(&self, attribute: Attribute) -> Fate {
+        if self.masks_nothing {
+            return Fate::Pass;
+        }
         if let Some(label) = self.columns.get(&attribute) {
             return Fate::Mask(label.clone());
         }

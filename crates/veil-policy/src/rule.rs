@@ -160,6 +160,14 @@ pub struct Masking {
     pub cases: Option<Arc<Cases>>,
 }
 
+impl Masking {
+    /// Whether it masks the column in rows of every kind.
+    #[must_use]
+    pub fn masks_all_rows(&self) -> bool {
+        self.cases.as_ref().is_none_or(|cases| cases.otherwise.is_some())
+    }
+}
+
 /// Masks that are remembered after they were shown.
 const SHOWN_MAX: usize = 1 << 18;
 
@@ -338,6 +346,12 @@ impl Policy {
         let exempt =
             |armed: &Armed| armed.masker.is_none() && armed.rule.covers_everything() && covers(&armed.rule);
         self.scan.as_ref().filter(|_| !self.in_force(rights).any(exempt))
+    }
+
+    /// Whether no rule masks anything for a session with these rights, in `database` if there is but one.
+    pub(crate) fn masks_nothing(&self, database: Option<&str>, rights: &Rights) -> bool {
+        let here = |rule: &Rule| database.is_none_or(|database| rule.database.matches(database));
+        !self.in_force(rights).any(|armed| armed.masker.is_some() && here(&armed.rule))
     }
 
     /// Whether users vouch for a function, by its name with or without schema.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use veil_detect::{Class, Column, Detector, Evidence, Finding, Kind};
+use veil_model::ColumnName;
 
 use crate::hidden;
 use crate::sample;
@@ -14,6 +15,9 @@ use crate::tables::{self, ColumnId, Table, TableKind, TableName};
 
 /// Whether a scan still waits is looked at so often.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// References are followed so far.
+const REFERENCES_MAX: usize = 8;
 
 /// Patterns that are shown of a column.
 const PATTERNS: usize = 2;
@@ -88,6 +92,8 @@ pub struct ColumnFinding {
     pub findings: Vec<Finding>,
     /// What some of its values look like.
     pub patterns: Vec<String>,
+    /// The column that it refers to, what that refers to, and so on.
+    pub refers: Vec<ColumnName>,
 }
 
 /// Looks at all tables of the database in which the sessions are, which work side by side.
@@ -112,6 +118,8 @@ pub async fn scan(
         .flat_map(|table| table.columns.iter().map(move |column| (table, column)))
         .filter_map(|(table, column)| Some(((table.id.clone(), column.name.clone()), column.refers.clone()?)))
         .collect();
+    let names: HashMap<String, TableName> =
+        tables.iter().map(|table| (table.id.clone(), table.name.clone())).collect();
     let types: HashMap<ColumnId, (String, Kind)> = tables
         .iter()
         .flat_map(|table| {
@@ -149,7 +157,20 @@ pub async fn scan(
     }
     report.is_partial |= left > 0;
     while inherit(&mut report, &references, &types) {}
+    for table in &mut report.tables {
+        for column in &mut table.columns {
+            let of_it = (table.id.clone(), column.column.clone());
+            let next = |(id, column): &ColumnId| references.get(&(id.clone(), column.clone())).cloned();
+            let chain = std::iter::successors(next(&of_it), next).take(REFERENCES_MAX);
+            column.refers = chain.filter_map(|(id, column)| named(&names, &id, column)).collect();
+        }
+    }
     Ok(report)
+}
+
+fn named(names: &HashMap<String, TableName>, id: &str, column: String) -> Option<ColumnName> {
+    let TableName { schema, table } = names.get(id)?.clone();
+    Some(ColumnName { schema, table, column })
 }
 
 async fn work(
@@ -198,7 +219,10 @@ async fn work(
         if ended || queue.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
             break;
         }
-        tokio::time::sleep(start.elapsed() * options.rest).await;
+        let until = Instant::now() + start.elapsed() * options.rest;
+        while Instant::now() < until && !progress.cancelled.load(Ordering::Relaxed) {
+            tokio::time::sleep(PAUSE.min(until.saturating_duration_since(Instant::now()))).await;
+        }
     }
     done
 }
@@ -239,6 +263,7 @@ fn told(
             kind,
             findings,
             patterns,
+            refers: vec![],
         })
     });
     TableReport {
@@ -305,6 +330,7 @@ fn inherit(
                 kind: *kind,
                 findings: vec![finding],
                 patterns: vec![],
+                refers: vec![],
             });
         }
     }

@@ -92,7 +92,7 @@ pub struct Scan {
     pub report: Value,
 }
 
-/// Of each database, so many scans are kept.
+/// Of each database and outcome, so many scans are kept.
 pub const SCANS_MAX: i64 = 100;
 
 /// Why something was not stored.
@@ -187,7 +187,7 @@ pub trait Store: Send + Sync {
     /// The store cannot be used.
     fn revoke_key(&self, id: &str, time: i64) -> Result<bool>;
 
-    /// Adds a scan, and forgets the oldest of its database where there are too many.
+    /// Adds a scan, and forgets the oldest of its database that ended like it where there are too many.
     ///
     /// # Errors
     /// The store cannot be used.

@@ -309,8 +309,9 @@ impl Store for PostgresStore {
             let transaction = client.transaction().await?;
             let insert = "insert into ironveil.scans (id, database, began, ended, author, outcome, summary, report) values ($1, $2, $3, $4, $5, $6, $7, $8)";
             transaction.execute(insert, &[id, database, began, ended, author, outcome, &summary, &report]).await?;
-            let forget = "delete from ironveil.scans where database = $1 and id not in (select id from ironveil.scans where database = $1 order by id desc limit $2)";
-            transaction.execute(forget, &[database, &SCANS_MAX]).await?;
+            let forget = "delete from ironveil.scans where database = $1 and outcome = $2 and id not in \
+                (select id from ironveil.scans where database = $1 and outcome = $2 order by id desc limit $3)";
+            transaction.execute(forget, &[database, outcome, &SCANS_MAX]).await?;
             Ok(transaction.commit().await?)
         })
     }

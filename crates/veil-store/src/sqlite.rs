@@ -230,8 +230,9 @@ impl Store for SqliteStore {
             params![id, database, began, ended, author, outcome, summary.to_string(), report.to_string()],
         )?;
         transaction.execute(
-            "delete from scans where database = ?1 and id not in (select id from scans where database = ?1 order by id desc limit ?2)",
-            params![database, SCANS_MAX],
+            "delete from scans where database = ?1 and outcome = ?2 and id not in \
+             (select id from scans where database = ?1 and outcome = ?2 order by id desc limit ?3)",
+            params![database, outcome, SCANS_MAX],
         )?;
         Ok(transaction.commit()?)
     }

@@ -20,7 +20,7 @@ use veil_proxy::Proxy;
 use veil_scan::{Options, Progress, scan};
 use veil_store::{Scan, SharedStore};
 
-use super::report::{Protection, columns, document, list};
+use super::report::{Protection, column, columns, document, list, named};
 use super::{now, seconds_left, sessions, year};
 use crate::control::protocol;
 use crate::keys;
@@ -30,6 +30,11 @@ use crate::server::SignIn;
 const RUNNING_MAX: usize = 4;
 /// Servers have so long to let a scan in.
 const SIGN_IN_MAX: Duration = Duration::from_secs(30);
+/// Where the store is lost, it is tried so often, and after so long.
+const STORE_TRIES: u32 = 720;
+const STORE_WAIT: Duration = Duration::from_secs(5);
+/// Names that are longer are none.
+const NAME_MAX: usize = 256;
 /// Whether the time of a scan has come is looked at so often.
 const LOOK_INTERVAL: Duration = Duration::from_secs(20);
 /// Of a database, no more scans are kept.
@@ -56,6 +61,8 @@ struct Job {
     began: (u64, Instant),
     progress: Arc<Progress>,
     how: Scans,
+    /// It looks at what is looked at when nothing is said.
+    is_standard: bool,
 }
 
 /// What the newest scan of a database has found.
@@ -83,6 +90,7 @@ struct Wanted {
     upstream: Upstream,
     sign_in: SignIn,
     how: Scans,
+    is_standard: bool,
 }
 
 impl Place {
@@ -121,6 +129,7 @@ impl Jobs {
             began: (since.as_secs(), Instant::now()),
             progress: Arc::default(),
             how: wanted.how.clone(),
+            is_standard: wanted.is_standard,
         });
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if running.iter().any(|known| known.database == job.database && known.protocol == job.protocol) {
@@ -142,19 +151,27 @@ impl Jobs {
         let found = tokio::spawn(read(Arc::clone(&job), wanted, place.clone()));
         let found =
             found.await.unwrap_or_else(|_| Err(anyhow::anyhow!("the scan has failed; the log says more")));
-        let (jobs, ended) = (Arc::clone(&self), Arc::clone(&job));
-        let kept = spawn_blocking(move || jobs.keep(&ended, place, found)).await;
-        if !matches!(kept, Ok(Ok(()))) {
-            warn!(id = job.id, "what a scan has found cannot be stored");
+        let found = Arc::new(found);
+        for _ in 0..STORE_TRIES {
+            let (jobs, ended, place, found) =
+                (Arc::clone(&self), Arc::clone(&job), place.clone(), Arc::clone(&found));
+            let kept = spawn_blocking(move || jobs.keep(&ended, place, &found)).await;
+            let error = match kept {
+                Ok(Ok(())) => break,
+                Ok(Err(error)) => format!("{error:#}"),
+                Err(error) => error.to_string(),
+            };
+            warn!(id = job.id, error, "what a scan has found cannot be stored; it is tried again");
+            tokio::time::sleep(STORE_WAIT).await;
         }
         self.running.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| known.id != job.id);
     }
 
     /// Stores what was found, and tells what is another than before.
-    fn keep(&self, job: &Job, place: Place, found: Result<(Value, &'static str)>) -> Result<()> {
+    fn keep(&self, job: &Job, place: Place, found: &Result<(Value, &'static str)>) -> Result<()> {
         let ended = i64::try_from(now()).unwrap_or(i64::MAX);
         let (mut document, outcome, error) = match found {
-            Ok((document, outcome)) => (document, outcome, None),
+            Ok((document, outcome)) => (document.clone(), *outcome, None),
             Err(error) => (Value::Null, "failed", Some(format!("{error:#}"))),
         };
         let protection = Protection::new(self.proxy.policy(), &place.database, place.protocol);
@@ -171,7 +188,7 @@ impl Jobs {
         });
         info!(id = job.id, database = job.database, outcome, %summary, "a scan has ended");
         // Whoever sees that it has ended finds what it comes to.
-        if outcome == "done" {
+        if outcome == "done" && job.is_standard {
             let last = Last { place, ended, document: Arc::new(document.clone()), drift: drift.clone() };
             let key = (protocol(job.protocol), job.database.clone());
             self.last.lock().unwrap_or_else(PoisonError::into_inner).insert(key, last);
@@ -272,7 +289,7 @@ impl Jobs {
         chosen: Option<&[ColumnName]>,
         rules: &mut Vec<Value>,
     ) -> Result<usize> {
-        Ok(self.protection(config, scan)?.add_rules(&scan.report, chosen, rules))
+        self.protection(config, scan)?.add_rules(&scan.report, chosen, rules)
     }
 
     fn protection(&self, config: &Config, scan: &Scan) -> Result<Protection> {
@@ -306,6 +323,11 @@ impl Jobs {
                 let config = read()?;
                 if !remembered {
                     jobs.remember(&config)?;
+                    if jobs.store.is_none() && config.databases.iter().any(|entry| entry.scans.is_some()) {
+                        warn!(
+                            "databases.scan does nothing without \"api\" or \"store\": nobody knows when the last scan was"
+                        );
+                    }
                 }
                 jobs.due(&config)
             });
@@ -348,8 +370,8 @@ impl Jobs {
 
     /// The scans whose time has come. Where there is no store, nobody knows when the last was.
     fn due(&self, config: &Config) -> Result<Vec<Wanted>> {
-        let Some(store) = &self.store else { return Ok(Vec::new()) };
         let mut due = Vec::new();
+        let Some(store) = &self.store else { return Ok(due) };
         for entry in &config.databases {
             let Some(how) = &entry.scans else { continue };
             let name = scheduled(entry);
@@ -357,16 +379,18 @@ impl Jobs {
             let like = |scan: &Scan| scan.summary.pointer("/settings/protocol") == Some(&json!(spoken));
             let last = store.scans(Some(&name), None, SCANS_KEPT)?.into_iter().find(like);
             let next = last.map_or(0, |scan| u64::try_from(scan.began).unwrap_or(0) + how.every.as_secs());
-            if next <= now() {
-                let request = ScanRequest {
-                    database: name,
-                    protocol: Some(spoken.to_owned()),
-                    ..ScanRequest::default()
-                };
-                due.push(Wanted {
-                    how: how.clone(),
-                    ..wanted(config, request).map_err(|faults| anyhow::anyhow!(faults.join("\n")))?
-                });
+            if next > now() {
+                continue;
+            }
+            let request = ScanRequest {
+                database: name.clone(),
+                protocol: Some(spoken.to_owned()),
+                ..ScanRequest::default()
+            };
+            match wanted(config, request) {
+                Ok(wanted) => due.push(Wanted { how: how.clone(), is_standard: true, ..wanted }),
+                // Others can be scanned all the same.
+                Err(faults) => warn!(database = name, ?faults, "a scan cannot begin"),
             }
         }
         Ok(due)
@@ -404,6 +428,9 @@ fn entries<'a>(
 fn wanted(config: &Config, request: ScanRequest) -> Result<Wanted, Vec<String>> {
     let one = |what: String| vec![what];
     let ScanRequest { database, user, password, .. } = request;
+    if database.len().max(user.as_deref().map_or(0, str::len)) > NAME_MAX {
+        return Err(one(format!("a name has {NAME_MAX} bytes at most")));
+    }
     let mut known = entries(config, &database, request.protocol.as_deref());
     let Some(entry) = known.next() else {
         return Err(one(format!("no entry of \"databases\" has the name {database}")));
@@ -433,7 +460,9 @@ fn wanted(config: &Config, request: ScanRequest) -> Result<Wanted, Vec<String>> 
         schemas: request.schemas,
         ..standard
     };
-    Ok(Wanted { upstream: entry.upstream.clone(), database: database.clone(), sign_in, how })
+    let standard = entry.scans.clone().unwrap_or_default();
+    let is_standard = settings(&how, entry.upstream.protocol) == settings(&standard, entry.upstream.protocol);
+    Ok(Wanted { is_standard, upstream: entry.upstream.clone(), database: database.clone(), sign_in, how })
 }
 
 /// Signs in and reads; says what came of it.
@@ -462,13 +491,4 @@ async fn read(job: Arc<Job>, wanted: Wanted, place: Place) -> Result<(Value, &'s
 /// What has to be the same for two scans to be compared.
 fn settings(how: &Scans, kind: Protocol) -> Value {
     json!({ "protocol": protocol(kind), "schemas": how.schemas, "min_confidence": how.confidence_min })
-}
-
-fn named(name: &ColumnName) -> Value {
-    json!({ "schema": name.schema, "table": name.table, "column": name.column })
-}
-
-fn column(value: &Value) -> Option<ColumnName> {
-    let part = |key: &str| value.get(key)?.as_str().map(str::to_owned);
-    Some(ColumnName { schema: part("schema")?, table: part("table")?, column: part("column")? })
 }

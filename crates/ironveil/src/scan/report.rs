@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use serde_json::{Map, Value, json};
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
 use veil_detect::Finding;
 use veil_model::ColumnName;
 use veil_policy::Policy;
 use veil_policy::config::Protocol;
+use veil_policy::rule::Masking;
 use veil_policy::who::{Principal, Rights};
 use veil_scan::{Report, TableReport, rule};
 use veil_store::document::name_of;
@@ -25,7 +27,7 @@ pub(crate) fn document(report: &Report) -> Value {
         let columns = table.columns.iter().map(|column| {
             json!({
                 "column": column.column, "type": column.type_name, "findings": column.findings.iter().map(finding).collect::<Vec<_>>(),
-                "patterns": column.patterns, "rule": rule(&table.name, column),
+                "patterns": column.patterns, "rule": rule(&table.name, column), "refers": column.refers.iter().map(named).collect::<Vec<_>>(),
             })
         });
         json!({
@@ -38,6 +40,7 @@ pub(crate) fn document(report: &Report) -> Value {
 
 /// A column of a document.
 pub(crate) struct Found<'a> {
+    of_view: bool,
     pub(crate) name: ColumnName,
     pub(crate) column: &'a Value,
 }
@@ -57,7 +60,7 @@ pub(crate) fn columns(document: &Value) -> impl Iterator<Item = Found<'_>> {
                 table: text(table, "table"),
                 column: text(column, "column"),
             };
-            Found { name, column }
+            Found { of_view: text(table, "kind") == "view", name, column }
         })
     })
 }
@@ -81,11 +84,15 @@ pub(crate) struct Protection {
 
 /// Whether a rule protects what was found in a column.
 enum Covered {
+    /// Or says that it is shown.
     Yes,
     No,
     /// This one masks parts of it.
     Partly(Arc<str>),
 }
+
+/// Keys that refer to keys are followed so far.
+const REFERENCES_MAX: usize = 8;
 
 impl Protection {
     pub(crate) fn new(policy: Arc<Policy>, database: &str, protocol: Protocol) -> Self {
@@ -93,12 +100,31 @@ impl Protection {
         Self { policy, rights, database: database.to_owned(), protocol }
     }
 
-    fn covers(&self, found: &Found<'_>) -> Covered {
+    /// As where the case of names counts, which says too little where it does not.
+    fn masking(&self, name: &ColumnName) -> Option<Masking> {
         let masking = match self.protocol {
-            Protocol::Postgres => self.policy.mask(&self.database, &self.rights, &found.name),
-            Protocol::MySql => self.policy.mask_mysql(&self.rights, &found.name, true),
+            Protocol::Postgres => self.policy.mask(&self.database, &self.rights, name),
+            Protocol::MySql => self.policy.mask_mysql(&self.rights, name, false),
         };
-        let Some(masking) = masking else { return Covered::No };
+        masking.filter(Masking::masks_all_rows)
+    }
+
+    fn shows(&self, name: &ColumnName) -> bool {
+        match self.protocol {
+            Protocol::Postgres => self.policy.shows(&self.database, &self.rights, name),
+            Protocol::MySql => self.policy.shows_mysql(&self.rights, name, false),
+        }
+    }
+
+    fn covers(&self, found: &Found<'_>) -> Covered {
+        // What is behind a view is found there; a key has the mask of what it refers to.
+        if found.of_view || self.shows(&found.name) {
+            return Covered::Yes;
+        }
+        let refers = found.column.get("refers").and_then(Value::as_array).into_iter().flatten();
+        let referred = refers.take(REFERENCES_MAX).filter_map(column);
+        let masked = referred.filter_map(|name| self.masking(&name)).next();
+        let Some(masking) = self.masking(&found.name).or(masked) else { return Covered::No };
         let covered =
             |finding: &Value| masking.masker.strategy().covers(finding.get("path").and_then(Value::as_str));
         match list(found.column, "findings").all(covered) {
@@ -130,12 +156,15 @@ impl Protection {
 
     /// Adds rules for what no rule protects, of all columns or of those that were chosen, and says for how many columns. They stand behind
     /// those that are there, which go first; but where one of these masks a part of a document, before it.
+    ///
+    /// # Errors
+    /// A rule that holds is not among those that are there.
     pub(crate) fn add_rules(
         &self,
         document: &Value,
         chosen: Option<&[ColumnName]>,
         rules: &mut Vec<Value>,
-    ) -> usize {
+    ) -> Result<usize> {
         let wanted =
             columns(document).filter(|found| chosen.is_none_or(|chosen| chosen.contains(&found.name)));
         let mut added = 0;
@@ -145,23 +174,47 @@ impl Protection {
                 Covered::Yes => continue,
                 Covered::No => rules.push(rule),
                 Covered::Partly(by) => {
-                    let at = rules.iter().position(|known| name_of(known) == *by).unwrap_or(0);
-                    let rule = rules.get(at).map_or(rule.clone(), |known| with_paths_of(rule, known));
+                    let known = rules.iter().enumerate().find(|(_, known)| name_of(known) == *by);
+                    let (at, known) = known.with_context(|| {
+                        format!("the rule {by} holds and is not in the store; reload first")
+                    })?;
+                    let rule = with_paths(known, &rule, &found.name);
                     rules.insert(at, rule);
                 }
             }
             added += 1;
         }
-        added
+        Ok(added)
     }
 }
 
-/// A rule for paths of a document, with those that another one masks.
-fn with_paths_of(mut rule: Value, other: &Value) -> Value {
-    let known = other.pointer("/strategy/json").and_then(|json| json.get("paths").or(Some(json)));
-    let known: Map<String, Value> = known.and_then(Value::as_object).cloned().unwrap_or_default();
-    if let Some(paths) = rule.pointer_mut("/strategy/json").and_then(Value::as_object_mut) {
-        paths.extend(known);
+/// A rule for a column like one that masks some paths of it, with those of another; where that has none, the other.
+fn with_paths(known: &Value, other: &Value, name: &ColumnName) -> Value {
+    let Some(more) = other.pointer("/strategy/json").and_then(Value::as_object) else { return other.clone() };
+    let mut rule = known.clone();
+    let places = ["/paths", "/strategy/json/paths", "/strategy/json"];
+    let place = places.into_iter().find(|place| rule.pointer(place).is_some_and(Value::is_object));
+    let Some(paths) = place.and_then(|place| rule.pointer_mut(place)).and_then(Value::as_object_mut) else {
+        return other.clone();
+    };
+    for (path, strategy) in more {
+        paths.entry(path).or_insert_with(|| strategy.clone());
+    }
+    if let Some(rule) = rule.as_object_mut() {
+        // Two rules of one name could not be told apart.
+        rule.shift_remove("name");
+        for (key, part) in [("schema", &name.schema), ("table", &name.table), ("column", &name.column)] {
+            rule.insert(key.to_owned(), part.as_str().into());
+        }
     }
     rule
+}
+
+pub(crate) fn named(name: &ColumnName) -> Value {
+    json!({ "schema": name.schema, "table": name.table, "column": name.column })
+}
+
+pub(crate) fn column(value: &Value) -> Option<ColumnName> {
+    let part = |key: &str| value.get(key)?.as_str().map(str::to_owned);
+    Some(ColumnName { schema: part("schema")?, table: part("table")?, column: part("column")? })
 }

@@ -55,6 +55,17 @@ async fn values_that_show_what_they_are_are_replaced() {
             let binary: Vec<String> = client.exec(sql, ()).await.unwrap();
             assert_eq!(binary, [SHOWN], "{sql}");
         }
+        // No character set hides a value.
+        for names in ["cp850", "sjis", "latin1", "binary"] {
+            client.query_drop(format!("set character_set_results = {names}")).await.unwrap();
+            let shown: Option<Vec<u8>> = client.query_first("select line from log").await.unwrap().unwrap();
+            let dense: Vec<u8> = shown.unwrap_or_default().into_iter().filter(|byte| *byte != 0).collect();
+            assert!(dense.is_empty() || dense == SHOWN.as_bytes(), "{names}: {dense:?}");
+        }
+        client.query_drop("set character_set_results = utf8mb4").await.unwrap();
+        let documents: Vec<String> =
+            client.query("select json_object('card', 4111111111111111)").await.unwrap();
+        assert_eq!(documents, ["{\"card\": \"[REDACTED]\"}"]);
         let user: String = client.query_first("select current_user()").await.unwrap().unwrap();
         assert!(user.ends_with("@%"), "{user}");
         // Who asks for an error gets one without values.

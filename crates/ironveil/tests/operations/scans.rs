@@ -85,7 +85,8 @@ async fn what_is_found_becomes_rules_and_what_is_new_drifts() {
         all.chain([("users.email".to_owned(), true)]).collect::<Vec<_>>()
     };
     for protocol in ["postgresql", "mysql"] {
-        let mut proxy = Proxy::start(&format!("{}{RULES}", servers.databases()));
+        let part = "  - { name: part, table: people, column: doc, class: crm, strategy: json, paths: { $.note: redact } }\n";
+        let mut proxy = Proxy::start(&format!("{}{RULES}{part}", servers.databases()));
         let scan = scanned(&mut proxy, &wanted(protocol));
         assert_eq!((&scan["state"], &scan["by"]), (&json!("done"), &json!("admin_key_file")), "{scan}");
         assert_eq!((columns(&scan), &scan["unprotected"]), (found(false), &json!(4)), "{scan}");
@@ -169,8 +170,13 @@ async fn what_is_found_becomes_rules_and_what_is_new_drifts() {
         let rules = proxy.admin("GET", "/rules", None, &Value::Null).json();
         let of_doc =
             rules["rules"].as_array().unwrap().iter().find(|rule| rule["rule"]["column"] == "doc").unwrap();
-        let paths = of_doc["rule"]["strategy"]["json"].as_object().unwrap();
-        assert_eq!(paths.keys().collect::<Vec<_>>(), ["$.phone", "$.to.email"], "{rules}");
+        let paths = of_doc["rule"]["paths"].as_object().unwrap();
+        assert_eq!(paths.keys().collect::<Vec<_>>(), ["$.note", "$.to.email", "$.phone"], "{rules}");
+        assert_eq!(
+            (&of_doc["rule"]["class"], &of_doc["rule"]["schema"]),
+            (&json!("crm"), &schema),
+            "{rules}"
+        );
         assert!(columns(&look(&proxy, &id)).iter().all(|(_, protected)| *protected));
 
         let audit = std::fs::read_to_string(proxy.path("audit")).unwrap();

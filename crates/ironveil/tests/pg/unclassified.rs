@@ -70,7 +70,7 @@ fn values_that_show_what_they_are_are_replaced_wherever_they_come_from() {
     assert_eq!(
         cells(&raw.query("select doc::text, doc, raw, tags, pair, code from log where id > 7")),
         [
-            r#"{"n": [REDACTED], "to": ["x\n[REDACTED]", 7]}"#,
+            r#"{"n": "[REDACTED]", "to": ["x\n[REDACTED]", 7]}"#,
             r#"{"n": "[REDACTED]", "to": ["x\n[REDACTED]", 7]}"#,
             r#"{"to": "[REDACTED]"}"#,
             r#"{"a \"b\"",[REDACTED]}"#,
@@ -83,6 +83,14 @@ fn values_that_show_what_they_are_are_replaced_wherever_they_come_from() {
     for _ in 0..2 {
         assert_eq!(cells(&raw.group(|g| g.bind("", "s").execute("", 0))), [SHOWN]);
     }
+    // A fraction is no card; nor does another character set hide one.
+    assert_eq!(
+        cells(&raw.query("select to_jsonb(0.4111111111111111), line from log where id > 7")),
+        ["0.4111111111111111", SHOWN]
+    );
+    raw.query("set client_encoding = 'LATIN1'");
+    assert_eq!(cells(&raw.query("select chr(228) || line from log where id > 7")).len(), 1);
+    raw.query("set client_encoding = 'UTF8'");
     // Who is it that could say whose they are? Not the proxy.
     assert_eq!(cells(&raw.query("select 'a@zqcanary.test'")), ["[REDACTED]"]);
     assert_eq!(
@@ -118,6 +126,24 @@ fn copied_rows_errors_and_notices_are_looked_into() {
     let error = raw.query("select line::int from log");
     let error = error.iter().find(|reply| reply.tag == 'E').unwrap();
     assert_eq!(error.field(b'M'), format!("invalid input syntax for type integer: \"{SHOWN}\""));
+}
+
+/// Where no rule masks anything, nothing is refused.
+#[test]
+fn without_rules_nothing_is_refused() {
+    let pair = pair(" []");
+    let mut raw = Raw::connect(pair.proxy.port());
+    raw.query("create function own(t text) returns text language sql as 'select t'");
+    for (sql, shown) in [
+        ("select own(line) from log", SHOWN),
+        ("do $$ begin perform own('x'); end $$; select line from log", SHOWN),
+        ("create extension if not exists plpgsql; select own(line) from log", SHOWN),
+        ("create table more as select own(line) as l from log; select l from more", SHOWN),
+        ("prepare p as select own(line) from log; execute p", SHOWN),
+    ] {
+        let seen = raw.query(sql);
+        assert_eq!(cells(&seen), [shown], "{sql}: {seen:?}");
+    }
 }
 
 #[test]

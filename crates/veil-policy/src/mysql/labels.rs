@@ -34,6 +34,8 @@ pub struct Labels {
     unmasked: Unmasked,
     /// Finds what is personal in columns on which there is no rule.
     scan: Option<Arc<dyn Find>>,
+    /// No rule masks anything.
+    masks_nothing: bool,
     /// Some column's values can be named by their masks.
     translates: bool,
     /// The server counts up a column that is labelled.
@@ -60,6 +62,7 @@ impl Labels {
         let scan = policy.scan(None, &rights).cloned();
         let mut labels = Self {
             catalog: Arc::clone(&catalog),
+            masks_nothing: policy.masks_nothing(None, &rights),
             policy,
             rights,
             scan,
@@ -111,6 +114,11 @@ impl Labels {
         });
         let shown = names.filter(|name| self.policy.shows_mysql(&self.rights, name, self.catalog.folds()));
         shown.map(|name| name.column.to_lowercase()).collect()
+    }
+
+    /// Whether no rule masks anything, so that nothing has to be judged.
+    pub(super) const fn masks_nothing(&self) -> bool {
+        self.masks_nothing
     }
 
     /// What looks into texts that no rule is on.

@@ -106,6 +106,7 @@ impl Plan {
         let mut hidden = Vec::with_capacity(columns.len());
         for (at, column) in columns.iter().enumerate() {
             let op = match (&statement.kind, run.untraced, &traced) {
+                _ if context.labels.masks_nothing() => Op::Pass,
                 (Kind::Show(Show::Warnings), ..) => show_warnings(column, run, context),
                 (Kind::Show(Show::Counters), ..) => match label(column, context).as_deref() {
                     Some("variable_name") => Op::Pass,
@@ -419,10 +420,9 @@ fn mask(label: &Label, column: &Column<'_>, declared: &str) -> Op {
 }
 
 /// What looks into a column that is shown. What servers say of themselves is not looked into, nor is a column that a rule shows; the
-/// definition is believed, since nothing here is labelled.
+/// definition is believed in that, since nothing here is labelled: who makes one up gets a value past the net.
 fn scanned(column: &Column<'_>, kind: &Kind, context: Context<'_>) -> Option<Scan> {
-    let server = matches!(kind, Kind::Session | Kind::Explain | Kind::Show(_))
-        && !matches!(kind, Kind::Show(Show::Warnings));
+    let server = matches!(kind, Kind::Session | Kind::Show(_)) && !matches!(kind, Kind::Show(Show::Warnings));
     let vouched = Names::read(column, context.names).is_some_and(|names| {
         is_system(&names.database) || context.labels.vouches(&names.database, &names.table, &names.column)
     });
