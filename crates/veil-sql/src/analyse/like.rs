@@ -1,6 +1,6 @@
 //! Texts that differ in numbers only are analysed once.
 //!
-//! Of a number that is compared, an analysis holds what it says, to be translated, and nothing that follows from it. So where nothing is translated, the
+//! Of a number that is equal or not, an analysis holds what it says, to be translated, and nothing that follows from it. So where nothing is translated, the
 //! analysis of a text with other numbers, of as many digits, is that of this one.
 
 /// Digits of a number: more may be of another type.
@@ -31,8 +31,8 @@ pub(super) fn like(text: &str) -> Option<String> {
                 let operator = bytes.get(..at)?.iter().rev().take_while(|byte| is_operator(**byte)).count();
                 let first = at + bytes.get(at..)?.iter().take_while(|byte| **byte == b' ').count();
                 let count = bytes.get(first..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
-                let known =
-                    matches!(bytes.get(at - operator..at)?, b"=" | b"<" | b">" | b"<=" | b">=" | b"<>");
+                // How many rows a group has is compared by order, and means something.
+                let known = matches!(bytes.get(at - operator..at)?, b"=" | b"<>");
                 let ends = matches!(bytes.get(first + count), None | Some(b' ' | b')' | b',' | b';' | b'\n'));
                 if known && ends && (1..=DIGITS_MAX).contains(&count) {
                     found.get_or_insert_with(|| bytes.to_vec()).get_mut(first..first + count)?.fill(b'1');
@@ -106,6 +106,8 @@ mod tests {
             "select 'open = 5",
             "select * from t where id @> 5",
             "select * from t where id => 5",
+            "select avg(a) from t having count(a) >= 5",
+            "select avg(a) from t where a > 5",
             "select * from t where id = 5a",
             "create table t (a int) with (fillfactor = 5)",
         ] {
