@@ -32,6 +32,7 @@ demo-mysql:
 lint: setup
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked -p ironveil --features ner -- -D warnings
 	./tidy.sh
 
 test: lint

@@ -4,6 +4,7 @@ pub(crate) mod jobs;
 mod report;
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,6 +14,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 use veil_mask::RootKey;
 use veil_model::ColumnName;
+use veil_model::find::Find;
 use veil_policy::Policy;
 use veil_policy::config::{Config, Protocol, Upstream};
 use veil_scan::{Options, Progress, Report, Session, scan};
@@ -103,6 +105,7 @@ async fn read(args: &Scan, upstream: &Upstream, database: &str) -> Result<Report
         seed: args.seed.unwrap_or(seconds),
         rest: args.rest,
         schemas: args.schemas.clone(),
+        people: people()?,
     };
     let progress = Arc::new(Progress::default());
     let bar = io::stderr().is_terminal().then(|| tokio::spawn(show(Arc::clone(&progress))));
@@ -124,6 +127,26 @@ async fn sessions(upstream: &Upstream, database: &str, sign_in: &SignIn, count: 
         });
     }
     Ok(sessions)
+}
+
+/// The file of a model that finds names of people in free text.
+const NER_MODEL: &str = "IRONVEIL_NER_MODEL";
+
+/// What finds names of people in free text besides lists, if there is a model.
+fn people() -> Result<Option<Arc<dyn Find>>> {
+    let Some(path) = std::env::var_os(NER_MODEL) else { return Ok(None) };
+    #[cfg(feature = "ner")]
+    {
+        let read = || veil_ner::People::new(std::fs::read(&path)?);
+        let people =
+            read().with_context(|| format!("{NER_MODEL}: {} is no model", Path::new(&path).display()))?;
+        Ok(Some(Arc::new(people)))
+    }
+    #[cfg(not(feature = "ner"))]
+    bail!(
+        "{NER_MODEL} names {}, and this ironveil was built without the feature \"ner\"",
+        Path::new(&path).display()
+    )
 }
 
 fn now() -> u64 {

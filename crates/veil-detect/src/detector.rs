@@ -4,6 +4,7 @@
 //! confidence is the probability of a class among all of them.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use veil_model::find::{Find, Span};
 
@@ -36,6 +37,8 @@ pub struct Detector {
     lexicon: Lexicon,
     words: Words,
     finder: Finder,
+    /// Finds names of people in texts, besides lists.
+    people: Option<Arc<dyn Find>>,
 }
 
 impl Default for Detector {
@@ -61,7 +64,18 @@ impl Detector {
             Entity::Wallet,
             Entity::Name,
         ];
-        Self { lexicon: Lexicon::new(), words: Words::new(), finder: Finder::new(&entities, Care::Likely) }
+        Self {
+            lexicon: Lexicon::new(),
+            words: Words::new(),
+            finder: Finder::new(&entities, Care::Likely),
+            people: None,
+        }
+    }
+
+    /// With what finds names of people in free text, besides lists.
+    #[must_use]
+    pub fn with_people(self, people: Arc<dyn Find>) -> Self {
+        Self { people: Some(people), ..self }
     }
 
     /// What a column holds: one finding at most, or one for each path of its documents.
@@ -196,11 +210,16 @@ impl Detector {
                 entity(span) != Some(Entity::CreditCard)
                     || value.bytes().any(|byte| byte.is_ascii_alphabetic())
             });
-            let classes: HashSet<Class> = spans
+            let mut classes: HashSet<Class> = spans
                 .iter()
                 .filter_map(|span| self.finder.entities().get(span.by))
                 .map(|entity| class_of(*entity))
                 .collect();
+            if let Some(people) = &self.people {
+                spans.clear();
+                people.find(value, &mut spans);
+                classes.extend((!spans.is_empty()).then_some(Class::FullName));
+            }
             hits += usize::from(!classes.is_empty());
             for class in classes {
                 if let Some(count) = counts.get_mut(class as usize) {

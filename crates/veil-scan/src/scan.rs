@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use veil_detect::{Class, Column, Detector, Evidence, Finding, Kind};
 use veil_model::ColumnName;
+use veil_model::find::Find;
 
 use crate::hidden;
 use crate::sample;
@@ -35,6 +36,8 @@ pub struct Options {
     pub rest: u32,
     /// Schemas that are scanned; all if there are none.
     pub schemas: Vec<String>,
+    /// Finds names of people in free text, besides lists.
+    pub people: Option<Arc<dyn Find>>,
 }
 
 /// How far a scan is, for whoever looks.
@@ -129,7 +132,11 @@ pub async fn scan(
         })
         .collect();
     let queue = Arc::new(Mutex::new(tables.into_iter().collect::<VecDeque<_>>()));
-    let detector = Arc::new(Detector::new());
+    let detector = match options.people.clone() {
+        Some(people) => Detector::new().with_people(people),
+        None => Detector::new(),
+    };
+    let detector = Arc::new(detector);
     let workers: Vec<_> = sessions
         .into_iter()
         .map(|session| {

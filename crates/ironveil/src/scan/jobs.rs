@@ -21,7 +21,7 @@ use veil_scan::{Options, Progress, scan};
 use veil_store::{Scan, SharedStore};
 
 use super::report::{Protection, column, columns, document, list, named};
-use super::{now, seconds_left, sessions, year};
+use super::{now, people, seconds_left, sessions, year};
 use crate::control::protocol;
 use crate::keys;
 use crate::server::SignIn;
@@ -478,6 +478,7 @@ async fn read(job: Arc<Job>, wanted: Wanted, place: Place) -> Result<(Value, &'s
         seed: job.began.0,
         rest: how.rest,
         schemas: how.schemas,
+        people: people()?,
     };
     let report = scan(sessions, options, Arc::clone(&job.progress)).await?;
     let outcome = match (job.progress.cancelled.load(Ordering::Relaxed), report.is_partial) {
