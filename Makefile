@@ -7,13 +7,14 @@ MYSQL_ALL := mariadb-11.8 mysql-9.7
 
 bench_corpus := target/tmp/detect
 
-.PHONY: help setup demo demo-mysql test test-full bench-detect lint fuzz leak-fuzz leak-mutants clean
+.PHONY: help setup demo demo-mysql test test-full bench bench-detect lint fuzz leak-fuzz leak-mutants clean
 
 help:
 	@echo "make demo       sample data on a throw-away PostgreSQL, direct and masked"
 	@echo "make demo-mysql the same on a throw-away MariaDB"
 	@echo "make test       lints and all tests, against PostgreSQL 15, MariaDB 10.11 and some against MySQL 9.7"
 	@echo "make test-full  the end-to-end tests against PostgreSQL 14 to 18, MariaDB 11.8, MySQL 9.7; the servers' own SQL; a longer fuzz"
+	@echo "make bench      what the proxy costs beside HAProxy and PgBouncer"
 	@echo "make bench-detect  how well personal data is told, on a labelled corpus"
 	@echo "make leak-fuzz  200,000 random statements per kind of server: does anything of what is masked come through?"
 	@echo "make setup      installs what the others need (they call it themselves)"
@@ -54,6 +55,11 @@ test-full: test
 	IRONVEIL_CRASHES=50 IRONVEIL_API_EXAMPLES=200 $(NEXTEST) -p ironveil -E 'test(stores::) | test(api::random)' --no-capture
 	IRONVEIL_SESSIONS=10000 $(NEXTEST) -p ironveil -E 'test(many::)' --no-capture
 	$(MAKE) fuzz
+
+# What the proxy costs beside HAProxy and PgBouncer, in turns. BENCH_ROUNDS and BENCH_SECONDS say how long.
+bench:
+	@./setup.sh bench
+	cargo bench --locked -p ironveil --bench wire
 
 # How well and how fast personal data is told, on a corpus that is made for it.
 bench-detect:

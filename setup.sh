@@ -6,6 +6,7 @@
 #     setup.sh demo-mysql    what `make demo-mysql` needs
 #     setup.sh all           and `make test`
 #     setup.sh full          and `make test-full`
+#     setup.sh bench         what `make bench` needs
 set -eu
 cd -- "$(dirname -- "$0")"
 for_what=${1:-all}
@@ -37,6 +38,11 @@ if [ "$for_what" = all ] || [ "$for_what" = full ]; then
     need prometheus promtool
     need postgresql-contrib "pgbench $(ls /usr/lib/postgresql/*/bin/pgbench 2>/dev/null || true)"
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
+fi
+if [ "$for_what" = bench ]; then
+    need haproxy "haproxy /usr/sbin/haproxy"
+    need pgbouncer "pgbouncer /usr/sbin/pgbouncer"
+    need postgresql-contrib "pgbench $(ls /usr/lib/postgresql/*/bin/pgbench 2>/dev/null || true)"
 fi
 if [ "$for_what" = full ]; then
     need npm npm

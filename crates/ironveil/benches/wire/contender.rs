@@ -55,7 +55,7 @@ impl Contender {
                     "pgbouncer.ini",
                     &format!(
                         "[databases]\n* = host=127.0.0.1 port={server} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
-                     auth_type = any\npool_mode = session\nmax_client_conn = 2000\ndefault_pool_size = 32\n\
+                     auth_type = any\npool_mode = session\nmax_client_conn = 2000\ndefault_pool_size = 200\n\
                      unix_socket_dir =\nlog_connections = 0\nlog_disconnections = 0\n"
                     ),
                 );

@@ -165,7 +165,7 @@ fn main() {
             Kind::IronVeil("masking on", fakes),
         ] {
             let contender = Contender::start(kind, server.port());
-            result.add(&contender.name, [Some(load::memory(&contender, 200))]);
+            result.add(&contender.name, [Some(load::memory(&contender, 100))]);
         }
         result.print("HAProxy");
     }
