@@ -20,7 +20,6 @@ mod copy;
 mod define;
 mod implied;
 mod known;
-mod like;
 mod lineage;
 mod literal;
 mod scope;

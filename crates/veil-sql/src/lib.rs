@@ -8,6 +8,7 @@
 pub mod analyse;
 pub mod catalog;
 pub mod functions;
+mod like;
 pub mod lineage;
 pub mod mysql;
 pub mod normal;

@@ -12,6 +12,7 @@ mod define;
 mod facts;
 pub mod functions;
 mod head;
+mod known;
 pub mod lexer;
 mod lower;
 mod met;

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::sync::Cache;
 
-use super::{Analysis, SyntaxError, analyse, like};
+use super::{Analysis, SyntaxError, analyse};
+use crate::like;
 use crate::statement::{Kind, Statement};
 
 /// Texts that are longer are analysed every time.

@@ -1,13 +1,13 @@
 //! Texts to statements.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use quick_cache::sync::Cache;
 use sqlparser::ast::Statement as Tree;
 use sqlparser::dialect::MySqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
+
+pub use super::known::Analyser;
 
 use super::head::{self, Head, keyword};
 use super::lexer::{self, Fault, Mode};
@@ -16,9 +16,6 @@ use super::query::Query;
 use super::statement::{Facts, Function, Kind, Statement};
 use super::{asked, define, facts, met, write};
 
-/// Texts that are longer are analysed every time.
-const CACHED_TEXT_MAX: usize = 16 << 10;
-const CACHED_TEXTS: usize = 4096;
 /// Depth of expressions and queries that is followed.
 const DEPTH_MAX: usize = 60;
 /// Words that may nest without parentheses, as the operands of `1 + 1 + ...` do in the grammar's trees.
@@ -41,49 +38,7 @@ pub struct Analysis {
     pub rewritten: Option<String>,
 }
 
-type Result = std::result::Result<Arc<Analysis>, Fault>;
-
-/// Analyses texts and remembers the recent ones. The result depends on the text and the mode alone.
-#[derive(Debug)]
-pub struct Analyser {
-    known: Cache<(Mode, Box<str>), Result>,
-    hits: AtomicU64,
-    misses: AtomicU64,
-}
-
-impl Default for Analyser {
-    fn default() -> Self {
-        Self { known: Cache::new(CACHED_TEXTS), hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
-    }
-}
-
-impl Analyser {
-    /// How many texts were known, and how many were not.
-    #[must_use]
-    pub fn met(&self) -> (u64, u64) {
-        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
-    }
-
-    /// The statements of `text`; none for an empty text.
-    ///
-    /// # Errors
-    /// It cannot be cut into tokens.
-    pub fn analyse(&self, text: &str, mode: Mode) -> Result {
-        if text.len() > CACHED_TEXT_MAX {
-            self.misses.fetch_add(1, Ordering::Relaxed);
-            return analyse(text, mode);
-        }
-        let key = (mode, text.into());
-        if let Some(known) = self.known.get(&key) {
-            self.hits.fetch_add(1, Ordering::Relaxed);
-            return known;
-        }
-        self.misses.fetch_add(1, Ordering::Relaxed);
-        let fresh = analyse(text, mode);
-        self.known.insert(key, fresh.clone());
-        fresh
-    }
-}
+pub(super) type Result = std::result::Result<Arc<Analysis>, Fault>;
 
 /// Analyses `text` without a cache.
 ///

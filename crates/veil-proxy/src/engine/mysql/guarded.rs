@@ -9,6 +9,8 @@ mod server;
 mod texts;
 mod told;
 
+pub(super) use client::Numbers;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

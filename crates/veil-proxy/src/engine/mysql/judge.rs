@@ -14,6 +14,7 @@ use veil_sql::mysql::catalog::Row;
 use veil_sql::mysql::{Catalog, Facts, Kind, Mode, Statement, TableName};
 
 use super::Slot;
+use super::guarded::Numbers;
 use super::hidden::Place;
 use crate::budget::Budget;
 use crate::catalogs::View;
@@ -71,6 +72,11 @@ pub(super) struct Judged {
 }
 
 impl Judged {
+    /// Whether nothing is done with numbers in it.
+    pub(super) fn is_same_for_other_numbers(&self) -> bool {
+        self.masks.is_none() && self.would.is_none()
+    }
+
     /// How it runs, or would if anything were changed.
     pub(super) fn would_run(&self) -> Run {
         self.would.as_ref().map_or(self.run, |would| would.run)
@@ -238,7 +244,10 @@ impl Judge {
         self.labels().catalog().key(name.database.as_deref().unwrap_or_default(), &name.name)
     }
 
-    pub(super) fn analyse(&self, text: &str, mode: Mode) -> Result<Arc<Analysis>, Refusal> {
+    pub(super) fn analyse(&self, text: &str, mode: Mode, numbers: Numbers) -> Result<Arc<Analysis>, Refusal> {
+        if let Some(like) = (numbers == Numbers::Any).then(|| self.analyser.like(text, mode)).flatten() {
+            return Ok(like);
+        }
         self.analyser.analyse(text, mode).map_err(|what| Refusal {
             code: "42601",
             message: format!("IronVeil refused: the text holds {what}"),

@@ -43,6 +43,15 @@ enum Reading {
     Asking,
 }
 
+/// Which numbers an analysis has to have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine::mysql) enum Numbers {
+    /// Those of the text.
+    These,
+    /// Others will do, where they are compared or stored.
+    Any,
+}
+
 /// Where things go.
 struct Ways<'a> {
     input: &'a [u8],
@@ -224,10 +233,22 @@ impl Guarded {
         let from = command::query_text(body, self.capabilities)?;
         let text = body.get(from..).unwrap_or_default();
         self.shown = self.teller.text(text);
-        let (analysis, settings) = match self.analyse(text, ways) {
-            Reading::Read(analysis, settings) => (analysis, settings),
-            Reading::Refused(refusal) => return Ok(self.refuse(refusal, message, ways)),
+        let like = match self.analyse(text, Numbers::Any, ways) {
+            Reading::Read(analysis, settings) => {
+                let judged = self.judge_all(&analysis.statements, &settings, text);
+                let same = judged.is_ok_and(|all| all.iter().all(Judged::is_same_for_other_numbers));
+                same.then_some((analysis, settings))
+            }
+            Reading::Refused(_) => None,
             Reading::Asking => return Ok(Step::Wait),
+        };
+        let (analysis, settings) = match like {
+            Some(like) => like,
+            None => match self.analyse(text, Numbers::These, ways) {
+                Reading::Read(analysis, settings) => (analysis, settings),
+                Reading::Refused(refusal) => return Ok(self.refuse(refusal, message, ways)),
+                Reading::Asking => return Ok(Step::Wait),
+            },
         };
         let judged = match self
             .judge_all(&analysis.statements, &settings, text)
@@ -255,7 +276,7 @@ impl Guarded {
     }
 
     /// Analyses a text by the settings of the moment.
-    fn analyse(&mut self, text: &[u8], ways: &mut Ways<'_>) -> Reading {
+    fn analyse(&mut self, text: &[u8], numbers: Numbers, ways: &mut Ways<'_>) -> Reading {
         let Some(settings) = self.settings.clone() else {
             if let Some(analysis) = self.asks_back(text) {
                 return Reading::Read(analysis, Settings::default());
@@ -275,7 +296,7 @@ impl Guarded {
         };
         let utf8 = matches!(charset, Charset::Utf8mb3 | Charset::Utf8mb4);
         let mode = Mode { ascii_words: !utf8 || !exact, ..settings.mode };
-        let analysis = match self.judge.analyse(&text, mode) {
+        let analysis = match self.judge.analyse(&text, mode, numbers) {
             Ok(analysis) => analysis,
             Err(refusal) => return Reading::Refused(refusal),
         };
@@ -306,7 +327,7 @@ impl Guarded {
     fn asks_back(&self, text: &[u8]) -> Option<Arc<Analysis>> {
         let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b" _@,.;*()\n".contains(byte);
         let text = std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| plain(&byte)))?;
-        let analysis = self.judge.analyse(text, Mode::default()).ok()?;
+        let analysis = self.judge.analyse(text, Mode::default(), Numbers::These).ok()?;
         only_asks_back(&analysis).then_some(analysis)
     }
 

@@ -16,8 +16,8 @@ use veil_wire::mysql::limits;
 
 use super::super::{Judged, refusal, unknown};
 use super::{
-    Guarded, Hidden, Reading, Reply, Stage, Step, Ways, asks_back, check_reading, check_unicode, no_form,
-    problem, translated, warnings_withheld,
+    Guarded, Hidden, Numbers, Reading, Reply, Stage, Step, Ways, asks_back, check_reading, check_unicode,
+    no_form, problem, translated, warnings_withheld,
 };
 use crate::budget::GIVEN_MAX;
 use crate::engine::observe;
@@ -39,7 +39,7 @@ impl Guarded {
         // Until the server has said that there is another.
         self.last_prepared = None;
         self.shown = self.teller.text(text);
-        let (analysis, settings) = match self.analyse(text, ways) {
+        let (analysis, settings) = match self.analyse(text, Numbers::These, ways) {
             Reading::Read(analysis, settings) => (analysis, settings),
             Reading::Refused(refusal) => return Ok(self.refuse(refusal, message, ways)),
             Reading::Asking => return Ok(Step::Wait),

@@ -9,7 +9,7 @@ const DIGITS_MAX: usize = 9;
 const BEGINNINGS: [&str; 4] = ["select", "update", "delete", "insert"];
 
 /// A text with ones in the place of such numbers; `None` if there are none, or it cannot be told where they stand.
-pub(super) fn like(text: &str) -> Option<String> {
+pub(crate) fn like(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let begins = |word: &&str| {
         bytes.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word.as_bytes()))
@@ -67,6 +67,12 @@ const fn is_operator(byte: u8) -> bool {
     )
 }
 
+/// The same of a text of MySQL, where other things hide quotes and set variables.
+pub(crate) fn like_mysql(text: &str) -> Option<String> {
+    let strange = |byte: u8| !byte.is_ascii() || matches!(byte, b'#' | b'`' | b':' | b'$');
+    if text.bytes().any(strange) { None } else { like(text) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +118,21 @@ mod tests {
             "create table t (a int) with (fillfactor = 5)",
         ] {
             assert_eq!(like(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_mysql_reads_in_another_way_is_like_nothing() {
+        assert!(like_mysql("select * from t where id = 5").is_some());
+        for text in [
+            "select * from t where id = 5 # it's = 6",
+            "select `a = 5` from t where id = 5",
+            "select @a := 5",
+            "select 'ä = 5' from t where id = 5",
+            "select * from t$x where id = 5",
+            "set @x = 5",
+        ] {
+            assert_eq!(like_mysql(text), None, "{text}");
         }
     }
 }
