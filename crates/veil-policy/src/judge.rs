@@ -77,6 +77,15 @@ pub(crate) const HINT_TRUST: &str =
 /// # Errors
 /// The refusal, for the client.
 pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
+    if let Kind::CopyOut(out) = &statement.kind
+        && out.layout.is_none()
+        && labels.scan().is_some()
+    {
+        return refuse(
+            "COPY in a form that is not known, where columns without rules are looked into".to_owned(),
+            "ENCODING has to be UTF8.",
+        );
+    }
     if labels.masks_nothing() {
         return Ok(Run::SHOWN);
     }
@@ -114,10 +123,6 @@ pub fn judge(statement: &Statement, labels: &Labels) -> Result<Run, Refusal> {
         Kind::CopyOut(_) if untraced == Untraced::Close => {
             refuse("COPY of a statement that calls what is not known".to_owned(), HINT_SELECT)
         }
-        Kind::CopyOut(out) if out.layout.is_none() && labels.scan().is_some() => refuse(
-            "COPY in a form that is not known, where columns without rules are looked into".to_owned(),
-            "ENCODING has to be UTF8.",
-        ),
         Kind::CopyOut(_) if untraced == Untraced::Follow && copied(statement, labels).is_none() => refuse(
             "COPY of columns over masked ones that cannot be told from the statement".to_owned(),
             "Name columns one by one and tables with their schema; ENCODING has to be UTF8.",

@@ -93,7 +93,7 @@ pub struct Scan {
 }
 
 /// Of each database and outcome, so many scans are kept.
-pub const SCANS_MAX: i64 = 100;
+pub const SCANS_MAX: u32 = 100;
 
 /// Why something was not stored.
 #[derive(Debug, Error)]

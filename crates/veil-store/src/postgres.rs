@@ -311,7 +311,7 @@ impl Store for PostgresStore {
             transaction.execute(insert, &[id, database, began, ended, author, outcome, &summary, &report]).await?;
             let forget = "delete from ironveil.scans where database = $1 and outcome = $2 and id not in \
                 (select id from ironveil.scans where database = $1 and outcome = $2 order by id desc limit $3)";
-            transaction.execute(forget, &[database, outcome, &SCANS_MAX]).await?;
+            transaction.execute(forget, &[database, outcome, &i64::from(SCANS_MAX)]).await?;
             Ok(transaction.commit().await?)
         })
     }

@@ -18,7 +18,7 @@ use veil_policy::config::operations::Scans;
 use veil_policy::config::{Config, Database, Protocol, Upstream};
 use veil_proxy::Proxy;
 use veil_scan::{Options, Progress, scan};
-use veil_store::{Scan, SharedStore};
+use veil_store::{SCANS_MAX, Scan, SharedStore};
 
 use super::report::{Protection, column, columns, document, list, named};
 use super::{now, people, seconds_left, sessions, year};
@@ -37,8 +37,8 @@ const STORE_WAIT: Duration = Duration::from_secs(5);
 const NAME_MAX: usize = 256;
 /// Whether the time of a scan has come is looked at so often.
 const LOOK_INTERVAL: Duration = Duration::from_secs(20);
-/// Of a database, no more scans are kept.
-const SCANS_KEPT: u32 = 100;
+/// How a scan may end: that many of each are kept.
+const OUTCOMES: u32 = 4;
 /// So many columns are named in an event.
 const NAMED_MAX: usize = 100;
 
@@ -230,7 +230,7 @@ impl Jobs {
     /// The newest scan of a database that was done to its end, with these settings.
     fn newest(&self, database: &str, settings: &Value) -> Result<Option<(Scan, Value)>> {
         let Some(store) = &self.store else { return Ok(None) };
-        let scans = store.scans(Some(database), None, SCANS_KEPT)?;
+        let scans = store.scans(Some(database), None, SCANS_MAX * OUTCOMES)?;
         let like = |scan: &Scan| scan.outcome == "done" && scan.summary.get("settings") == Some(settings);
         let Some(newest) = scans.into_iter().find(like) else { return Ok(None) };
         let report = store.scan(&newest.id)?.map(|scan| scan.report).unwrap_or_default();
@@ -377,7 +377,7 @@ impl Jobs {
             let name = scheduled(entry);
             let spoken = protocol(entry.upstream.protocol);
             let like = |scan: &Scan| scan.summary.pointer("/settings/protocol") == Some(&json!(spoken));
-            let last = store.scans(Some(&name), None, SCANS_KEPT)?.into_iter().find(like);
+            let last = store.scans(Some(&name), None, SCANS_MAX * OUTCOMES)?.into_iter().find(like);
             let next = last.map_or(0, |scan| u64::try_from(scan.began).unwrap_or(0) + how.every.as_secs());
             if next > now() {
                 continue;

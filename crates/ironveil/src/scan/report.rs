@@ -143,15 +143,16 @@ impl Protection {
 
     /// Notes of each column whether it is protected, and returns those that are not.
     pub(crate) fn note(&self, document: &mut Value) -> Vec<ColumnName> {
-        let open = self.open(document);
-        let noted: Vec<bool> = columns(document).map(|found| !open.contains(&found.name)).collect();
-        let mut each = noted.into_iter();
+        let noted: Vec<(ColumnName, bool)> = columns(document)
+            .map(|found| (found.name.clone(), matches!(self.covers(&found), Covered::Yes)))
+            .collect();
+        let mut each = noted.iter().map(|(_, protected)| *protected);
         let tables = document.get_mut("tables").and_then(Value::as_array_mut).into_iter().flatten();
         let columns = tables.filter_map(|table| table.get_mut("columns")?.as_array_mut()).flatten();
         for column in columns.filter_map(Value::as_object_mut) {
             column.insert("protected".to_owned(), each.next().into());
         }
-        open
+        noted.into_iter().filter(|(_, protected)| !protected).map(|(name, _)| name).collect()
     }
 
     /// Adds rules for what no rule protects, of all columns or of those that were chosen, and says for how many columns. They stand behind

@@ -144,6 +144,10 @@ fn without_rules_nothing_is_refused() {
         let seen = raw.query(sql);
         assert_eq!(cells(&seen), [shown], "{sql}: {seen:?}");
     }
+    // But what could not be looked into.
+    let seen = raw.query("copy log to stdout (encoding 'latin1')");
+    assert!(seen[0].field(b'M').contains("COPY in a form that is not known"), "{seen:?}");
+    assert_eq!(cells(&raw.query("select line from log")), [SHOWN]);
 }
 
 #[test]

@@ -60,7 +60,7 @@ pub(super) fn tagged<T>(version: i64, body: T) -> Tagged<T> {
 }
 
 /// The newest version; there are no rules before the first.
-pub(super) async fn head(api: &Shared) -> Answer<Version> {
+async fn head(api: &Shared) -> Answer<Version> {
     let head = api.apart(|api| api.store.head()).await??;
     Ok(head.unwrap_or_else(|| Version {
         number: 0,
@@ -136,13 +136,21 @@ const RULES_MAX: usize = 10_000;
 const COMMENT_MAX: usize = 1000;
 
 /// The newest version, if it is the one that a request is about.
-pub(super) async fn expected(api: &Shared, expected: i64) -> Answer<Version> {
+async fn expected(api: &Shared, expected: i64) -> Answer<Version> {
     let newest = head(api).await?;
     if newest.number == expected {
         return Ok(newest);
     }
     let known = api.apart(move |api| api.store.version(expected)).await??;
     Err(Problem::conflict(&newest, known.as_ref().map(|known| known.rules.as_slice())))
+}
+
+/// The version that a request is about; the newest, if it does not say which.
+pub(super) async fn meant(api: &Shared, wanted: &Expected) -> Answer<Version> {
+    match wanted.0 {
+        Some(number) => expected(api, number).await,
+        None => head(api).await,
+    }
 }
 
 /// Where the only rule of this name is.
@@ -208,10 +216,7 @@ pub(super) async fn add(
     Body(NewRule { rule, at, comment }): Body<NewRule>,
 ) -> Answer<(StatusCode, Tagged<Changed>)> {
     let _one = api.changing.lock().await;
-    let before = match wanted.0 {
-        Some(number) => expected(&api, number).await?,
-        None => head(&api).await?,
-    };
+    let before = meant(&api, &wanted).await?;
     let mut rules = before.rules.clone();
     rules.insert(at.unwrap_or(rules.len()).min(rules.len()), rule);
     let (version, changes) = change(&api, &caller, &before, rules, comment).await?;

@@ -19,7 +19,7 @@ use veil_store::Scan;
 use super::Shared;
 use super::audit::limit;
 use super::problem::{Answer, Body, Details, Expected, Params, Problem};
-use super::rules::{Changed, Tagged, change, expected, head, tagged};
+use super::rules::{Changed, Tagged, change, meant, tagged};
 use super::serve::Peer;
 use crate::auth::Caller;
 use crate::scans::{ScanControl, ScanRefusal, ScanRequest};
@@ -322,10 +322,7 @@ pub(super) async fn apply(
 ) -> Answer<Tagged<Changed>> {
     let scan = ended(&api, id).await?;
     let _one = api.changing.lock().await;
-    let before = match wanted.0 {
-        Some(number) => expected(&api, number).await?,
-        None => head(&api).await?,
-    };
+    let before = meant(&api, &wanted).await?;
     let chosen = columns.map(|columns| {
         let name = |Chosen { schema, table, column }| ColumnName { schema, table, column };
         columns.into_iter().map(name).collect::<Vec<_>>()

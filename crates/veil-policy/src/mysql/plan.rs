@@ -320,7 +320,7 @@ fn explained(column: &Column<'_>, context: Context<'_>) -> Op {
     if known { Op::Pass } else { Op::Null }
 }
 
-/// A column of a statement that names nothing labelled.
+/// What stands before how far a column has been counted up.
 const COUNT: &[u8] = b" AUTO_INCREMENT=";
 
 /// A text without ` AUTO_INCREMENT=` and digits, wherever it stands.
@@ -348,6 +348,7 @@ fn counts(column: &Column<'_>, context: Context<'_>) -> Option<Op> {
     }
 }
 
+/// A column of a statement that names nothing labelled.
 fn shown(column: &Column<'_>, context: Context<'_>) -> Op {
     if let Some(op) = counts(column, context) {
         return op;

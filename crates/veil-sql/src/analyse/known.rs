@@ -43,7 +43,8 @@ impl Analyser {
             self.misses.fetch_add(1, Ordering::Relaxed);
             return analyse(text);
         }
-        if let Some(known) = self.known(text) {
+        if let Some(known) = self.known.get(text) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
             return known;
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
@@ -59,20 +60,9 @@ impl Analyser {
         if text.len() > CACHED_TEXT_MAX || self.known.peek(text).is_some() {
             return None;
         }
-        let like = like::like(text)?;
-        let analysed = match self.known(&like) {
-            Some(known) => known,
-            None => self.analyse(&like),
-        };
-        match &*analysed.ok()? {
+        match &*self.analyse(&like::like(text)?).ok()? {
             [one] if one.kind == Kind::Data => Some(Arc::clone(one)),
             _ => None,
         }
-    }
-
-    fn known(&self, text: &str) -> Option<Analysis> {
-        let known = self.known.get(text)?;
-        self.hits.fetch_add(1, Ordering::Relaxed);
-        Some(known)
     }
 }

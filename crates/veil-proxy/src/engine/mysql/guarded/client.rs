@@ -1,20 +1,22 @@
 //! From the client to the server.
 
+mod reading;
 mod refuse;
 mod statements;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use veil_model::Charset;
 use veil_policy::{Refusal, Translation};
 use veil_sql::mysql::analyse::Analysis;
-use veil_sql::mysql::{Kind, Mode, Show, Statement};
+use veil_sql::mysql::{Kind, Show, Statement};
 use veil_wire::mysql::command::{self, Command};
 use veil_wire::mysql::frame::{self, HEADER, Header, Message};
 use veil_wire::mysql::startup::ChangeUser;
 use veil_wire::mysql::{capability as cap, limits};
 
+pub(in crate::engine::mysql) use self::reading::Numbers;
+use self::reading::Reading;
 use self::statements::{cursor_is_past, nothing_prepared};
 use super::{
     Guarded, Hidden, Judged, Phase, Place, Reply, Settings, Stage, Then, decode_text, problem, refusal,
@@ -32,24 +34,6 @@ enum Step {
     Streamed,
     /// It is not whole yet, or has to wait.
     Wait,
-}
-
-/// What becomes of a text.
-enum Reading {
-    /// It was read by these settings.
-    Read(Arc<Analysis>, Settings),
-    Refused(Refusal),
-    /// The server is asked something first.
-    Asking,
-}
-
-/// Which numbers an analysis has to have.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::engine::mysql) enum Numbers {
-    /// Those of the text.
-    These,
-    /// Others will do, where they are compared or stored.
-    Any,
 }
 
 /// Where things go.
@@ -233,27 +217,22 @@ impl Guarded {
         let from = command::query_text(body, self.capabilities)?;
         let text = body.get(from..).unwrap_or_default();
         self.shown = self.teller.text(text);
-        let like = match self.analyse(text, Numbers::Any, ways) {
-            Reading::Read(analysis, settings) => {
-                let judged = self.judge_all(&analysis.statements, &settings, text);
-                let same = judged.is_ok_and(|all| all.iter().all(Judged::is_same_for_other_numbers));
-                same.then_some((analysis, settings))
-            }
-            Reading::Refused(_) => None,
-            Reading::Asking => return Ok(Step::Wait),
-        };
-        let (analysis, settings) = match like {
-            Some(like) => like,
-            None => match self.analyse(text, Numbers::These, ways) {
-                Reading::Read(analysis, settings) => (analysis, settings),
-                Reading::Refused(refusal) => return Ok(self.refuse(refusal, message, ways)),
-                Reading::Asking => return Ok(Step::Wait),
-            },
-        };
-        let judged = match self
-            .judge_all(&analysis.statements, &settings, text)
-            .and_then(|all| self.pay(all, &analysis, text, ways.now))
+        // What would be done is told of once.
+        let numbers = if self.judge.observes() { Numbers::These } else { Numbers::Any };
+        let mut read = self.read(text, numbers, ways);
+        let same = |all: &[Judged]| all.iter().all(Judged::is_same_for_other_numbers);
+        if numbers == Numbers::Any
+            && !matches!(&read, Ok(Some((.., all))) if same(all))
+            && !matches!(read, Ok(None))
         {
+            read = self.read(text, Numbers::These, ways);
+        }
+        let (analysis, settings, all) = match read {
+            Ok(Some(read)) => read,
+            Ok(None) => return Ok(Step::Wait),
+            Err(refusal) => return Ok(self.refuse(refusal, message, ways)),
+        };
+        let judged = match self.pay(all, &analysis, text, ways.now) {
             Ok(judged) => judged,
             Err(refusal) => return Ok(self.refuse(refusal, message, ways)),
         };
@@ -273,62 +252,6 @@ impl Guarded {
         }
         self.expect(Reply::new(judged, Stage::First), message.sequence);
         Ok(Step::Used(message.total))
-    }
-
-    /// Analyses a text by the settings of the moment.
-    fn analyse(&mut self, text: &[u8], numbers: Numbers, ways: &mut Ways<'_>) -> Reading {
-        let Some(settings) = self.settings.clone() else {
-            if let Some(analysis) = self.asks_back(text) {
-                return Reading::Read(analysis, Settings::default());
-            }
-            self.ask(Hidden::settings(), ways);
-            return Reading::Asking;
-        };
-        let unreadable = |what: &str| {
-            let message = format!("IronVeil refused: {what}");
-            Reading::Refused(Refusal { code: "42601", message, hint: "" })
-        };
-        let Some(charset) = settings.client else {
-            return unreadable("a character_set_client that it does not know");
-        };
-        let Some((text, exact)) = decode_text(charset, text) else {
-            return unreadable("the text is not valid in character_set_client");
-        };
-        let utf8 = matches!(charset, Charset::Utf8mb3 | Charset::Utf8mb4);
-        let mode = Mode { ascii_words: !utf8 || !exact, ..settings.mode };
-        let analysis = match self.judge.analyse(&text, mode, numbers) {
-            Ok(analysis) => analysis,
-            Err(refusal) => return Reading::Refused(refusal),
-        };
-        if analysis.rewritten.is_some() && !exact {
-            return unreadable("a comment that runs, in a text with raw bytes");
-        }
-        self.judge.refresh(ways.now);
-        let database = settings.database.as_deref();
-        let missing =
-            analysis.statements.iter().any(|statement| self.judge.names_missing(statement, database));
-        // What asks how the statement before went must follow it.
-        let asks_back = only_asks_back(&analysis);
-        if !sets_only(&analysis)
-            && let Some(refusal) = self.comes_late(ways.now)
-        {
-            return Reading::Refused(refusal);
-        }
-        let question = if asks_back { None } else { self.question(&settings, ways.now, missing) };
-        if let Some(question) = question {
-            self.ask(question, ways);
-            return Reading::Asking;
-        }
-        Reading::Read(analysis, settings)
-    }
-
-    /// The analysis of a text that only asks how the statement before went, so that nothing may be asked in between, if
-    /// it means the same by all settings: one without quotes, comments and letters outside of ASCII.
-    fn asks_back(&self, text: &[u8]) -> Option<Arc<Analysis>> {
-        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b" _@,.;*()\n".contains(byte);
-        let text = std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| plain(&byte)))?;
-        let analysis = self.judge.analyse(text, Mode::default(), Numbers::These).ok()?;
-        only_asks_back(&analysis).then_some(analysis)
     }
 
     fn judge_all(

@@ -439,7 +439,9 @@ impl Guarded {
             return Ok(Some(CopyOut::Pass));
         }
         let (binary, columns) = copy::decode_response(response)?;
-        let plan = CopyPlan::new(statement, self.labels(), run.untraced, binary, columns);
+        let known = run.clean || run.untraced == Untraced::Follow;
+        let plan =
+            known.then(|| CopyPlan::new(statement, self.labels(), run.untraced, binary, columns)).flatten();
         Ok(plan.map(CopyOut::Masked))
     }
 }
