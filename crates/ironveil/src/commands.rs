@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use tracing_subscriber::EnvFilter;
 use veil_policy::config::operations::{LOGIN_TIMEOUT, Limits, Store, Timeouts};
+use veil_policy::config::pool::Pool;
 use veil_policy::config::{
     Config, Database, Listen, Protection, Upstream, default_listen, default_listen_mysql, rule_from_argument,
 };
@@ -106,6 +107,7 @@ fn config_from_arguments(url: &str, rules: &[String]) -> Result<Config> {
         root_key: None,
         previous_keys: Vec::new(),
         databases: vec![Database {
+            pool: Pool::default(),
             name: Glob::any(),
             upstream,
             auth_query: None,

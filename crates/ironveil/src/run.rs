@@ -218,6 +218,7 @@ impl Running {
         let proxy = Arc::clone(&self.proxy);
         tasks.spawn(async move { proxy.sessions.watch().await });
         tasks.spawn(Arc::clone(&self.proxy).watch_upstreams());
+        tasks.spawn(Arc::clone(&self.proxy).watch_pools());
         tasks.spawn(Arc::clone(&self).watch_files());
         tasks.spawn(Arc::clone(&self).watch_store());
         let of_scans = Arc::clone(&self);

@@ -12,11 +12,13 @@ use veil_net::connect::{Encryption, Target};
 use veil_net::mysql::password::{native, sha2};
 use veil_net::scram::{ClientSecret, ITERATIONS, Verifier};
 use veil_net::tls::{self, ServerTls, Verify};
+use veil_policy::config::pool::{Pool, PoolMode};
 use veil_policy::config::{
     self, AuthQuery, Config, Database, ListenTls, Login, Proof, Protocol, Role, SslMode, Upstream, User,
 };
 use veil_policy::rule::Policy;
 use veil_proxy::limits::{Limits, Rate};
+use veil_proxy::pool::{Mode, PoolSettings};
 use veil_proxy::sessions::Timeouts;
 use veil_proxy::upstreams::{Hosts, Want};
 use veil_proxy::{Account, MySqlAccount, MySqlProof, MySqlRoute, Route, Settings};
@@ -159,7 +161,28 @@ fn route(database: &Database) -> Result<Arc<Route>> {
         auth_query: database.auth_query.as_ref().map(auth_query).transpose()?,
         timeouts: timeouts(&database.timeouts),
         connections: database.max_connections,
+        pool: pool(&database.pool),
+        pool_sizes: database.pool.users.iter().cloned().collect(),
     }))
+}
+
+fn pool(pool: &Pool) -> PoolSettings {
+    PoolSettings {
+        mode: match pool.mode {
+            PoolMode::Off => Mode::Off,
+            PoolMode::Session => Mode::Session,
+            PoolMode::Transaction => Mode::Transaction,
+            PoolMode::Statement => Mode::Statement,
+        },
+        size: pool.size,
+        min_idle: pool.min_idle,
+        reserve: pool.reserve,
+        max_lifetime: pool.max_lifetime,
+        idle_timeout: pool.idle_timeout,
+        queue_timeout: pool.queue_timeout,
+        server_check: pool.server_check,
+        prepared: pool.max_prepared_statements as usize,
+    }
 }
 
 fn mysql_route(database: &Database) -> Result<Arc<MySqlRoute>> {

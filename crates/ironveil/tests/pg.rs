@@ -26,6 +26,8 @@ mod attacks;
 mod clients;
 #[path = "pg/copy.rs"]
 mod copy;
+#[path = "pg/crowd.rs"]
+mod crowd;
 #[path = "pg/definitions.rs"]
 mod definitions;
 #[path = "pg/faults.rs"]
@@ -38,6 +40,8 @@ mod login;
 mod masking;
 #[path = "pg/policy.rs"]
 mod policy;
+#[path = "pg/pool.rs"]
+mod pool;
 #[path = "pg/protocol.rs"]
 mod protocol;
 #[path = "pg/questions.rs"]

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
-use prometheus::{Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
+use prometheus::{CounterVec, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
+use veil_proxy::pool::Standing;
 use veil_proxy::sessions::Activity;
 use veil_proxy::upstreams::{Circuit, Health};
 use veil_proxy::{Protocol, Proxy};
@@ -120,6 +121,7 @@ fn families(api: &Observed) -> Vec<MetricFamily> {
         }));
     }
     add(caches(api));
+    pools(api, &mut add);
     scans(api, &mut add);
     let reload = api.operations.last_reload();
     for (name, help, value) in [
@@ -177,6 +179,56 @@ fn sessions(api: &Observed) -> prometheus::Result<Box<dyn Collector>> {
         gauges.with_label_values(&[seat.protocol.name(), state]).inc();
     }
     Ok(Box::new(gauges))
+}
+
+/// Connections that clients share.
+fn pools(api: &Observed, add: &mut impl FnMut(prometheus::Result<Box<dyn Collector>>)) {
+    let pools = api.proxy.pools();
+    // A metric without values cannot be written.
+    if pools.is_empty() {
+        return;
+    }
+    let labels = |pool: &Standing| [pool.key.route.clone(), pool.key.database.clone(), pool.key.user.clone()];
+    let names = ["entry", "database", "user"];
+    let of = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let values = [
+        ("ironveil_pool_idle_connections", "Shared connections that wait for a client.", 0),
+        ("ironveil_pool_used_connections", "Shared connections that serve one.", 1),
+        ("ironveil_pool_waiting_clients", "Clients that wait for a shared connection.", 2),
+        ("ironveil_pool_size", "Most shared connections that there may be.", 3),
+    ];
+    for (name, help, at) in values {
+        add(IntGaugeVec::new(Opts::new(name, help), &names).map(|gauges| {
+            for pool in &pools {
+                let Standing { idle, used, waiting, size, .. } = pool;
+                let value = [*idle, *used, *waiting, *size as usize].get(at).copied();
+                gauges.with_label_values(&labels(pool)).set(of(value.unwrap_or_default()));
+            }
+            Box::new(gauges) as _
+        }));
+    }
+    let counts = [
+        ("ironveil_pool_connections_made_total", "Shared connections that have been made."),
+        ("ironveil_pool_leases_total", "Times that a client was given a shared connection."),
+        ("ironveil_pool_connections_spoilt_total", "Shared connections that could not be given on."),
+        ("ironveil_pool_waits_failed_total", "Clients that waited for a shared connection in vain."),
+    ];
+    for (at, (name, help)) in counts.into_iter().enumerate() {
+        add(IntCounterVec::new(Opts::new(name, help), &names).map(|counters| {
+            for pool in &pools {
+                let count = pool.counted.get(at).copied().unwrap_or_default();
+                counters.with_label_values(&labels(pool)).inc_by(count);
+            }
+            Box::new(counters) as _
+        }));
+    }
+    let help = "How long clients have waited for shared connections, summed up.";
+    add(CounterVec::new(Opts::new("ironveil_pool_wait_seconds_total", help), &names).map(|counters| {
+        pools
+            .iter()
+            .for_each(|pool| counters.with_label_values(&labels(pool)).inc_by(pool.waited.as_secs_f64()));
+        Box::new(counters) as _
+    }));
 }
 
 fn caches(api: &Observed) -> prometheus::Result<Box<dyn Collector>> {

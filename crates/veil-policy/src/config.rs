@@ -2,6 +2,7 @@
 
 mod decode;
 pub mod operations;
+pub mod pool;
 mod upstream;
 
 use std::fmt;
@@ -150,6 +151,8 @@ pub struct Database {
     pub timeouts: Timeouts,
     /// Sessions there may be; 0 for any number.
     pub max_connections: u32,
+    /// How its connections are shared.
+    pub pool: pool::Pool,
 }
 
 /// A query that answers a user's verifier.

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use subtle::ConstantTimeEq;
@@ -25,9 +27,74 @@ pub struct Running {
     pub key: Vec<u8>,
 }
 
+/// A connection that may be asked to give up what it runs. While it is being asked, nobody else may have it.
+pub struct Gate {
+    /// What it runs.
+    pub running: Running,
+    asked: AtomicU32,
+    waker: Mutex<Option<Waker>>,
+}
+
+/// Somebody asks a connection to give up what it runs.
+pub struct Asking(Arc<Gate>);
+
+/// The connection that serves a session at the moment.
+pub type Serving = Arc<Mutex<Option<Arc<Gate>>>>;
+
+/// Asks whatever serves a session at the moment to give up what it runs.
+#[must_use]
+pub fn ask(serving: &Serving) -> Option<Asking> {
+    let serving = serving.lock().unwrap_or_else(PoisonError::into_inner);
+    let gate = serving.as_ref()?;
+    gate.asked.fetch_add(1, Ordering::SeqCst);
+    Some(Asking(Arc::clone(gate)))
+}
+
+impl Gate {
+    /// For a connection that runs this.
+    #[must_use]
+    pub const fn new(running: Running) -> Self {
+        Self { running, asked: AtomicU32::new(0), waker: Mutex::new(None) }
+    }
+
+    /// Whether somebody asks it.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::SeqCst) > 0
+    }
+
+    /// Takes a connection from the session that it serves, unless it is being asked: then `waker` is woken once that is over.
+    pub(crate) fn leave(&self, serving: &Serving, waker: &Waker) -> bool {
+        let mut serving = serving.lock().unwrap_or_else(PoisonError::into_inner);
+        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
+        let free = !self.is_asked();
+        if free {
+            *serving = None;
+        }
+        free
+    }
+}
+
+impl Asking {
+    /// What is to be given up.
+    #[must_use]
+    pub fn running(&self) -> &Running {
+        &self.0.running
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.asked.fetch_sub(1, Ordering::SeqCst);
+        if let Some(waker) = self.0.waker.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            waker.wake();
+        }
+    }
+}
+
 /// The keys of all sessions.
 #[derive(Default)]
-pub struct Registry(Mutex<HashMap<i32, (Vec<u8>, Running)>>);
+pub struct Registry(Mutex<HashMap<i32, (Vec<u8>, Serving)>>);
 
 /// One session's key, withdrawn when it ends.
 pub struct Registered {
@@ -39,8 +106,8 @@ pub struct Registered {
 }
 
 impl Registry {
-    /// Makes a key for a client that stands for `running`; `None` without randomness.
-    pub fn register(self: &Arc<Self>, version: Version, running: Running) -> Option<Registered> {
+    /// Makes a key for a client that stands for whatever serves it; `None` without randomness.
+    pub fn register(self: &Arc<Self>, version: Version, serving: Serving) -> Option<Registered> {
         let random = SystemRandom::new();
         let mut key = vec![0; if version >= Version::V3_2 { KEY_3_2 } else { KEY_3_0 }];
         random.fill(&mut key).ok()?;
@@ -50,7 +117,7 @@ impl Registry {
             random.fill(&mut id).ok()?;
             let process = i32::from_be_bytes(id) & i32::MAX;
             if let Entry::Vacant(vacant) = sessions.entry(process) {
-                vacant.insert((key.clone(), running));
+                vacant.insert((key.clone(), serving));
                 return Some(Registered { registry: Arc::clone(self), process, key });
             }
         }
@@ -58,10 +125,10 @@ impl Registry {
 
     /// What a client's cancel request means.
     #[must_use]
-    pub fn find(&self, process: i32, key: &[u8]) -> Option<Running> {
+    pub fn find(&self, process: i32, key: &[u8]) -> Option<Serving> {
         let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (known, running) = sessions.get(&process)?;
-        bool::from(known.ct_eq(key)).then(|| running.clone())
+        let (known, serving) = sessions.get(&process)?;
+        bool::from(known.ct_eq(key)).then(|| Arc::clone(serving))
     }
 }
 

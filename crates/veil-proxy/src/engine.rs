@@ -125,18 +125,18 @@ impl Engine {
 
 /// A message whose body passes in pieces.
 #[derive(Clone, Copy, Debug, Default)]
-struct Streamed {
-    left: usize,
-    swallow: bool,
+pub(crate) struct Streamed {
+    pub(crate) left: usize,
+    pub(crate) swallow: bool,
 }
 
 impl Streamed {
-    const fn active(self) -> bool {
+    pub(crate) const fn active(self) -> bool {
         self.left > 0
     }
 
     /// Lets pass what is there of it from `at` on; returns how much that was.
-    fn pass(&mut self, input: &[u8], at: usize, out: &mut Out) -> usize {
+    pub(crate) fn pass(&mut self, input: &[u8], at: usize, out: &mut Out) -> usize {
         let count = self.left.min(input.len().saturating_sub(at));
         if !self.swallow {
             out.forward(input, at..at + count);

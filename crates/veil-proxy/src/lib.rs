@@ -14,6 +14,7 @@ pub mod limits;
 pub mod metrics;
 pub mod out;
 pub mod policies;
+pub mod pool;
 mod problem;
 pub mod proxy;
 mod relay;

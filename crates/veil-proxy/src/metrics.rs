@@ -20,6 +20,8 @@ pub struct Metrics {
     pub sessions: IntCounterVec,
     /// Clients who have not been let in, by protocol and reason.
     pub rejected: IntCounterVec,
+    /// Sessions that began to keep a shared connection, by the reason.
+    pub pins: IntCounterVec,
     /// Statements that have ended, by protocol, operation and verdict.
     pub statements: IntCounterVec,
     /// Statements that have failed, by protocol.
@@ -73,6 +75,11 @@ impl Default for Metrics {
                 "ironveil_sessions_total",
                 "Sessions that have begun.",
                 &["protocol", "scope"],
+            ),
+            pins: counters(
+                "ironveil_pool_pins_total",
+                "Sessions that began to keep a connection that was shared.",
+                &["reason"],
             ),
             rejected: counters(
                 "ironveil_sessions_rejected_total",

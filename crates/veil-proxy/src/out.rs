@@ -38,6 +38,32 @@ impl Out {
         input.get(self.span.clone()).unwrap_or_default()
     }
 
+    /// Where that span is.
+    pub fn range(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.waiting().is_empty() && self.span.is_empty()
+    }
+
+    /// The owned bytes that wait; what is not used of them has to be put back.
+    pub fn take(&mut self) -> Vec<u8> {
+        let mut owned = std::mem::take(&mut self.owned);
+        owned.drain(..std::mem::take(&mut self.written).min(owned.len()));
+        owned
+    }
+
+    /// Puts back what was not used of what was taken, before anything that has been sent since.
+    pub fn put_back(&mut self, mut rest: Vec<u8>, used: usize) {
+        rest.drain(..used.min(rest.len()));
+        if !rest.is_empty() {
+            rest.append(&mut self.owned);
+            self.owned = rest;
+        }
+    }
+
     /// `count` bytes of the span were written; the rest is kept before `input` goes away.
     pub fn span_written(&mut self, input: &[u8], count: usize) {
         self.span.start = self.span.end.min(self.span.start.saturating_add(count));

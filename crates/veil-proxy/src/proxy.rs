@@ -34,6 +34,8 @@ use crate::events::{Event, Events};
 use crate::handshake;
 use crate::limits::{Admission, Limits};
 use crate::policies::{Current, Policies};
+use crate::pool::pg::{Maker, Texts};
+use crate::pool::{PoolSettings, Pools};
 use crate::problem::Problem;
 use crate::sessions::{Guest, Sessions, Timeouts};
 use crate::statements::Telemetry;
@@ -53,6 +55,18 @@ pub struct Route {
     pub timeouts: Timeouts,
     /// Sessions there may be; 0 for any number.
     pub connections: u32,
+    /// How its connections are shared.
+    pub pool: PoolSettings,
+    /// The same for users on the server.
+    pub pool_sizes: HashMap<String, u32>,
+}
+
+impl Route {
+    /// How a user's connections are shared.
+    pub(crate) fn pool_of(&self, user: &str) -> PoolSettings {
+        let size = self.pool_sizes.get(user).copied().unwrap_or(self.pool.size);
+        PoolSettings { size, ..self.pool }
+    }
 }
 
 /// A query that answers a user's verifier.
@@ -169,6 +183,9 @@ pub struct Proxy {
     /// What accounts see of MySQL's servers.
     pub mysql_slots: Arc<Slots<mysql::Labels>>,
     pub(crate) cancels: Arc<Registry>,
+    pub(crate) pools: Pools<Maker>,
+    /// Statements that clients of pools have prepared.
+    pub(crate) texts: Arc<Texts>,
     pub(crate) connections: Arc<Connections>,
     /// The sessions that run.
     pub sessions: Arc<Sessions>,
@@ -214,6 +231,8 @@ impl Proxy {
             slots: Slots::default(),
             mysql_slots: Arc::default(),
             cancels: Arc::default(),
+            pools: Pools::default(),
+            texts: Arc::default(),
             connections: Arc::default(),
             sessions: Arc::default(),
             upstreams: Arc::default(),
@@ -233,6 +252,7 @@ impl Proxy {
         self.policies.set(policy);
         // What was learnt of a password may be that of another now.
         self.quick.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.configure_pools();
         // Who only listens looks up as well.
         self.sessions.wake();
     }

@@ -4,6 +4,8 @@
 //! stops its other side from being read, and neither direction ever waits for the other. Reads go to a buffer
 //! on the stack; an idle session holds none.
 
+mod pooled;
+
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -20,6 +22,7 @@ use crate::out::Out;
 use crate::problem::Problem;
 use crate::sessions::{Activity, Ask, Seat};
 use crate::standing::Standing;
+pub(crate) use pooled::Pooled;
 
 /// Bytes taken from a socket at once.
 const READ: usize = 16 << 10;
@@ -132,6 +135,11 @@ impl Side {
         Ok(())
     }
 
+    /// Whether nothing waits, in either direction.
+    fn is_quiet(&self) -> bool {
+        self.unread.is_empty() && self.out.is_empty() && !self.unflushed
+    }
+
     fn full(&self) -> bool {
         self.out.waiting().len() > WAITING_MAX
     }
@@ -158,6 +166,8 @@ pub(crate) struct Relay {
     engine: Engine,
     standing: Standing,
     seat: Arc<Seat>,
+    /// Its server is one of a pool.
+    pooled: Option<Box<Pooled>>,
     /// Answers that had been given when it was noted last how busy the session is.
     answers: u32,
 }
@@ -171,7 +181,12 @@ impl Relay {
         seat: Arc<Seat>,
     ) -> Self {
         *engine.teller() = standing.teller(&seat);
-        Self { client, server, engine, standing, seat, answers: 0 }
+        Self { client, server, engine, standing, seat, pooled: None, answers: 0 }
+    }
+
+    /// The same, with a server that is one of a pool.
+    pub(crate) fn pooled(self, pooled: Box<Pooled>) -> Self {
+        Self { pooled: Some(pooled), ..self }
     }
 
     /// Relays until one side has ended, and tells the client why if it was not the client.
@@ -199,7 +214,11 @@ impl Relay {
 
     /// Sends what waits and says goodbye. A peer that takes nothing is left at once.
     async fn finish(&mut self) {
-        for side in [&mut self.client, &mut self.server] {
+        if let Some(pooled) = &mut self.pooled {
+            pooled.end(&mut self.server);
+        }
+        let own = self.pooled.is_none().then_some(&mut self.server);
+        for side in std::iter::once(&mut self.client).chain(own) {
             let _ =
                 poll_fn(|cx| side.write(cx).map_or_else(|e| Poll::Ready(Err(e)), |_| Poll::Ready(Ok(()))))
                     .await;
@@ -213,6 +232,9 @@ impl Relay {
 
     /// Notes how busy the session is, and ends it if that is asked of it.
     fn look_up(&mut self) -> Option<End> {
+        if let Some(pooled) = &mut self.pooled {
+            pooled.tell_kept(&self.seat);
+        }
         let (activity, answers) = (self.engine.activity(), self.engine.answers());
         let anew = answers != std::mem::replace(&mut self.answers, answers);
         self.seat.note(activity, anew);
@@ -240,7 +262,11 @@ impl Relay {
         }
         self.engine.teller().set_exempt(self.standing.is_exempt());
         for _ in 0..TURNS {
-            let (up, down) = (self.turn(cx, Way::Up), self.turn(cx, Way::Down));
+            let up = self.turn(cx, Way::Up).and_then(|moved| Ok(self.link(cx)? || moved));
+            let down = self.turn(cx, Way::Down);
+            if let (Some(pooled), Ok(_), Ok(_)) = (&mut self.pooled, &up, &down) {
+                pooled.unlink(cx, &mut self.server);
+            }
             if let Some(change) = self.engine.take_change() {
                 return Poll::Ready(End::Change(Box::new(change)));
             }
@@ -264,43 +290,77 @@ impl Relay {
         Poll::Pending
     }
 
-    /// One turn in one direction: write, use what was kept, read. Returns whether anything moved.
-    fn turn(&mut self, cx: &mut Context<'_>, way: Way) -> Result<bool, End> {
-        let (from, to) = match way {
+    /// Sees to it that a session that shares servers has one, if it needs one.
+    fn link(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        match &mut self.pooled {
+            Some(pooled) => pooled.link(cx, &mut self.server),
+            None => Ok(false),
+        }
+    }
+
+    /// Whether there is something to do in one direction although nothing has come.
+    fn is_due(&self, way: Way) -> bool {
+        way == Way::Up
+            && (self.engine.owes_server() || self.pooled.as_ref().is_some_and(|pooled| pooled.is_due()))
+    }
+
+    /// Gives the engine bytes, and lets go what it lets through; returns how many were used.
+    fn pass(&mut self, cx: &mut Context<'_>, way: Way, input: &[u8]) -> Result<usize, End> {
+        if input.is_empty() && !self.is_due(way) {
+            return Ok(0);
+        }
+        let now = Instant::now();
+        let (client, server) = (&mut self.client, &mut self.server);
+        let used = match (&mut self.pooled, way) {
+            (Some(pooled), _) => pooled.pass(cx, (&mut self.engine, way, now), input, (client, server)),
+            (None, Way::Up) => {
+                self.engine.client(input, &mut server.out, &mut client.out, now).map_err(End::Broken)
+            }
+            (None, Way::Down) => self.engine.server(input, &mut client.out, now).map_err(End::Broken),
+        };
+        self.engine.teller().worked(way == Way::Up, used.as_ref().copied().unwrap_or_default(), now);
+        // What was let through before an error goes first.
+        if self.pooled.is_none() {
+            let to = if way == Way::Up { server } else { client };
+            to.write_span(cx, input).map_err(|error| write_lost(way, &error))?;
+        }
+        used
+    }
+
+    fn sides(&mut self, way: Way) -> (&mut Side, &mut Side) {
+        match way {
             Way::Up => (&mut self.client, &mut self.server),
             Way::Down => (&mut self.server, &mut self.client),
-        };
-        let lost = |error: io::Error| lost(way, &error);
+        }
+    }
+
+    /// One turn in one direction: write, use what was kept, read. Returns whether anything moved.
+    fn turn(&mut self, cx: &mut Context<'_>, way: Way) -> Result<bool, End> {
+        let giving_up = way == Way::Up && self.seat.is_giving_up();
+        let unlinked = self.pooled.as_ref().is_some_and(|pooled| !pooled.is_linked());
+        let (from, to) = self.sides(way);
         let mut moved = to.write(cx).map_err(|error| write_lost(way, &error))?;
-        if to.full() || way == Way::Up && self.seat.is_giving_up() {
+        if to.full() || giving_up || way == Way::Down && unlinked {
             return Ok(moved);
         }
         let kept = std::mem::take(&mut from.unread);
-        let used = use_bytes(&mut self.engine, way, &kept, from, to);
-        // What was let through before an error goes first.
-        to.write_span(cx, &kept).map_err(|error| write_lost(way, &error))?;
-        let used = used?;
+        let used = self.pass(cx, way, &kept)?;
         // The engine may have things to say of its own, whatever it used.
+        let (from, to) = self.sides(way);
         moved |= to.write(cx).map_err(|error| write_lost(way, &error))? || used > 0;
         from.unread = keep(kept, used);
         if from.ended {
-            // What it said last is delivered first.
-            let delivered = to.out.waiting().is_empty() && (from.unread.is_empty() || !moved);
-            return match way {
-                _ if !delivered => Ok(moved),
-                // The server still answers what it was asked.
-                Way::Up => to.tell_end(cx).map(|()| moved).map_err(|error| write_lost(way, &error)),
-                Way::Down if to.ended => Err(End::Client),
-                Way::Down => Err(ended(&self.engine)),
-            };
+            return self.after_end(cx, way, moved);
         }
         // What is kept waits for the engine, not for more of it, once it is longer than a read.
-        if to.full() || (way == Way::Up && self.engine.is_waiting()) {
+        if to.full() || (way == Way::Up && self.is_waiting()) {
             return Ok(moved);
         }
+        let (from, _) = self.sides(way);
         let mut space = [std::mem::MaybeUninit::<u8>::uninit(); READ];
         let mut buffer = ReadBuf::uninit(&mut space);
-        let Some(fresh) = from.read(cx, &mut buffer).map_err(lost)? else { return Ok(moved) };
+        let fresh = from.read(cx, &mut buffer).map_err(|error| lost(way, &error))?;
+        let Some(fresh) = fresh else { return Ok(moved) };
         if fresh.is_empty() {
             return Ok(true);
         }
@@ -311,31 +371,32 @@ impl Relay {
         if way == Way::Up {
             self.standing.look().map_err(End::Broken)?;
         }
-        let used = use_bytes(&mut self.engine, way, fresh, from, to);
-        to.write_span(cx, fresh).map_err(|error| write_lost(way, &error))?;
-        let used = used?;
-        from.unread = fresh.get(used..).unwrap_or_default().to_vec();
+        let used = self.pass(cx, way, fresh)?;
+        self.sides(way).0.unread = fresh.get(used..).unwrap_or_default().to_vec();
         Ok(true)
     }
-}
 
-fn use_bytes(
-    engine: &mut Engine,
-    way: Way,
-    input: &[u8],
-    from: &mut Side,
-    to: &mut Side,
-) -> Result<usize, End> {
-    if input.is_empty() && !(way == Way::Up && engine.owes_server()) {
-        return Ok(0);
+    /// One side has sent its last byte: what it said last is delivered first.
+    fn after_end(&mut self, cx: &mut Context<'_>, way: Way, moved: bool) -> Result<bool, End> {
+        let settled = self.pooled.as_ref().map(|pooled| pooled.is_settled());
+        let (from, to) = self.sides(way);
+        if !to.out.waiting().is_empty() || (!from.unread.is_empty() && moved) {
+            return Ok(moved);
+        }
+        match (way, settled) {
+            (Way::Up, Some(true)) => Err(End::Client),
+            (Way::Up, Some(false)) => Ok(moved),
+            // The server still answers what it was asked.
+            (Way::Up, None) => to.tell_end(cx).map(|()| moved).map_err(|error| write_lost(way, &error)),
+            (Way::Down, _) if to.ended => Err(End::Client),
+            (Way::Down, _) => Err(ended(&self.engine)),
+        }
     }
-    let now = Instant::now();
-    let used = match way {
-        Way::Up => engine.client(input, &mut to.out, &mut from.out, now),
-        Way::Down => engine.server(input, &mut to.out, now),
-    };
-    engine.teller().worked(way == Way::Up, used.as_ref().copied().unwrap_or_default(), now);
-    used.map_err(End::Broken)
+
+    /// Whether the client's next command has to wait.
+    fn is_waiting(&self) -> bool {
+        self.engine.is_waiting() || self.pooled.as_ref().is_some_and(|pooled| pooled.is_waiting())
+    }
 }
 
 /// The rest of a buffer; an empty rest holds no memory.

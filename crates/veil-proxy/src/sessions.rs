@@ -11,6 +11,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::events::{Event, Events};
+use crate::pool::Keeps;
 use crate::problem::Problem;
 use crate::proxy::Protocol;
 
@@ -135,6 +136,8 @@ pub struct Seat {
     /// When it became so busy, in milliseconds since it began, and how busy in the lowest bits.
     since: AtomicU64,
     asked: AtomicU8,
+    /// Why it keeps a connection that others could use as well.
+    kept: Mutex<Option<Keeps>>,
     waker: Mutex<Option<Waker>>,
     /// Gives up the statement.
     cancel: Option<Cancel>,
@@ -187,6 +190,17 @@ impl Seat {
             _ => Activity::InTransaction,
         };
         (activity, self.began + Duration::from_millis(since >> ACTIVITY_BITS))
+    }
+
+    /// Notes why it keeps its connection.
+    pub(crate) fn note_kept(&self, keeps: Option<Keeps>) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = keeps;
+    }
+
+    /// Why it keeps a connection that others could use as well, if it does.
+    #[must_use]
+    pub fn kept(&self) -> Option<Keeps> {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The server has taken the cancel request.
@@ -325,6 +339,7 @@ impl Sessions {
             timeouts,
             since: AtomicU64::new(1),
             asked: AtomicU8::new(0),
+            kept: Mutex::default(),
             waker: Mutex::default(),
             cancel,
             cancelled: AtomicBool::new(false),

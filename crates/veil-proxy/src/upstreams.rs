@@ -246,6 +246,12 @@ impl Upstreams {
 }
 
 impl Hosts {
+    /// Whether they are these.
+    pub(crate) fn are(&self, others: &Self) -> bool {
+        self.want == others.want
+            && self.all.iter().map(|own| place(own)).eq(others.all.iter().map(|own| place(own)))
+    }
+
     /// How long it may take to try all of them.
     pub(crate) fn patience(&self) -> Duration {
         self.all.iter().map(|target| target.timeout).sum()

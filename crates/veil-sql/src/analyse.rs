@@ -13,11 +13,13 @@ use pg_raw_parse::walk::{Recurse, walk_manual};
 use pg_raw_parse::{Node, nodes};
 use thiserror::Error;
 
+use crate::effect::Effect;
 use crate::lineage::Lineage;
 use crate::statement::{Alias, AliasSource, Facts, Field, Kind, QualifiedName, Source, Statement, Write};
 
 mod copy;
 mod define;
+mod effect;
 mod implied;
 mod known;
 mod lineage;
@@ -56,7 +58,7 @@ pub fn analyse(text: &str) -> Analysis {
     }))
     .unwrap_or_else(|_| {
         let facts = Facts { opaque: Some("a syntax tree that cannot be read"), ..Facts::default() };
-        Ok([Arc::new(Statement { kind: Kind::Data, facts, lineage: None })].into())
+        Ok([Arc::new(Statement { kind: Kind::Data, effect: Effect::unknown(), facts, lineage: None })].into())
     })
 }
 
@@ -75,7 +77,8 @@ fn statement(node: Node<'_>, text: &str) -> Statement {
         (Kind::CopyOut(_), Node::CopyStmt(copy)) => copy::read_lineage(copy, text),
         _ => None,
     };
-    Statement { kind, facts, lineage }
+    let effect = effect::read(node, &kind, &facts, text);
+    Statement { kind, effect, facts, lineage }
 }
 
 fn classify(node: Node<'_>, text: &str, facts: &mut Facts) -> Kind {

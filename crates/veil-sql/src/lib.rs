@@ -7,6 +7,7 @@
 
 pub mod analyse;
 pub mod catalog;
+pub mod effect;
 pub mod functions;
 mod like;
 pub mod lineage;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use veil_model::CopyLayout;
 
+use crate::effect::Effect;
 use crate::lineage::{Expr, Lineage};
 
 /// A name as written: perhaps with a schema.
@@ -23,6 +24,8 @@ pub struct Statement {
     pub kind: Kind,
     /// What it names and writes, statements inside it included.
     pub facts: Facts,
+    /// What it leaves behind in its session.
+    pub effect: Effect,
     /// What its result is made of; `None` if that is not followed.
     pub lineage: Option<Lineage>,
 }

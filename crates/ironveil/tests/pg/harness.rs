@@ -78,19 +78,28 @@ pub fn sample_server(options: PostgresOptions) -> Postgres {
 }
 
 /// A configuration for all databases of a local server.
+///
+/// With `IRONVEIL_POOL=transaction`, or another mode, connections to it are shared: for trying all tests so.
 pub fn config(server_port: u16, rules: &str) -> String {
+    let shared = std::env::var("IRONVEIL_POOL").ok().filter(|_| !rules.contains("\nusers:"));
+    let shared = shared.map_or_else(String::new, |mode| pool(&format!("mode: {mode}, size: 4")));
     format!(
-        "databases:\n  - {{ name: '*', upstream: 'postgres://127.0.0.1:{server_port}' }}\nrules:{rules}\n"
+        "databases:\n  - {{ name: '*', upstream: 'postgres://127.0.0.1:{server_port}' }}\nrules:{rules}\n{shared}"
     )
 }
 
 pub async fn connect(port: u16, database: &str) -> Client {
     let mut config = Config::new();
     config.host("127.0.0.1").port(port).user("postgres").dbname(database);
-    config.connect_timeout(Duration::from_secs(10));
+    config.password(Postgres::password()).connect_timeout(Duration::from_secs(10));
     let (client, connection) = config.connect(NoTls).await.unwrap();
     tokio::spawn(connection);
     client
+}
+
+/// Shared connections, for the user that tests sign in as.
+pub fn pool(settings: &str) -> String {
+    format!("pool: {{ {settings} }}\nusers:\n  - {{ name: postgres, password: {{ env: TEST_PASSWORD }} }}\n")
 }
 
 /// Runs psql through `port` and returns what it prints, errors too.

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
+use veil_proxy::pool::Keeps;
 use veil_proxy::sessions::{Activity, Ask};
 use veil_proxy::statements::Ended;
 
@@ -41,6 +42,9 @@ pub(super) struct Connection {
     received_bytes: u64,
     /// From the server.
     answered_bytes: u64,
+    /// Where connections to the server are shared: why this session keeps one (`listen`, `temporary`, `advisory_lock` and others), if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<&'static str>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -72,6 +76,7 @@ pub(super) async fn connections(State(api): State<Shared>) -> Json<Connections> 
             statements: seat.traffic.statements.load(Ordering::Relaxed),
             received_bytes: seat.traffic.received.load(Ordering::Relaxed),
             answered_bytes: seat.traffic.answered.load(Ordering::Relaxed),
+            kept: seat.kept().map(Keeps::name),
         }
     });
     Json(Connections { connections: connections.collect() })

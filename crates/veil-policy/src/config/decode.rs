@@ -2,9 +2,11 @@
 
 mod expect;
 mod operations;
+mod pool;
 mod rows;
 mod scan;
 mod strategy;
+mod users;
 mod who;
 
 use std::collections::BTreeMap;
@@ -13,22 +15,22 @@ use std::net::{Ipv4Addr, SocketAddr};
 use saphyr::Scalar;
 use veil_mask::Strategy;
 
-use super::{
-    AuthQuery, Config, Database, Fault, Listen, ListenTls, Login, Proof, Protection, Secret, Upstream, User,
-};
+use super::{Config, Database, Fault, Listen, ListenTls, Protection, Secret, Upstream};
 use crate::glob::Glob;
 use crate::labels::UNCLASSIFIED;
 use crate::protection::{Predicates, ProtectionMode};
 use crate::rule::{Action, Rule};
-use crate::yaml::{self, Faults, Map, Value};
+use crate::yaml::{self, Faults, Value};
 
 use self::expect::test;
 use self::operations::{TIMEOUTS, api, audit, count, limits, otlp, store, take_timeouts, timeouts};
 use self::rows::{min_group, when, writes};
 use self::scan::scans;
 use self::strategy::strategy;
+use self::users::{auth_query, own_login, user};
 use self::who::{day, key_scope, who};
 use super::operations::{LOGIN_TIMEOUT, Timeouts};
+use crate::config::pool::Pool;
 
 const DEFAULT_PORT: u16 = 6543;
 const DEFAULT_MYSQL_PORT: u16 = 6306;
@@ -72,8 +74,10 @@ fn config(root: &Value<'_>, faults: &mut Faults) -> Option<Config> {
     let (root_key, previous_keys) = map.take("keys").map(|value| keys(&value, faults)).unwrap_or_default();
     let timeouts = map.take("timeouts").and_then(|value| timeouts(&value, faults));
     let (timeouts, login_timeout) = timeouts.unwrap_or_else(|| (Timeouts::default(), LOGIN_TIMEOUT));
-    let databases =
-        list(map.need("databases", faults), faults, |value, faults| database(value, timeouts, faults));
+    let pool = map.take("pool").and_then(|value| pool::pool(&value, None, faults));
+    let databases = list(map.need("databases", faults), faults, |value, faults| {
+        database(value, (timeouts, pool.as_ref()), faults)
+    });
     let users = list(map.take("users"), faults, user);
     let mut rules = list(map.take("rules"), faults, rule);
     let tests = list(map.take("tests"), faults, test);
@@ -95,6 +99,7 @@ fn config(root: &Value<'_>, faults: &mut Faults) -> Option<Config> {
         "tests",
         "limits",
         "timeouts",
+        "pool",
         "api",
         "audit",
         "store",
@@ -209,7 +214,11 @@ fn secret(value: &Value<'_>, faults: &mut Faults) -> Option<Secret> {
     }
 }
 
-fn database(value: &Value<'_>, timeouts: Timeouts, faults: &mut Faults) -> Option<Database> {
+fn database(
+    value: &Value<'_>,
+    (timeouts, all): (Timeouts, Option<&Pool>),
+    faults: &mut Faults,
+) -> Option<Database> {
     let mut map = value.map(faults)?;
     let name = map.need("name", faults).and_then(|value| value.text(faults));
     let upstream = map.need("upstream", faults).and_then(|value| upstream(&value, faults));
@@ -218,10 +227,24 @@ fn database(value: &Value<'_>, timeouts: Timeouts, faults: &mut Faults) -> Optio
     let scans = map.take("scan").and_then(|value| scans(&value, faults));
     let max_connections = map.take("max_connections").and_then(|value| count(&value, faults));
     let timeouts = take_timeouts(&mut map, timeouts, faults);
+    let pool = match map.take("pool") {
+        Some(value)
+            if upstream
+                .as_ref()
+                .is_some_and(|upstream| upstream.protocol == crate::config::Protocol::MySql) =>
+        {
+            wrong(&value, faults, "connections are shared for PostgreSQL's protocol only; leave \"pool\" out")
+        }
+        Some(value) => pool::pool(&value, all, faults),
+        None => all.cloned(),
+    };
     map.end(
         faults,
-        &[&["name", "upstream", "auth_query", "check", "scan", "max_connections"], TIMEOUTS.as_slice()]
-            .concat(),
+        &[
+            &["name", "upstream", "auth_query", "check", "scan", "max_connections", "pool"],
+            TIMEOUTS.as_slice(),
+        ]
+        .concat(),
     );
     let max_connections = max_connections.unwrap_or_default();
     let (name, upstream) = (name?, upstream?);
@@ -235,7 +258,17 @@ fn database(value: &Value<'_>, timeouts: Timeouts, faults: &mut Faults) -> Optio
     if scans.is_some() && check.is_none() {
         return wrong(value, faults, "\"scan\" needs \"check\", which says who reads");
     }
-    Some(Database { name: Glob::new(&name), upstream, auth_query, check, scans, timeouts, max_connections })
+    let pool = pool.unwrap_or_default();
+    Some(Database {
+        name: Glob::new(&name),
+        upstream,
+        auth_query,
+        check,
+        scans,
+        timeouts,
+        max_connections,
+        pool,
+    })
 }
 
 fn upstream(value: &Value<'_>, faults: &mut Faults) -> Option<Upstream> {
@@ -246,57 +279,6 @@ fn upstream(value: &Value<'_>, faults: &mut Faults) -> Option<Upstream> {
             None
         }
     }
-}
-
-fn auth_query(value: &Value<'_>, faults: &mut Faults) -> Option<AuthQuery> {
-    let mut map = value.map(faults)?;
-    let query = map.need("query", faults).and_then(|value| value.text(faults));
-    let login = login(&mut map, faults);
-    map.end(faults, &["query", "user", "password"]);
-    Some(AuthQuery { query: query?, login: login? })
-}
-
-fn login(map: &mut Map<'_>, faults: &mut Faults) -> Option<Login> {
-    let user = map.need("user", faults).and_then(|value| value.text(faults));
-    let password = map.need("password", faults).and_then(|value| secret(&value, faults));
-    Some(Login { user: user?, password: password? })
-}
-
-/// A login that stands by itself.
-fn own_login(value: &Value<'_>, faults: &mut Faults) -> Option<Login> {
-    let mut map = value.map(faults)?;
-    let found = login(&mut map, faults);
-    map.end(faults, &["user", "password"]);
-    found
-}
-
-fn user(value: &Value<'_>, faults: &mut Faults) -> Option<User> {
-    let mut map = value.map(faults)?;
-    let name = map.need("name", faults).and_then(|value| value.text(faults));
-    let verifier = map.take("verifier").and_then(|value| verifier(&value, faults));
-    let password = map.take("password").and_then(|value| secret(&value, faults)).map(Proof::Password);
-    let upstream = map.take("upstream").and_then(|value| own_login(&value, faults));
-    map.end(faults, &["name", "verifier", "password", "upstream"]);
-    match (verifier, password) {
-        (Some(proof), None) | (None, Some(proof)) => Some(User { name: name?, proof, upstream }),
-        _ => {
-            faults.at(value, "a user needs exactly one of \"verifier\" and \"password\"");
-            None
-        }
-    }
-}
-
-fn verifier(value: &Value<'_>, faults: &mut Faults) -> Option<Proof> {
-    if value.is_map() {
-        return secret(value, faults).map(Proof::VerifierAt);
-    }
-    let text = value.text(faults)?;
-    if !["SCRAM-SHA-256$", "*", "$A$", "$B$", "0x24"].iter().any(|start| text.starts_with(start)) {
-        let what = "a verifier begins with SCRAM-SHA-256$, as in pg_authid.rolpassword, or with * or $A$, as in mysql.user";
-        faults.at(value, what);
-        return None;
-    }
-    Some(Proof::Verifier(text))
 }
 
 /// Questions that a user may ask in an hour, at most.

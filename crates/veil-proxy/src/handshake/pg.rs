@@ -1,10 +1,11 @@
 //! From an accepted connection to a PostgreSQL session that can be relayed.
 
 mod pass_through;
+mod pooled;
 mod query;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -21,14 +22,14 @@ use veil_wire::pg::startup::{self, Version};
 use veil_wire::pg::{frame, limits, reply};
 
 use super::{Failure, is_loopback, signed_in};
-use crate::cancel::{Registered, Running};
+use crate::cancel::{self, Gate, Registered, Running, Serving};
 use crate::catalogs::View;
 use crate::engine::Engine;
 use crate::engine::pg::{self, Guarded, Watcher};
 use crate::limits::{Applicant, Permit};
 use crate::problem::Problem;
 use crate::proxy::{Account, Moment, Protocol, Proxy, Route};
-use crate::relay::{self, End, Relay, Side};
+use crate::relay::{self, End, Pooled, Relay, Side};
 use crate::sessions::{Cancel, GivingUp, Guest, Seated};
 use crate::standing::Standing;
 use crate::upstreams::Upstreams;
@@ -263,15 +264,17 @@ fn is_false(value: &str) -> bool {
 }
 
 async fn cancel(proxy: &Proxy, process: i32, key: &[u8]) {
-    let Some(running) = proxy.cancels.find(process, key) else {
+    let Some(serving) = proxy.cancels.find(process, key) else {
         debug!("cancel request with an unknown key");
         return;
     };
-    give_up(&running).await;
+    // Without a server nothing runs.
+    let Some(asking) = cancel::ask(&serving) else { return };
+    give_up(asking.running()).await;
 }
 
 /// Asks a server to give up what it runs.
-async fn give_up(running: &Running) {
+pub(crate) async fn give_up(running: &Running) {
     let sent = async {
         let Connected { stream, .. } = running.target.connect().await?;
         let mut link = Link::new(stream);
@@ -308,6 +311,9 @@ async fn sign_in(
             let secret = login::authenticate(client, account.verifier.clone(), end_point).await?;
             let (user, secret) =
                 account.upstream.as_ref().map_or((&asked.user, &secret), |(user, s)| (user, s));
+            if let Some(begun) = pooled::shares(asked) {
+                return pooled::begin(proxy, client, asked, (user, secret), &begun).await;
+            }
             let mut upstream = connect_as(proxy, asked, user, secret).await?;
             let mut out = Vec::new();
             Request::Ok.write(&mut out);
@@ -361,10 +367,19 @@ async fn account<'a>(
 
 /// An upstream that waits for statements.
 struct Ready {
-    upstream: Link,
+    server: Server,
     engine: Engine,
     cancel: Option<Registered>,
-    running: Option<Running>,
+    /// What serves it; `None` if that cannot be asked to give up anything.
+    serving: Option<Serving>,
+}
+
+/// Its server.
+enum Server {
+    /// Is its own.
+    Own(Link),
+    /// Is one of a pool.
+    Pooled(Box<Pooled>, Side),
 }
 
 impl Ready {
@@ -376,23 +391,32 @@ impl Ready {
         client: Side,
         permit: Permit,
     ) -> Session {
-        let (stream, unread) = self.upstream.into_parts();
         let (place, principal) =
             ((asked.route.name.as_str(), Some(asked.server_database())), asked.principal.clone());
         let standing = Standing::new(proxy, moment, Protocol::Pg, place, principal, asked.scope)
             .replicating(asked.replicates);
-        let giving_up = self.running.map(|running| -> Cancel {
+        let giving_up = self.serving.map(|serving| -> Cancel {
             Box::new(move |giving_up: GivingUp| {
-                let running = running.clone();
+                let asking = cancel::ask(&serving);
                 tokio::spawn(async move {
-                    give_up(&running).await;
+                    if let Some(asking) = asking {
+                        give_up(asking.running()).await;
+                    }
                     drop(giving_up);
                 });
             })
         });
         let seated = proxy.sessions.seat(&proxy.events, asked.guest(), asked.route.timeouts, giving_up);
         let seat = Arc::clone(&seated.seat);
-        let relay = Relay::new(client, Side::new(stream, unread), self.engine, standing, seat);
+        let relay = match self.server {
+            Server::Own(link) => {
+                let (stream, unread) = link.into_parts();
+                Relay::new(client, Side::new(stream, unread), self.engine, standing, seat)
+            }
+            Server::Pooled(pooled, side) => {
+                Relay::new(client, side, self.engine, standing, seat).pooled(pooled)
+            }
+        };
         Session { relay, _cancel: self.cancel, _seated: seated, _permit: permit }
     }
 }
@@ -429,8 +453,9 @@ async fn await_ready(
             b'K' => {
                 let (process, key) = reply::decode_key(&message.body)?;
                 let running = Running { target: Arc::clone(&target), process, key: key.to_vec() };
-                known = Some(running.clone());
-                cancel = proxy.cancels.register(asked.spoken(), running);
+                let serving: Serving = Arc::new(Mutex::new(Some(Arc::new(Gate::new(running)))));
+                known = Some(Arc::clone(&serving));
+                cancel = proxy.cancels.register(asked.spoken(), serving);
                 if let Some(registered) = &cancel {
                     reply::write_key(&mut out, registered.process, &registered.key);
                 }
@@ -448,7 +473,7 @@ async fn await_ready(
         }
         if let Some(engine) = engine {
             client.write(&out).await?;
-            return Ok(Ready { upstream, engine, cancel, running: known });
+            return Ok(Ready { server: Server::Own(upstream), engine, cancel, serving: known });
         }
     }
 }

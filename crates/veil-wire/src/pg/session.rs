@@ -69,6 +69,8 @@ pub enum Expected<S> {
     },
     /// A result, then ReadyForQuery.
     FunctionCall,
+    /// The server is not asked: whoever stands between answers this when its turn has come.
+    Own(Box<Self>),
 }
 
 /// A command and who sent it.
@@ -129,6 +131,7 @@ impl<S, P> Names<S, P> {
             }
             Expected::Close(Object::Statement(name)) => drop(self.statements.remove(name)),
             Expected::Close(Object::Portal(name)) => drop(self.portals.remove(name)),
+            Expected::Own(expected) => self.apply(expected),
             Expected::Describe(Object::Statement(_))
             | Expected::Execute(_)
             | Expected::Sync
@@ -196,6 +199,20 @@ impl<S, P> Session<S, P> {
     #[must_use]
     pub fn head(&self) -> Option<&Entry<S>> {
         self.queue.front()
+    }
+
+    /// All commands whose replies are outstanding.
+    pub fn expected(&self) -> impl Iterator<Item = &Entry<S>> {
+        self.queue.iter()
+    }
+
+    /// The server waits for COPY data, and ignores each Sync that was sent before them. Returns how many.
+    pub fn ignore_syncs(&mut self) -> usize {
+        let before = self.queue.len();
+        while matches!(self.queue.get(1).map(|entry| &entry.expected), Some(Expected::Sync)) {
+            self.queue.remove(1);
+        }
+        before - self.queue.len()
     }
 
     /// Takes the head that `fits`, and registers what its reply proves.

@@ -109,7 +109,7 @@ pub(super) fn take_timeouts(map: &mut Map<'_>, all: Timeouts, faults: &mut Fault
     }
 }
 
-fn positive(value: &Value<'_>, faults: &mut Faults) -> Option<Duration> {
+pub(super) fn positive(value: &Value<'_>, faults: &mut Faults) -> Option<Duration> {
     let time = duration(value, faults)?;
     if time.is_zero() { wrong(value, faults, "this time cannot be 0") } else { Some(time) }
 }
@@ -259,7 +259,7 @@ pub(super) fn store(value: &Value<'_>, faults: &mut Faults) -> Option<Store> {
             wrong(&value, faults, "\"postgres\" is postgres://HOST:PORT/DATABASE")
         }
     });
-    let login = server.as_ref().and_then(|_| super::login(&mut map, faults));
+    let login = server.as_ref().and_then(|_| super::users::login(&mut map, faults));
     map.end(faults, &["file", "sqlite", "postgres", "user", "password"]);
     match (file, sqlite, server) {
         (file, None, None) => Some(Store::File(file)),
