@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
@@ -32,6 +32,8 @@ pub struct Gate {
     /// What it runs.
     pub running: Running,
     asked: AtomicU32,
+    /// A request may still be on its way.
+    spoilt: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
 
@@ -54,13 +56,19 @@ impl Gate {
     /// For a connection that runs this.
     #[must_use]
     pub const fn new(running: Running) -> Self {
-        Self { running, asked: AtomicU32::new(0), waker: Mutex::new(None) }
+        Self { running, asked: AtomicU32::new(0), spoilt: AtomicBool::new(false), waker: Mutex::new(None) }
     }
 
     /// Whether somebody asks it.
     #[must_use]
     pub fn is_asked(&self) -> bool {
         self.asked.load(Ordering::SeqCst) > 0
+    }
+
+    /// Whether a request may still be on its way.
+    #[must_use]
+    pub fn is_spoilt(&self) -> bool {
+        self.spoilt.load(Ordering::SeqCst)
     }
 
     /// Takes a connection from the session that it serves, unless it is being asked: then `waker` is woken once that is over.
@@ -76,6 +84,11 @@ impl Gate {
 }
 
 impl Asking {
+    /// The server has not said that it has passed the request on.
+    pub(crate) fn spoil(&self) {
+        self.0.spoilt.store(true, Ordering::SeqCst);
+    }
+
     /// What is to be given up.
     #[must_use]
     pub fn running(&self) -> &Running {

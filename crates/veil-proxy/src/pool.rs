@@ -172,7 +172,7 @@ impl<B: Backend> Pool<B> {
             }
             loop {
                 let Some(mut slot) = state.idle.pop() else { break None };
-                if B::is_usable(&mut slot.conn) {
+                if slot.generation == state.generation && B::is_usable(&mut slot.conn) {
                     state.used = Instant::now();
                     break Some(slot);
                 }
@@ -286,7 +286,10 @@ impl<B: Backend> Pool<B> {
                 }
             }
         }
-        self.grow();
+        // Whatever else is wanted is tried again later.
+        if !self.state().waiters.is_empty() {
+            self.grow();
+        }
     }
 
     /// Gives a connection to whoever has waited longest, or keeps it.

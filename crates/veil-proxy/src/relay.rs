@@ -293,6 +293,7 @@ impl Relay {
     /// Sees to it that a session that shares servers has one, if it needs one.
     fn link(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         match &mut self.pooled {
+            Some(pooled) if pooled.has_left() && self.client.out.is_empty() => Err(End::Client),
             Some(pooled) => pooled.link(cx, &mut self.server),
             None => Ok(false),
         }

@@ -94,7 +94,9 @@ fn literal(text: &str) -> String {
 }
 
 /// Words that a text of a plain statement has to contain to leave something behind.
-const WORDS: [&[u8]; 16] = [
+const WORDS: [&[u8]; 18] = [
+    b"replication_slot",
+    b"backup",
     b"temp",
     b"advisory",
     b"hold",
@@ -144,7 +146,20 @@ pub fn is_plain(text: &[u8]) -> bool {
         let byte = byte.to_ascii_lowercase();
         matches!(
             byte,
-            b't' | b'a' | b'h' | b's' | b'c' | b'l' | b'd' | b'_' | b'o' | b'u' | b';' | b'/' | b'-'
+            b't' | b'a'
+                | b'b'
+                | b'r'
+                | b'h'
+                | b's'
+                | b'c'
+                | b'l'
+                | b'd'
+                | b'_'
+                | b'o'
+                | b'u'
+                | b';'
+                | b'/'
+                | b'-'
         ) && WORDS.iter().any(|word| {
             word.first() == Some(&byte)
                 && text.get(at..at + word.len()).is_some_and(|here| here.eq_ignore_ascii_case(word))
@@ -165,6 +180,16 @@ mod tests {
     fn what_binds_a_client_to_its_connection() {
         for (text, keeps) in [
             ("LISTEN a", Keeps::Listen),
+            ("EXPLAIN ANALYZE CREATE TEMP TABLE a AS SELECT 1", Keeps::Temporary),
+            ("EXPLAIN ANALYZE SELECT pg_advisory_lock(1)", Keeps::AdvisoryLock),
+            ("SET LOCAL search_path TO pg_temp", Keeps::Temporary),
+            ("SET search_path TO pg_temp, public", Keeps::Temporary),
+            ("SET LOCAL search_path = E'pg\\x5ftemp'", Keeps::Temporary),
+            ("SELECT set_config('search_path', $1, true)", Keeps::Temporary),
+            ("SELECT set_config($1, $2, true)", Keeps::Temporary),
+            ("COPY (SELECT set_config('a.b', 'c', false)) TO '/tmp/x'", Keeps::Code),
+            ("SELECT set_config('search_path', 'pg_temp', true)", Keeps::Temporary),
+            ("SELECT pg_create_logical_replication_slot('a', 'b', true)", Keeps::Temporary),
             ("DECLARE c CURSOR WITH HOLD FOR SELECT 1", Keeps::HeldCursor),
             ("CREATE TEMP TABLE a (b int)", Keeps::Temporary),
             ("CREATE TEMP TABLE a AS SELECT 1", Keeps::Temporary),
@@ -176,7 +201,7 @@ mod tests {
             ("SELECT pg_catalog.PG_ADVISORY_LOCK(1)", Keeps::AdvisoryLock),
             ("SELECT 1 WHERE pg_try_advisory_lock_shared(1)", Keeps::AdvisoryLock),
             ("PREPARE a AS SELECT 1", Keeps::Prepared),
-            ("SELECT set_config($1, $2, false)", Keeps::Setting),
+            ("SELECT set_config('a.b', $2, false)", Keeps::Setting),
             ("SELECT set_config('a.b', 'c', false), 1", Keeps::Setting),
             ("SELECT set_config('a.b', 'c', false) FROM t", Keeps::Setting),
             ("SET SESSION AUTHORIZATION a", Keeps::Setting),
@@ -204,6 +229,7 @@ mod tests {
             "INSERT INTO a VALUES (1)",
             "BEGIN",
             "UNLISTEN a",
+            "EXPLAIN SELECT 1",
         ] {
             assert_eq!(effect(text), Effect::default(), "{text}");
         }
@@ -220,6 +246,7 @@ mod tests {
                 "select set_config('My.Own', 'it''s \\', false)",
                 set("my.own", "SELECT pg_catalog.set_config('my.own', E'it''s \\\\', false)"),
             ),
+            ("SET transaction_timeout TO 1", set("transaction_timeout", "SET transaction_timeout TO 1")),
             ("RESET ROLE", Some(Change::Reset { name: "role".to_owned() })),
             ("SET a.b TO DEFAULT", Some(Change::Reset { name: "a.b".to_owned() })),
             ("RESET ALL", Some(Change::ResetAll)),

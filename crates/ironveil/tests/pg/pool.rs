@@ -306,3 +306,85 @@ async fn cancel_reaches_the_clients_own_statement_only() {
 fn boxed<'a>(future: impl Future<Output = ()> + 'a) -> std::pin::Pin<Box<dyn Future<Output = ()> + 'a>> {
     Box::pin(future)
 }
+
+#[tokio::test]
+async fn what_is_sent_at_once_is_told_apart() {
+    let pair = pair("mode: transaction, size: 2");
+    let (one, other) = (pair.client().await, pair.client().await);
+    text(&one, "set role pg_monitor").await;
+    let (first, second) =
+        tokio::join!(one.simple_query("select 1"), one.simple_query("reset role; select 1/0"));
+    assert!(first.is_ok() && second.is_err());
+    for _ in 0..3 {
+        assert_eq!(text(&other, "select current_user").await, "postgres");
+        assert_eq!(text(&one, "select current_user").await, "pg_monitor");
+    }
+    // Of a transaction that was taken back in part, it is not clear what is left: the client stays where it is.
+    text(&one, "begin").await;
+    text(&one, "set statement_timeout to '44s'").await;
+    text(&one, "savepoint a").await;
+    text(&one, "rollback to a").await;
+    text(&one, "commit").await;
+    let own = process(&one).await;
+    for _ in 0..3 {
+        assert_ne!(process(&other).await, own);
+        assert_eq!(text(&other, "show statement_timeout").await, "0");
+        assert_eq!(text(&one, "show statement_timeout").await, "44s");
+    }
+    let (discarded, listening) =
+        tokio::join!(one.simple_query("discard all"), one.simple_query("listen news"));
+    assert!(discarded.is_ok() && listening.is_ok());
+    for _ in 0..3 {
+        assert_ne!(process(&other).await, own);
+        assert_eq!(process(&one).await, own);
+    }
+}
+
+#[tokio::test]
+async fn names_in_sql_are_those_of_the_client() {
+    let pair = pair("mode: transaction, size: 1");
+    let (one, other) = (pair.client().await, pair.client().await);
+    let statement = one.prepare("select label from items where id = $1").await.unwrap();
+    let theirs = other.prepare("select label from items where id = $1").await.unwrap();
+    // The driver calls them s0 and so on: one of these is it.
+    text(&one, "begin").await;
+    assert!(one.simple_query("select 1/0").await.is_err());
+    for name in ["s0", "s1", "s2", "s3"] {
+        let sql = format!("deallocate {name}");
+        let forgotten = tokio::time::timeout(Duration::from_secs(5), one.simple_query(&sql));
+        assert!(forgotten.await.expect("an answer").is_err());
+    }
+    text(&one, "rollback").await;
+    let _ = one.query(&statement, &[&1]).await;
+    let row = other.query_one(&theirs, &[&2]).await.unwrap();
+    assert_eq!(row.get::<_, String>(0), "item2");
+    // The names on the server are nobody's.
+    for number in 0..4 {
+        let _ = other.simple_query(&format!("deallocate ironveil_{number}")).await;
+    }
+    let anew = one.prepare("select label from items where id = $1").await.unwrap();
+    assert_eq!(one.query_one(&anew, &[&3]).await.unwrap().get::<_, String>(0), "item3");
+    // By literals that settings have a say in, the same text is another.
+    text(&one, "set timezone to 'Asia/Tokyo'").await;
+    text(&other, "set timezone to 'UTC'").await;
+    let sql = "select extract(epoch from timestamptz '2024-01-01 00:00')::int8";
+    let (tokyo, utc) = (one.prepare(sql).await.unwrap(), other.prepare(sql).await.unwrap());
+    let hours = |row: tokio_postgres::Row| row.get::<_, i64>(0) / 3600;
+    let (tokyo, utc) = (one.query_one(&tokyo, &[]).await.unwrap(), other.query_one(&utc, &[]).await.unwrap());
+    assert_eq!(hours(utc) - hours(tokyo), 9);
+}
+
+#[tokio::test]
+async fn large_statements_of_those_who_see_everything() {
+    let rules = format!(
+        "\n  - {{ table: nothing, column: like_it, strategy: email }}\n{}",
+        pool("mode: transaction, size: 1")
+    );
+    let pair = Pair::with(PostgresOptions::default(), &rules);
+    let client = pair.client().await;
+    for length in [20_000, 100_000, 2_000_000] {
+        let sql = format!("select 1 /* {} */", "x".repeat(length));
+        let answered = tokio::time::timeout(Duration::from_secs(20), client.simple_query(&sql)).await;
+        assert!(answered.expect("an answer").is_ok());
+    }
+}

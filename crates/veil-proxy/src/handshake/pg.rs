@@ -22,7 +22,7 @@ use veil_wire::pg::startup::{self, Version};
 use veil_wire::pg::{frame, limits, reply};
 
 use super::{Failure, is_loopback, signed_in};
-use crate::cancel::{self, Gate, Registered, Running, Serving};
+use crate::cancel::{self, Asking, Gate, Registered, Running, Serving};
 use crate::catalogs::View;
 use crate::engine::Engine;
 use crate::engine::pg::{self, Guarded, Watcher};
@@ -270,11 +270,18 @@ async fn cancel(proxy: &Proxy, process: i32, key: &[u8]) {
     };
     // Without a server nothing runs.
     let Some(asking) = cancel::ask(&serving) else { return };
-    give_up(asking.running()).await;
+    give_up_by(&asking).await;
 }
 
-/// Asks a server to give up what it runs.
-pub(crate) async fn give_up(running: &Running) {
+/// The same, for a connection that others may have later.
+async fn give_up_by(asking: &Asking) {
+    if !give_up(asking.running()).await {
+        asking.spoil();
+    }
+}
+
+/// Asks a server to give up what it runs; returns whether it has passed that on.
+pub(crate) async fn give_up(running: &Running) -> bool {
     let sent = async {
         let Connected { stream, .. } = running.target.connect().await?;
         let mut link = Link::new(stream);
@@ -286,10 +293,11 @@ pub(crate) async fn give_up(running: &Running) {
         Ok::<(), NetError>(())
     };
     match timeout(GIVE_UP_MAX, sent).await {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => return true,
         Ok(Err(error)) => warn!(%error, "a cancel request did not reach the upstream"),
         Err(_) => warn!("a cancel request was not answered"),
     }
+    false
 }
 
 async fn sign_in(
@@ -400,7 +408,7 @@ impl Ready {
                 let asking = cancel::ask(&serving);
                 tokio::spawn(async move {
                     if let Some(asking) = asking {
-                        give_up(asking.running()).await;
+                        give_up_by(&asking).await;
                     }
                     drop(giving_up);
                 });

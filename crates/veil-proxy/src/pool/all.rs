@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Standing;
 use super::pg::Maker;
+use super::{PoolSettings, Standing};
 use crate::proxy::Proxy;
 
 impl Proxy {
@@ -32,7 +32,10 @@ impl Proxy {
                     }
                     pool.change(|maker| Maker { route: Arc::clone(now), ..maker.clone() });
                 }
-                None => pool.renew(),
+                None => {
+                    pool.configure(PoolSettings { min_idle: 0, ..pool.settings() });
+                    pool.renew();
+                }
             }
         }
     }

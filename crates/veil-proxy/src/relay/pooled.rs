@@ -33,6 +33,8 @@ pub(crate) struct Pooled {
     /// Why the client keeps its server, as it was told of last.
     kept: Option<Keeps>,
     pins: IntCounterVec,
+    /// It has said goodbye while it had none.
+    left: bool,
     /// From the engine to the server, and back.
     up: Out,
     down: Out,
@@ -47,7 +49,18 @@ impl Pooled {
     ) -> Self {
         let pool = Arc::clone(leased.pool());
         let (up, down) = (Out::default(), Out::default());
-        Self { courier, pool, leased: Some(leased), waiting: None, serving, kept: None, pins, up, down }
+        Self {
+            courier,
+            pool,
+            leased: Some(leased),
+            waiting: None,
+            serving,
+            kept: None,
+            pins,
+            left: false,
+            up,
+            down,
+        }
     }
 
     pub(super) const fn is_linked(&self) -> bool {
@@ -65,17 +78,26 @@ impl Pooled {
 
     /// Whether something of the client has not gone on yet.
     pub(super) fn is_waiting(&self) -> bool {
-        !self.up.is_empty()
+        let wants_more = self.is_linked() && !self.courier.is_setting_up() && self.courier.wants_more();
+        !self.up.is_empty() && !wants_more
+    }
+
+    /// Whether the client has said goodbye, and has heard everything.
+    pub(super) fn has_left(&self) -> bool {
+        (self.left || self.courier.has_left()) && self.is_settled()
     }
 
     /// Whether there is something to do although the client says nothing.
     pub(super) fn is_due(&self) -> bool {
-        self.is_waiting() && self.is_linked() && !self.courier.is_setting_up()
+        !self.up.is_empty() && self.is_linked() && !self.courier.is_setting_up()
     }
 
-    /// Whether nothing that the client has asked is still to be answered.
+    /// Whether nothing that the client has asked is still to be answered. What has not gone on to a server is half a message.
     pub(super) fn is_settled(&self) -> bool {
-        self.up.is_empty() && (!self.is_linked() || !self.courier.is_running())
+        match self.is_linked() {
+            true => !self.courier.is_running(),
+            false => self.up.is_empty(),
+        }
     }
 
     /// Passes `input` from one side to the other by way of the engine; returns how much of it was used.
@@ -105,6 +127,7 @@ impl Pooled {
             // Whoever says goodbye needs none.
             if self.up.waiting() == GOODBYE {
                 self.up.take();
+                self.left = true;
             }
             return Ok(());
         }

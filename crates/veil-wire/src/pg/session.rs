@@ -73,6 +73,14 @@ pub enum Expected<S> {
     Own(Box<Self>),
 }
 
+impl<S> Expected<S> {
+    /// Whether ReadyForQuery ends what answers it.
+    #[must_use]
+    pub const fn asks(&self) -> bool {
+        matches!(self, Self::Sync | Self::Query { .. } | Self::FunctionCall)
+    }
+}
+
 /// A command and who sent it.
 #[derive(Debug)]
 pub struct Entry<S> {
@@ -183,7 +191,7 @@ impl<S, P> Session<S, P> {
             _ if self.skipping => return Ok(()),
             _ => {}
         }
-        self.grouped = !matches!(expected, Expected::Sync | Expected::Query { .. } | Expected::FunctionCall);
+        self.grouped = !expected.asks();
         if self.queue.len() >= limits::OUTSTANDING_MAX {
             return Err(Malformed("too many commands without reading a reply"));
         }
@@ -271,9 +279,7 @@ impl<S, P> Session<S, P> {
     /// # Errors
     /// Nobody asked for it.
     pub fn ready(&mut self, transaction: Transaction) -> Result<bool> {
-        let ends =
-            |e: &Expected<S>| matches!(e, Expected::Sync | Expected::Query { .. } | Expected::FunctionCall);
-        let entry = self.complete(ends)?;
+        let entry = self.complete(Expected::asks)?;
         match &entry.expected {
             Expected::Query { statements, done } if !self.failed && *done != statements.len() => {
                 return Err(Malformed("fewer results than statements"));
@@ -313,6 +319,10 @@ impl<S, P> Session<S, P> {
                 Some(name) => drop(names.statements.remove(&name.into())),
                 None => names.statements.clear(),
             }
+        }
+        // What was prepared behind it stays.
+        for entry in self.queue.iter().filter(|_| name.is_none()) {
+            self.sent.apply(&entry.expected);
         }
     }
 

@@ -6,7 +6,7 @@
 mod from_client;
 mod from_server;
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -49,10 +49,12 @@ pub(crate) struct Courier {
     settings: Arc<Settings>,
     /// What it has begun with, to which it comes back by RESET ALL.
     base: (Params, Arc<Settings>),
-    /// Changes of the transaction that is open.
-    changes: Vec<Change>,
-    /// Something has failed, or was taken back, since the first of these.
-    turned: bool,
+    /// Changes that have been sent, each with the number of the ReadyForQuery behind it.
+    changes: VecDeque<(u64, Change)>,
+    /// ReadyForQuery that have been asked for, and that have come.
+    cycles: (u64, u64),
+    /// What has happened in the transaction that is open.
+    turns: Turns,
     /// Settings are being made: the client's own messages wait.
     setting_up: bool,
     /// Settings may not be what they were when the server was given.
@@ -70,12 +72,25 @@ pub(crate) struct Courier {
     by_name: HashSet<Box<[u8]>>,
     /// It has just been told of one.
     naming: bool,
+    /// The client has said goodbye.
+    goodbye: bool,
+    /// Half a message is there.
+    wants_more: bool,
     /// Statements that it has been asked to forget, and has not yet.
     closing: usize,
     /// The server waits for COPY data.
     copying: bool,
     /// Syncs that the server has ignored, or not, since a COPY had failed by then.
     strays: usize,
+}
+
+/// What has happened in a transaction.
+#[derive(Clone, Copy, Debug, Default)]
+struct Turns {
+    /// Something has failed, or was taken back.
+    back: bool,
+    /// That may have been a part of it only.
+    parts: bool,
 }
 
 /// How a server is given back.
@@ -120,8 +135,11 @@ impl Courier {
             base: (base, Arc::clone(&settings)),
             settings,
             server: Some(server),
-            changes: Vec::new(),
-            turned: false,
+            changes: VecDeque::new(),
+            cycles: (0, 0),
+            turns: Turns::default(),
+            goodbye: false,
+            wants_more: false,
             setting_up: false,
             unset: false,
             keeps: None,
@@ -137,9 +155,20 @@ impl Courier {
         }
     }
 
-    /// Whether something that was asked has not been answered.
+    /// Whether the server has something to say to the client yet, or has to be given something by it that has been said.
     pub(crate) fn is_running(&self) -> bool {
-        !self.is_resting()
+        let waits = self.session.grouped() || self.from_client.active() || self.copying;
+        self.setting_up || !(self.session.settled() || waits)
+    }
+
+    /// Whether the client has said goodbye.
+    pub(crate) const fn has_left(&self) -> bool {
+        self.goodbye
+    }
+
+    /// Whether half a message is there, and the client has to send more.
+    pub(crate) const fn wants_more(&self) -> bool {
+        self.wants_more
     }
 
     /// The server's gate.
@@ -188,7 +217,11 @@ impl Courier {
 
     /// Gives the server back.
     pub(crate) fn unlink(&mut self) -> Option<(Box<Held>, After)> {
-        let after = match (self.is_free() && !self.unsure, self.is_resting()) {
+        let (free, resting, idle) = (self.is_free(), self.is_resting(), self.is_idle());
+        let mut server = self.server.take()?;
+        let after = match (free && !self.unsure, resting) {
+            // A request to give something up may still be on its way.
+            _ if server.gate.is_spoilt() => After::Closed,
             (true, _) => After::AsIs,
             (false, true) => After::Cleaned,
             (false, false) => After::Closed,
@@ -197,8 +230,7 @@ impl Courier {
             self.by_name.clear();
         }
         self.unsure = false;
-        let mut server = self.server.take()?;
-        server.in_transaction = !self.is_idle();
+        server.in_transaction = !idle;
         server.clean = false;
         Some((server, after))
     }
@@ -250,6 +282,7 @@ impl Courier {
 
     fn expect(&mut self, expected: Expected<Text>, hidden: bool) -> Result<(), Problem> {
         self.closing += usize::from(hidden && matches!(expected, Expected::Close(_)));
+        self.cycles.0 += u64::from(expected.asks());
         self.session
             .send(expected, hidden, Instant::now())
             .map_err(|error| Problem::new("54000", error.to_string(), ""))
@@ -257,24 +290,21 @@ impl Courier {
 
     /// A transaction has ended: what it has changed of settings stays, or does not.
     fn settle_changes(&mut self) {
-        let turned = std::mem::take(&mut self.turned);
-        if self.changes.is_empty() {
-            return;
+        let turns = std::mem::take(&mut self.turns);
+        let mut unclear = false;
+        while let Some((_, change)) = self.changes.pop_front_if(|(cycle, _)| *cycle <= self.cycles.1) {
+            let reported = match &change {
+                Change::Set { name, .. } | Change::Reset { name } => self.told.get(name.as_bytes()).is_some(),
+                Change::ResetAll => false,
+            };
+            match turns {
+                Turns { back: false, .. } => self.apply(change),
+                // The server has gone back to what was before.
+                Turns { parts: false, .. } => {}
+                Turns { .. } => unclear |= !reported,
+            }
         }
-        let changes = std::mem::take(&mut self.changes);
-        if turned {
-            // The server has gone back to what was before, unless that was in the middle; who knows.
-            let names = changes.iter().any(|change| match change {
-                Change::Set { name, .. } | Change::Reset { name } => self.told.get(name.as_bytes()).is_none(),
-                Change::ResetAll => true,
-            });
-            self.unsure |= names;
-            return;
-        }
-        for change in changes {
-            self.apply(change);
-        }
-        if self.settings.len() > SETTINGS_MAX {
+        if unclear || self.settings.len() > SETTINGS_MAX {
             self.keeps.get_or_insert(Keeps::Setting);
         }
     }
@@ -333,7 +363,9 @@ impl Begun {
                 _ => found.push((name.to_ascii_lowercase(), value.clone())),
             }
         }
-        Some(Self { parameters: found })
+        // Whatever such a session makes may be temporary.
+        let temporary = found.iter().any(|(_, value)| value.to_ascii_lowercase().contains("pg_temp"));
+        (!temporary).then_some(Self { parameters: found })
     }
 
     /// A statement that makes them all.

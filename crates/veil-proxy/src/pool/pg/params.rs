@@ -35,6 +35,12 @@ impl Params {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
+    /// Settings by which literals in statements are read.
+    pub(crate) fn reads_by(&self) -> Vec<u8> {
+        let value = |name: &str| self.get(name.as_bytes()).unwrap_or_default();
+        ["TimeZone", "DateStyle", "IntervalStyle"].map(value).join(&0)
+    }
+
     /// Those of these that `other` has otherwise.
     pub(crate) fn but<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
         // They mostly stand in the same order.

@@ -25,6 +25,8 @@ pub(crate) struct Text {
     pub(crate) number: u64,
     pub(crate) text: Box<[u8]>,
     pub(crate) types: Box<[u8]>,
+    /// Settings by which the server reads its literals.
+    reads_by: Box<[u8]>,
     pub(crate) leaves: Leaves,
 }
 
@@ -62,22 +64,26 @@ pub(crate) struct Texts {
     known: Mutex<HashMap<u64, Vec<Weak<Text>>>>,
 }
 
-fn find(known: &HashMap<u64, Vec<Weak<Text>>>, hash: u64, text: &[u8], types: &[u8]) -> Option<Arc<Text>> {
+/// Text, types of parameters, and settings by which the server reads its literals.
+type Asked<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+
+fn find(known: &HashMap<u64, Vec<Weak<Text>>>, hash: u64, asked: Asked<'_>) -> Option<Arc<Text>> {
     let mut same = known.get(&hash)?.iter().filter_map(Weak::upgrade);
-    same.find(|known| *known.text == *text && *known.types == *types)
+    same.find(|known| (&*known.text, &*known.types, &*known.reads_by) == asked)
 }
 
 impl Texts {
     /// The text.
-    pub(crate) fn of(&self, analyser: &Analyser, text: &[u8], types: &[u8]) -> Arc<Text> {
-        let hash = self.hasher.hash_one((text, types));
+    pub(crate) fn of(&self, analyser: &Analyser, asked: Asked<'_>) -> Arc<Text> {
+        let hash = self.hasher.hash_one(asked);
+        let (text, types, reads_by) = asked;
         let all = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = find(&all(), hash, text, types) {
+        if let Some(known) = find(&all(), hash, asked) {
             return known;
         }
         let leaves = Leaves::of(analyser, text);
         let mut known = all();
-        if let Some(known) = find(&known, hash, text, types) {
+        if let Some(known) = find(&known, hash, asked) {
             return known;
         }
         if known.len() == known.capacity() {
@@ -87,7 +93,13 @@ impl Texts {
             });
         }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let text = Arc::new(Text { number, text: text.into(), types: types.into(), leaves });
+        let text = Arc::new(Text {
+            number,
+            text: text.into(),
+            types: types.into(),
+            reads_by: reads_by.into(),
+            leaves,
+        });
         known.entry(hash).or_default().push(Arc::downgrade(&text));
         text
     }
@@ -158,9 +170,9 @@ impl Prepared {
         self.known.retain(|number, known| known.confirmed || still(*number));
     }
 
-    /// All are gone.
-    pub(crate) fn clear(&mut self) {
-        self.known.clear();
+    /// All are gone, but those that `still` says.
+    pub(crate) fn clear(&mut self, still: impl Fn(u64) -> bool) {
+        self.known.retain(|number, _| still(*number));
     }
 
     /// Forgets the one that was used longest ago, if there are so many.

@@ -20,7 +20,11 @@ use crate::problem::Problem;
 /// Of a longer text nothing is known but that.
 const TEXT_MAX: usize = 1 << 20;
 /// What hidden entries of the queue call statements: no client can.
-const HIDDEN: &[u8] = b"\0";
+pub(super) const HIDDEN: &[u8] = b"\0";
+/// And those that have no name on the server.
+const UNNAMED: &[u8] = b"\0unnamed";
+/// And those that the server gets to know by the client's name.
+pub(super) const NAMED: &[u8] = b"\0named";
 
 impl Courier {
     /// Takes `input[range]`, what the session says; returns how far it was used.
@@ -36,6 +40,7 @@ impl Courier {
     ) -> Result<usize, Problem> {
         let Range { start: mut at, end } = range;
         let input = input.get(..end).unwrap_or(input);
+        self.wants_more = false;
         loop {
             at += self.from_client.pass(input, at, up);
             let rest = input.get(at..).unwrap_or_default();
@@ -46,17 +51,24 @@ impl Courier {
                 let text = self.set_up()?;
                 up.owned(input).extend(text);
             }
-            let Some(header) = Header::decode(rest)? else { break };
+            let Some(header) = Header::decode(rest)? else {
+                self.wants_more = true;
+                break;
+            };
             let tag = Tag::decode(header.tag)?;
             if self.setting_up {
                 break;
             }
             if rest.len() < header.total() && self.reads_whole(tag, header) {
+                self.wants_more = true;
                 break;
             }
             match self.message(tag, Message { input, at, header }, up)? {
                 Some(used) => at += used,
-                None => break,
+                None => {
+                    self.wants_more = true;
+                    break;
+                }
             }
         }
         self.answer(input, down);
@@ -79,6 +91,7 @@ impl Courier {
         // The server would not look at it.
         let ignored = self.session.skipping() && !matches!(tag, Tag::Sync | Tag::CopyData);
         // And it goes on to serve others.
+        self.goodbye |= tag == Tag::Terminate;
         if ignored || tag == Tag::Terminate {
             self.from_client = Streamed { left: total, swallow: true };
             return Ok(Some(0));
@@ -90,7 +103,7 @@ impl Courier {
                     Some(body) => Leaves::of(&self.analyser, command::decode_query(body)?),
                     None => Leaves::Unknown,
                 };
-                self.run(&leaves, input, up)?;
+                self.run(&leaves, true, input, up)?;
                 self.session.deallocated(Some(b""));
                 self.forget_unnamed();
                 self.expect(Expected::Query { statements: Vec::new(), done: 0 }, false)?;
@@ -166,7 +179,9 @@ impl Courier {
 
     fn parse(&mut self, parse: Parse<'_>, message: Message<'_>, up: &mut Out) -> Result<(), Problem> {
         let (Parse { name, text, types }, input) = (parse, message.input);
-        let shared = self.texts.of(&self.analyser, text, types);
+        let reads_by = if text.contains(&b'\'') { self.want.reads_by() } else { Vec::new() };
+        let shared = self.texts.of(&self.analyser, (text, types, &reads_by));
+        self.discard_sequences(&shared.leaves, input, up)?;
         if name.is_empty() {
             up.forward(input, message.range());
             if let Some(server) = &mut self.server {
@@ -180,7 +195,7 @@ impl Courier {
             Parse { name: taken.name().as_bytes(), ..parse }.write(up.owned(input));
             return self.expect(Expected::Parse { name: HIDDEN.into(), statement: shared }, false);
         }
-        let has = self.server.as_mut().map_or(Has::No, |server| server.prepared.has(shared.number));
+        let has = self.has(&shared);
         if has == Has::Yes {
             let own = Expected::Parse { name: name.into(), statement: shared };
             return self.expect(Expected::Own(Box::new(own)), false);
@@ -198,7 +213,7 @@ impl Courier {
         let BindNames { portal, statement } = names;
         let Message { input, header, .. } = message;
         let leaves = self.session.statement_sent(statement).map(|text| text.leaves.clone());
-        leaves.map(|leaves| self.run(&leaves, input, up)).transpose()?;
+        leaves.map(|leaves| self.run(&leaves, false, input, up)).transpose()?;
         let own = self.statement(statement, input, up)?;
         self.expect(Expected::Bind { portal: portal.into(), statement: statement.into() }, false)?;
         let Some(own) = own else {
@@ -228,7 +243,7 @@ impl Courier {
                 if server.unnamed != Some(text.number) {
                     server.unnamed = Some(text.number);
                     Parse { name: b"", text: &text.text, types: &text.types }.write(up.owned(input));
-                    self.expect(Expected::Parse { name: HIDDEN.into(), statement: text }, true)?;
+                    self.expect(Expected::Parse { name: UNNAMED.into(), statement: text }, true)?;
                 }
                 Ok(None)
             }
@@ -248,7 +263,7 @@ impl Courier {
 
     /// Has the server prepare a text that it does not have.
     fn prepare(&mut self, text: &Arc<Text>, input: &[u8], up: &mut Out) -> Result<(), Problem> {
-        let has = self.server.as_mut().map_or(Has::Yes, |server| server.prepared.has(text.number));
+        let has = self.has(text);
         if has == Has::Yes {
             return Ok(());
         }
@@ -274,7 +289,7 @@ impl Courier {
     }
 
     /// Statements are about to run.
-    fn run(&mut self, leaves: &Leaves, input: &[u8], up: &mut Out) -> Result<(), Problem> {
+    fn run(&mut self, leaves: &Leaves, simple: bool, input: &[u8], up: &mut Out) -> Result<(), Problem> {
         let statements = match leaves {
             Leaves::Nothing => return Ok(()),
             Leaves::Unknown => {
@@ -283,41 +298,68 @@ impl Courier {
             }
             Leaves::What(statements) => Arc::clone(statements),
         };
+        if simple {
+            self.discard_sequences(leaves, input, up)?;
+        }
         for statement in statements.iter() {
-            let Effect { keeps, change } = &statement.effect;
-            self.changes.extend(change.clone());
             match &statement.kind {
-                Kind::DiscardAll => self.changes.push(Change::ResetAll),
                 Kind::Deallocate { name: Some(name) } => {
-                    self.by_name(name.as_bytes(), input, up)?;
+                    self.by_name(name.as_bytes(), simple, input, up)?;
                     if self.by_name.remove(name.as_bytes()) {
                         self.session.deallocated(Some(name.as_bytes()));
+                    } else if is_own(name.as_bytes()) {
+                        self.unsure = true;
+                        self.server.iter_mut().for_each(|server| server.prepared.clear(|_| false));
                     }
                 }
-                Kind::Execute { name } => self.by_name(name.as_bytes(), input, up)?,
+                Kind::Execute { name } => self.by_name(name.as_bytes(), simple, input, up)?,
                 _ => {}
             }
-            if keeps == &Some(Keeps::Unknown) {
-                self.may_keep = true;
-            } else if let Some(keeps) = keeps {
-                if *keeps == Keeps::Sequence && self.is_resting() && self.is_idle() && self.keeps.is_none() {
-                    // What others have had from sequences is theirs.
-                    command::write_query(up.owned(input), b"DISCARD SEQUENCES");
-                    self.expect(Expected::Query { statements: Vec::new(), done: 0 }, true)?;
+            let Effect { keeps, change } = &statement.effect;
+            let discards = (statement.kind == Kind::DiscardAll).then_some(Change::ResetAll);
+            let cycle = self.cycles.0 + 1;
+            self.changes.extend(change.clone().or(discards).map(|change| (cycle, change)));
+            match keeps {
+                Some(Keeps::Unknown) => self.may_keep = true,
+                Some(keeps) => {
+                    self.keeps.get_or_insert(*keeps);
                 }
-                self.keeps.get_or_insert(*keeps);
+                None => {}
             }
         }
         Ok(())
     }
 
+    /// What others have had from sequences is theirs.
+    fn discard_sequences(&mut self, leaves: &Leaves, input: &[u8], up: &mut Out) -> Result<(), Problem> {
+        let Leaves::What(statements) = leaves else { return Ok(()) };
+        let reads = statements.iter().any(|statement| statement.effect.keeps == Some(Keeps::Sequence));
+        if !reads || self.keeps.is_some() || self.session_long || !self.is_resting() || !self.is_idle() {
+            return Ok(());
+        }
+        command::write_query(up.owned(input), b"DISCARD SEQUENCES");
+        self.forget_unnamed();
+        self.expect(Expected::Query { statements: Vec::new(), done: 0 }, true)
+    }
+
+    /// Whether the server has a text. While that is not sure, one that it should not have is closed first.
+    fn has(&mut self, text: &Text) -> Has {
+        let has = self.server.as_mut().map_or(Has::No, |server| server.prepared.has(text.number));
+        if has == Has::No && self.unsure { Has::Stale } else { has }
+    }
+
     /// SQL calls a statement by its name: the server gets to know it by that.
-    fn by_name(&mut self, name: &[u8], input: &[u8], up: &mut Out) -> Result<(), Problem> {
+    fn by_name(&mut self, name: &[u8], simple: bool, input: &[u8], up: &mut Out) -> Result<(), Problem> {
         let Some(text) = self.session.statement_sent(name).cloned() else { return Ok(()) };
         if self.by_name.insert(name.into()) {
             self.naming = true;
             Parse { name, text: &text.text, types: &text.types }.write(up.owned(input));
-            self.expect(Expected::Parse { name: HIDDEN.into(), statement: text }, true)?;
+            self.expect(Expected::Parse { name: NAMED.into(), statement: text }, true)?;
+            // A Query would be skipped if this fails; it has an error of its own then.
+            if simple {
+                command::write_sync(up.owned(input));
+                self.expect(Expected::Sync, true)?;
+            }
         }
         Ok(())
     }

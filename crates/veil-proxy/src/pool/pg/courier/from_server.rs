@@ -10,6 +10,7 @@ use veil_wire::pg::session::{Entry, Expected, Object};
 use super::super::params::is_settable;
 use super::super::prepared::Text;
 use super::Courier;
+use super::from_client::{HIDDEN, NAMED};
 use crate::engine::Streamed;
 use crate::out::Out;
 use crate::pool::Mode;
@@ -27,8 +28,12 @@ impl Courier {
         let mut at = 0;
         loop {
             at += self.from_server.pass(input, at, down);
+            if self.from_server.active() {
+                break;
+            }
+            self.answer(input, down);
             let rest = input.get(at..).unwrap_or_default();
-            if self.from_server.active() || rest.is_empty() {
+            if rest.is_empty() {
                 break;
             }
             let Some(header) = Header::decode(rest).map_err(Problem::protocol)? else { break };
@@ -46,10 +51,6 @@ impl Courier {
                 pass = self.described(hidden)?;
             }
             self.from_server = Streamed { left: header.total(), swallow: !pass };
-            at += self.from_server.pass(input, at, down);
-            if !self.from_server.active() {
-                self.answer(input, down);
-            }
         }
         Ok(at)
     }
@@ -72,11 +73,12 @@ impl Courier {
             Tag::ParseComplete => {
                 let entry = self.complete(|expected| matches!(expected, Expected::Parse { .. }))?;
                 if let Expected::Parse { name, statement } = &entry.expected {
-                    if let Some(server) = &mut self.server {
+                    let own = is_by_number(&entry);
+                    if let Some(server) = self.server.as_mut().filter(|_| own) {
                         server.prepared.confirm(statement.number);
                     }
                     // One whose name was taken.
-                    self.lost |= !entry.hidden && *name == b"\0"[..].into();
+                    self.lost |= !entry.hidden && *name == HIDDEN.into();
                 }
                 !entry.hidden
             }
@@ -152,16 +154,19 @@ impl Courier {
             b"DISCARD ALL" | b"DEALLOCATE ALL" => {
                 self.session.deallocated(None);
                 self.by_name.clear();
+                let still = self.still();
                 if let Some(server) = &mut self.server {
-                    server.prepared.clear();
+                    server.prepared.clear(|number| still.contains(&number));
                     server.unnamed = None;
                 }
-                if tag.starts_with(b"DISCARD") && !self.unsure {
+                let mut behind = self.session.expected().skip(1);
+                if tag.starts_with(b"DISCARD") && behind.all(|entry| matches!(entry.expected, Expected::Sync))
+                {
                     self.keeps = None;
                 }
             }
-            b"ROLLBACK" => self.turned = true,
-            // What was prepared before may have other columns now.
+            b"ROLLBACK" => self.turns.back = true,
+            b"COMMIT" | b"SAVEPOINT" | b"RELEASE" => self.turns.parts = true,
             _ => {}
         }
     }
@@ -175,6 +180,7 @@ impl Courier {
                 "Connect again; with \"pool: { mode: session }\" they stay where they are.",
             ));
         }
+        let named = matches!(head, Some(Expected::Parse { name, .. }) if *name == NAMED.into());
         let fields = reply::decode_error(body)?;
         let replanned = fields.field(b'R') == Some(b"RevalidateCachedQuery");
         let bound = match head {
@@ -186,20 +192,16 @@ impl Courier {
             _ => None,
         };
         let stale = bound.filter(|_| replanned).map(|text| text.number);
+        let asks = self.asks();
         self.session.fail();
+        // What the server ignores it will not answer.
+        self.cycles.1 += asks - self.asks();
         self.copying = false;
-        self.turned |= !self.changes.is_empty();
-        self.may_keep = false;
-        self.unsure |= std::mem::take(&mut self.naming);
-        let mut still = Vec::new();
-        let mut closing = 0;
-        for entry in self.session.expected() {
-            match &entry.expected {
-                Expected::Parse { statement, .. } => still.push(statement.number),
-                Expected::Close(_) if entry.hidden => closing += 1,
-                _ => {}
-            }
-        }
+        self.turns.back = true;
+        self.unsure |= std::mem::take(&mut self.may_keep) || std::mem::take(&mut self.naming);
+        let still = self.still();
+        let closes = |entry: &&Entry<Text>| entry.hidden && matches!(entry.expected, Expected::Close(_));
+        let closing = self.session.expected().filter(closes).count();
         // What was to be closed, and is not for sure, may be there.
         self.unsure |= closing < std::mem::take(&mut self.closing);
         self.closing = closing;
@@ -208,15 +210,28 @@ impl Courier {
             server.prepared.fail(|number| still.contains(&number));
             stale.into_iter().for_each(|number| server.prepared.spoil(number));
         }
-        Ok(true)
+        // The Query behind it has an error of its own.
+        Ok(!named || !self.session.head().is_some_and(|entry| entry.hidden))
+    }
+
+    /// How often the server will say that it is ready.
+    fn asks(&self) -> u64 {
+        self.session.expected().map(|entry| u64::from(entry.expected.asks())).sum()
+    }
+
+    /// Texts that have been sent to be prepared by their numbers, and are not known to be there.
+    fn still(&self) -> Vec<u64> {
+        let sent = self.session.expected().filter(|entry| is_by_number(entry));
+        let number = |entry: &Entry<Text>| match &entry.expected {
+            Expected::Parse { statement, .. } => Some(statement.number),
+            _ => None,
+        };
+        sent.filter_map(number).collect()
     }
 
     fn ready(&mut self, body: &[u8], input: &[u8], down: &mut Out) -> Result<bool, Problem> {
         let transaction = reply::decode_ready(body)?;
-        let ends = |entry: &Entry<Text>| {
-            matches!(entry.expected, Expected::Sync | Expected::Query { .. } | Expected::FunctionCall)
-        };
-        if !self.session.head().is_some_and(ends) {
+        if !self.session.head().is_some_and(|entry| entry.expected.asks()) {
             // A Sync behind a COPY that had failed by then.
             if self.strays == 0 {
                 return Err(Problem::protocol("reply out of order from server"));
@@ -226,8 +241,8 @@ impl Courier {
             return Ok(true);
         }
         let hidden = self.session.ready(transaction).map_err(Problem::protocol)?;
+        self.cycles.1 += 1;
         self.copying = false;
-        self.naming = false;
         if hidden {
             if std::mem::take(&mut self.setting_up) {
                 self.set(input, down)?;
@@ -236,9 +251,10 @@ impl Courier {
         }
         if self.session.settled() {
             self.closing = 0;
-        }
-        if std::mem::take(&mut self.may_keep) {
-            self.keeps.get_or_insert(Keeps::Unknown);
+            self.naming = false;
+            if std::mem::take(&mut self.may_keep) {
+                self.keeps.get_or_insert(Keeps::Unknown);
+            }
         }
         if transaction == Transaction::Idle {
             self.settle_changes();
@@ -269,4 +285,10 @@ impl Courier {
         }
         Ok(())
     }
+}
+
+/// Whether it is a Parse that the server knows by the number of its text.
+fn is_by_number(entry: &Entry<Text>) -> bool {
+    let Expected::Parse { name, .. } = &entry.expected else { return false };
+    (*name == HIDDEN.into()) == entry.hidden && *name != b""[..].into()
 }
