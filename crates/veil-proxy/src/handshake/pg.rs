@@ -1,12 +1,12 @@
 //! From an accepted connection to a PostgreSQL session that can be relayed.
 
+mod give_up;
 mod pass_through;
 mod pooled;
 mod query;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -22,7 +22,7 @@ use veil_wire::pg::startup::{self, Version};
 use veil_wire::pg::{frame, limits, reply};
 
 use super::{Failure, is_loopback, signed_in};
-use crate::cancel::{self, Asking, Gate, Registered, Running, Serving};
+use crate::cancel::{self, Gate, Registered, Running, Serving};
 use crate::catalogs::View;
 use crate::engine::Engine;
 use crate::engine::pg::{self, Guarded, Watcher};
@@ -33,9 +33,9 @@ use crate::relay::{self, End, Pooled, Relay, Side};
 use crate::sessions::{Cancel, GivingUp, Guest, Seated};
 use crate::standing::Standing;
 use crate::upstreams::Upstreams;
+pub(crate) use give_up::give_up;
+use give_up::{cancel, give_up_by};
 
-/// A server has so long to take a cancel request.
-const GIVE_UP_MAX: Duration = Duration::from_secs(5);
 /// Bytes of a name that a server tells apart.
 const NAME_MAX: usize = 63;
 
@@ -261,43 +261,6 @@ fn is_false(value: &str) -> bool {
     ["false", "off", "no", "0", "f", "n", "fa", "fal", "fals", "of"]
         .iter()
         .any(|no| value.eq_ignore_ascii_case(no))
-}
-
-async fn cancel(proxy: &Proxy, process: i32, key: &[u8]) {
-    let Some(serving) = proxy.cancels.find(process, key) else {
-        debug!("cancel request with an unknown key");
-        return;
-    };
-    // Without a server nothing runs.
-    let Some(asking) = cancel::ask(&serving) else { return };
-    give_up_by(&asking).await;
-}
-
-/// The same, for a connection that others may have later.
-async fn give_up_by(asking: &Asking) {
-    if !give_up(asking.running()).await {
-        asking.spoil();
-    }
-}
-
-/// Asks a server to give up what it runs; returns whether it has passed that on.
-pub(crate) async fn give_up(running: &Running) -> bool {
-    let sent = async {
-        let Connected { stream, .. } = running.target.connect().await?;
-        let mut link = Link::new(stream);
-        let mut out = Vec::new();
-        startup::write_cancel(&mut out, running.process, &running.key);
-        link.write(&out).await?;
-        // The server closes once it has passed the request on; so does the proxy then.
-        let _ = link.read(0).await;
-        Ok::<(), NetError>(())
-    };
-    match timeout(GIVE_UP_MAX, sent).await {
-        Ok(Ok(())) => return true,
-        Ok(Err(error)) => warn!(%error, "a cancel request did not reach the upstream"),
-        Err(_) => warn!("a cancel request was not answered"),
-    }
-    false
 }
 
 async fn sign_in(
