@@ -181,15 +181,17 @@ fn values_are_masked_and_unmasked_on_the_command_line() {
     with_keys(&format!("{{ root: {{ file: '{new}' }}, previous: [ {{ file: '{old}' }} ] }}"));
     let (other, _) = said(&["mask", "--column", "users.email", "jane@corp.example"]).unwrap();
     assert_ne!(other, email);
+    // Masks may begin with a hyphen.
     for (column, mask, value) in
         [("users.email", email.as_str(), "jane@corp.example"), ("users.note", &token, "jane")]
     {
-        let (revealed, log) = said(&["unmask", "--previous", "1", "--column", column, mask]).unwrap();
+        let (revealed, log) = said(&["unmask", "--previous", "1", "--column", column, "--", mask]).unwrap();
         assert_eq!(revealed, value);
         assert!(log.contains("\"event\":\"unmask\"") && log.contains(column), "{log}");
-        assert!(said(&["unmask", "--column", column, mask]).is_err());
+        assert!(said(&["unmask", "--column", column, "--", mask]).is_err());
     }
-    let revealed = said(&["unmask", "--previous", "1", "--column", "users.id", "--type", "int8", ids[1]]);
+    let revealed =
+        said(&["unmask", "--previous", "1", "--column", "users.id", "--type", "int8", "--", ids[1]]);
     assert_eq!(revealed.unwrap().0, "2");
     for (arguments, problem) in [
         (&["unmask", "--column", "users.name", "Alan Boateng"][..], "cannot be undone"),
