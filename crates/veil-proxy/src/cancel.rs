@@ -74,7 +74,10 @@ impl Gate {
     /// Takes a connection from the session that it serves, unless it is being asked: then `waker` is woken once that is over.
     pub(crate) fn leave(&self, serving: &Serving, waker: &Waker) -> bool {
         let mut serving = serving.lock().unwrap_or_else(PoisonError::into_inner);
-        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
+        // Nobody begins to ask meanwhile; who asks may have done by the time that the waker is there.
+        if self.is_asked() {
+            *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
+        }
         let free = !self.is_asked();
         if free {
             *serving = None;

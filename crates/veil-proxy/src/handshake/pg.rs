@@ -436,7 +436,8 @@ async fn await_ready(
             b'N' | b'E' | b'Z' => {}
             _ => return Err(Problem::protocol("unexpected message during login").into()),
         }
-        let engine = if message.tag == b'Z' { Some(engine(proxy, asked, &target, &settings)?) } else { None };
+        let engine =
+            if message.tag == b'Z' { Some(engine(proxy, asked, (&target, false), &settings)?) } else { None };
         frame::write(&mut out, message.tag, |out| out.extend(&message.body));
         if message.tag == b'E' {
             client.write(&out).await?;
@@ -452,7 +453,7 @@ async fn await_ready(
 fn engine(
     proxy: &Proxy,
     asked: &Asked<'_>,
-    target: &Target,
+    (target, pooled): (&Target, bool),
     settings: &[(Vec<u8>, Vec<u8>)],
 ) -> Result<Engine, Problem> {
     let slot = proxy.slots.of(target, asked.server_database());
@@ -462,7 +463,7 @@ fn engine(
             let settings = settings.iter().map(|(name, value)| (name.as_slice(), value.as_slice()));
             let budget = proxy.budgets.of(asked.server_database(), &asked.user);
             let view = View::new(slot, Arc::clone(&proxy.policies), signed_in(asked.principal.clone()));
-            let judge = pg::Judge::new(Arc::clone(&proxy.analyser), view, budget);
+            let judge = pg::Judge::new(Arc::clone(&proxy.analyser), view, budget).wandering(pooled);
             let guarded = Guarded::new(judge, settings)?;
             pg::Engine::Guarded(Box::new(guarded))
         }

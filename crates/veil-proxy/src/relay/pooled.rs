@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use prometheus::IntCounterVec;
 use veil_net::Stream;
+use veil_net::connect::Target;
 use veil_sql::effect::Keeps;
 
 use super::{End, Side, Way, write_lost};
@@ -29,6 +30,8 @@ pub(crate) struct Pooled {
     /// The server's place in the pool; its connection is the session's.
     leased: Option<Leased<Maker>>,
     waiting: Option<Waiting>,
+    /// The engine knows the catalog of this host.
+    target: Arc<Target>,
     serving: Serving,
     /// Why the client keeps its server, as it was told of last.
     kept: Option<Keeps>,
@@ -43,7 +46,7 @@ pub(crate) struct Pooled {
 impl Pooled {
     pub(crate) fn new(
         courier: Courier,
-        leased: Leased<Maker>,
+        (leased, target): (Leased<Maker>, Arc<Target>),
         serving: Serving,
         pins: IntCounterVec,
     ) -> Self {
@@ -54,6 +57,7 @@ impl Pooled {
             pool,
             leased: Some(leased),
             waiting: None,
+            target,
             serving,
             kept: None,
             pins,
@@ -201,6 +205,12 @@ impl Pooled {
             server.state.take().map(|state| (stream, state))
         });
         let Some((stream, state)) = taken else { return Err(End::Broken(Problem::protocol("no server"))) };
+        let at = &state.gate.running.target;
+        if (&at.host, at.port) != (&self.target.host, self.target.port) {
+            *side = Side::new(stream, Vec::new());
+            let what = "terminating connection: another host of the database serves it now";
+            return Err(End::Broken(Problem::new("57P01", what, "Connect again.")));
+        }
         serve(&self.serving, Some(Arc::clone(&state.gate)));
         *side = Side::new(stream, Vec::new());
         let first = self.courier.link(state).map_err(End::Broken)?;

@@ -68,16 +68,17 @@ pub(super) async fn begin(
         reply::write_key(&mut out, registered.process, &registered.key);
     }
     frame::write(&mut out, b'Z', |out| out.push(b'I'));
+    let target = Arc::clone(&state.gate.running.target);
     let reported: Vec<_> =
         state.reported.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
-    let engine = super::engine(proxy, asked, &state.gate.running.target, &reported)?;
+    let engine = super::engine(proxy, asked, (&target, true), &reported)?;
     client.write(&out).await?;
     let (stream, unread) = link.into_parts();
     let modes = (settings.mode, settings.prepared);
     let (analyser, texts) = (Arc::clone(&proxy.analyser), Arc::clone(&proxy.texts));
     let courier = Courier::new(modes, analyser, texts, (begun, state));
     let pins = proxy.telemetry.metrics.pins.clone();
-    let pooled = Pooled::new(courier, leased, Arc::clone(&serving), pins);
+    let pooled = Pooled::new(courier, (leased, target), Arc::clone(&serving), pins);
     let server = Server::Pooled(Box::new(pooled), Side::new(stream, unread));
     Ok(Ready { server, engine, cancel, serving: Some(serving) })
 }

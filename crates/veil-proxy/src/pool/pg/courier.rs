@@ -39,6 +39,8 @@ pub(crate) struct Courier {
     /// The client's names, and what the server owes.
     session: Session<Text, ()>,
     server: Option<Box<Held>>,
+    /// The engine knows when what was asked; the clock is not looked at again.
+    began: Instant,
     from_client: Streamed,
     from_server: Streamed,
     /// What the client has been told of the server's parameters.
@@ -128,6 +130,7 @@ impl Courier {
             texts,
             prepared_max,
             session: Session::default(),
+            began: Instant::now(),
             from_client: Streamed::default(),
             from_server: Streamed::default(),
             told: Arc::clone(reported),
@@ -284,7 +287,7 @@ impl Courier {
         self.closing += usize::from(hidden && matches!(expected, Expected::Close(_)));
         self.cycles.0 += u64::from(expected.asks());
         self.session
-            .send(expected, hidden, Instant::now())
+            .send(expected, hidden, self.began)
             .map_err(|error| Problem::new("54000", error.to_string(), ""))
     }
 

@@ -20,6 +20,8 @@ pub struct Judge {
     analyser: Arc<Analyser>,
     pub(super) view: View<Labels>,
     budget: Arc<Budget>,
+    /// Statements may run on another connection than they were described on.
+    wanders: bool,
 }
 
 /// Names that start so are the proxy's own.
@@ -60,7 +62,13 @@ impl Judge {
     /// For a session that goes by the labels of `view`.
     #[must_use]
     pub fn new(analyser: Arc<Analyser>, view: View<Labels>, budget: Arc<Budget>) -> Self {
-        Self { analyser, view, budget }
+        Self { analyser, view, budget, wanders: false }
+    }
+
+    /// The same, where the session takes connections by turns: what is prepared anew on another one may have other columns by then.
+    #[must_use]
+    pub fn wandering(self, wanders: bool) -> Self {
+        Self { wanders, ..self }
     }
 
     /// Tells of planted values, so many, among the rows that were masked.
@@ -219,7 +227,9 @@ impl Judge {
 
     /// Whether the rows of a statement may pass without a description of their own.
     pub(super) fn passes_undescribed(&self, prepared: &Prepared) -> bool {
-        self.run(prepared).clean && prepared.described.load(Ordering::Relaxed) == self.view.generation() + 1
+        !self.wanders
+            && self.run(prepared).clean
+            && prepared.described.load(Ordering::Relaxed) == self.view.generation() + 1
     }
 
     /// The server's description of a statement shows nothing labelled.
